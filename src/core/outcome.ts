@@ -76,7 +76,7 @@ export function outcomeLine(o: Omit<Outcome, 'output'>, outputJson?: string): st
     return line + '}\n';
 }
 
-export const attemptLine = (a: AttemptLine): string => JSON.stringify({ attempt: a.attempt, ...a }) + '\n';
+export const attemptLine = (a: AttemptLine): string => JSON.stringify(a) + '\n';
 export const fenceLine = (f: FenceLine): string => JSON.stringify({ fence: f.fence, run: f.run }) + '\n';
 export const tryingLine = (t: TryingLine): string => JSON.stringify({ trying: t.trying, epoch: t.epoch }) + '\n';
 
