@@ -63,7 +63,7 @@ export const jobSpec = z.strictObject({
             factor: z.number().min(1).max(10).default(2),
         })
         .prefault({}),
-    partition: z.strictObject({ items: z.int().min(1).max(50_000).default(5000) }).prefault({}),
+    partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
     results: z.strictObject({ keep: z.enum(['all', 'failed', 'none']).default('all'), maxOutputBytes: z.int().min(0).max(1_048_576).default(65_536) }).prefault({}),
     tags: z.record(z.string().min(1).max(50), z.string().max(200)).default({}),
 });

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { RestError, type ContainerClient } from '@azure/storage-blob';
 import type { Counts } from '../core/outcome';
 import type { Failure } from '../core/errors';
+import type { FailureGroup } from '../core/failures';
 import type { StoredSpec } from '../core/spec';
 import { dataContainer } from './container';
 
@@ -50,12 +51,6 @@ export interface Manifest {
     counts: Counts;
     parts: ManifestPart[];
     createdAt: string;
-}
-
-export interface FailureGroup {
-    code: string;
-    count: number;
-    sample: { index: number; key: string | number; message: string };
 }
 
 /** The end of a job, written once. */
