@@ -41,6 +41,8 @@ export interface Lease {
 
 interface HeldLease extends Lease {
     deaths: number;
+    /** What its resumed partitions had counted when they were taken up. */
+    base: Counts;
     /** Set when the slice was lost: the lease is given again, under a new epoch, not before this time (ms). */
     againAt: number | null;
 }
@@ -57,7 +59,9 @@ export interface LedgerState {
     returned: [from: number, to: number][];
     parked: Parked[];
     leases: Record<string, HeldLease>;
-    /** Per worker the last operation answered, so that a repeated one gets the same answer. */
+    /** Workers belong to a round; those of an earlier one are told to stop. */
+    round: number;
+    /** Per worker of this round the last operation answered, so that a repeated one gets the same answer. */
     answered: Record<string, { seq: number; reply: LeaseReply }>;
     /** Counts of closed partitions; parked ones carry their own. */
     counts: Counts;
@@ -106,13 +110,13 @@ export type SliceReport = SliceDone | SliceLost;
 
 export type LedgerOperation =
     | { op: 'open'; jobId: string; total: number; invalid: number; partitions: number; maxConcurrency: number }
-    | { op: 'lease'; worker: string; slot: number; seq: number; report: SliceReport | null }
-    | { op: 'settle'; cancel?: boolean; reclaim?: boolean }
+    | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
+    | { op: 'settle'; cancel?: boolean }
     | { op: 'cancel' }
     | { op: 'end'; state: 'completed' | 'failed' | 'cancelled' };
 
 export type LeaseReply = { kind: 'work'; lease: Lease } | { kind: 'wait'; until: number; why: string } | { kind: 'stop'; why: string };
-export type SettleReply = { kind: 'work'; workers: number } | { kind: 'wait'; until: number; why: string } | { kind: 'done'; as: 'completed' | 'cancelled' } | { kind: 'ended'; state: JobState };
+export type SettleReply = { kind: 'work'; workers: number; round: number } | { kind: 'wait'; until: number; why: string } | { kind: 'done'; as: 'completed' | 'cancelled' } | { kind: 'ended'; state: JobState };
 export type LedgerReply = LeaseReply | SettleReply | { kind: 'ok'; state: JobState };
 
 export const newLedger = (jobId: string): LedgerState => ({
@@ -125,6 +129,7 @@ export const newLedger = (jobId: string): LedgerState => ({
     returned: [],
     parked: [],
     leases: {},
+    round: 0,
     answered: {},
     counts: noCounts(),
     closed: 0,
@@ -186,13 +191,12 @@ function end(state: LedgerState, as: 'completed' | 'failed' | 'cancelled', now: 
 // --- leases -------------------------------------------------------------------------------------------------------
 
 function lease(state: LedgerState, o: Extract<LedgerOperation, { op: 'lease' }>, now: number): LeaseReply {
+    if (o.round !== state.round) return { kind: 'stop', why: 'a later round of workers has begun' };
     const last = state.answered[o.worker];
     if (last && o.seq <= last.seq) return o.seq === last.seq ? last.reply : { kind: 'stop', why: 'this operation is older than one already answered' };
     if (o.report) takeReport(state, o.worker, o.report, now);
     const reply = decide(state, o.worker, o.slot, now);
-    // A worker that stops is forgotten, or the ledger would grow with every round; its lease cannot be held any more.
-    if (reply.kind === 'stop' && !state.leases[o.worker]) delete state.answered[o.worker];
-    else state.answered[o.worker] = { seq: o.seq, reply };
+    state.answered[o.worker] = { seq: o.seq, reply };
     state.waiting = reply.kind === 'wait' ? { for: reply.why, until: reply.until } : null;
     return reply;
 }
@@ -234,7 +238,7 @@ function decide(state: LedgerState, worker: string, slot: number, now: number): 
     const [from, to] = cancel || state.parked.length < MAX_PARKED ? takeFresh(state) : [0, 0];
     if (resume.length > 0 || to > from) {
         const granted: Lease = { epoch: ++state.epoch, resume: resume.map((p) => p[0]), from, to, mode: cancel ? 'cancel' : 'normal', concurrency: share(state, slot), startAt: state.limit };
-        state.leases[worker] = { ...granted, deaths: 0, againAt: null };
+        state.leases[worker] = { ...granted, base: sum(resume), deaths: 0, againAt: null };
         return { kind: 'work', lease: granted };
     }
     if (state.parked.length === 0) return { kind: 'stop', why: 'every partition is finished or in another worker’s hands' };
@@ -257,6 +261,10 @@ function again(state: LedgerState, worker: string, held: HeldLease, now: number)
     const { epoch, resume, from, to, mode, concurrency, startAt } = held;
     return { kind: 'work', lease: { epoch, resume, from, to, mode, concurrency, startAt } };
 }
+
+/** The counts that parked partitions carry. */
+export const sum = (parked: Parked[]): Counts =>
+    parked.reduce((total, [, , succeeded, failed, skipped, cancelled, retries]) => addCounts(total, { succeeded, failed, skipped, cancelled, retries }), noCounts());
 
 const earliest = (state: LedgerState): number => Math.min(...state.parked.map((p) => p[1]));
 
@@ -289,7 +297,7 @@ function share(state: LedgerState, slot: number): number {
 function settle(state: LedgerState, o: Extract<LedgerOperation, { op: 'settle' }>, now: number): SettleReply {
     if (o.cancel) move(state, 'cancel');
     if (isEnded(state.state)) return { kind: 'ended', state: state.state };
-    if (o.reclaim) reclaim(state, now);
+    reclaim(state, now);
     const left = state.partitions - state.closed;
     if (state.startedAt !== null && left === 0) {
         const as = state.state === 'cancelling' ? 'cancelled' : 'completed';
@@ -302,10 +310,13 @@ function settle(state: LedgerState, o: Extract<LedgerOperation, { op: 'settle' }
         if (until - now > DUE_SOON_MS) return { kind: 'wait', until, why: 'the next retry is due then' };
     }
     state.width = Math.max(1, Math.min(Math.ceil(state.maxConcurrency / WORKER_CONCURRENCY), MAX_WORKERS, left));
-    return { kind: 'work', workers: state.width };
+    return { kind: 'work', workers: state.width, round: ++state.round };
 }
 
-/** All workers are gone: what they held is free again. Slices that still run are fenced off by the next epoch. */
+/**
+ * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed.
+ * Slices that still run are fenced off by the next epoch.
+ */
 function reclaim(state: LedgerState, now: number): void {
     for (const held of Object.values(state.leases)) {
         // What a resumed partition had counted is not kept with the lease; the next slice reads it from the outcomes.

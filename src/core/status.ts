@@ -1,5 +1,5 @@
 // What a user sees of a running job, from the ledger's state and the progress of its slices.
-import type { LedgerState } from './ledger';
+import { sum, type LedgerState } from './ledger';
 import { addCounts, settled, type Counts } from './outcome';
 import type { FailureGroup } from './failures';
 import type { JobState } from './states';
@@ -33,10 +33,13 @@ const iso = (ms: number) => new Date(ms).toISOString();
  * so nothing is counted twice.
  */
 export function statusOf(ledger: LedgerState, progress: SliceProgress[], now: number): LiveStatus {
-    let counts = ledger.counts;
-    for (const [, , succeeded, failed, skipped, cancelled, retries] of ledger.parked) counts = addCounts(counts, { succeeded, failed, skipped, cancelled, retries });
-    const live = progress.filter((p) => ledger.leases[p.worker]?.epoch === p.epoch);
-    for (const p of live) counts = addCounts(counts, p.counts);
+    let counts = addCounts(ledger.counts, sum(ledger.parked));
+    const live: SliceProgress[] = [];
+    for (const [worker, held] of Object.entries(ledger.leases)) {
+        const own = progress.find((p) => p.worker === worker && p.epoch === held.epoch);
+        counts = addCounts(counts, own?.counts ?? held.base);
+        if (own) live.push(own);
+    }
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - settled(counts));
     const elapsed = ledger.startedAt === null ? 0 : ((ledger.endedAt ?? now) - ledger.startedAt) / 1000;
     const average = elapsed > 0 ? settled(counts) / elapsed : 0;
