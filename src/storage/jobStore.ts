@@ -73,6 +73,9 @@ export interface StoredJob {
     spec: StoredSpec;
 }
 
+/** The service takes 4 MiB in one append (100 MiB in newer versions; Azurite keeps the older bound). */
+export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
+
 export const isStatus = (error: unknown, ...codes: number[]): boolean => error instanceof RestError && codes.includes(error.statusCode ?? 0);
 
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };

@@ -1,0 +1,202 @@
+// One partition in the hands of one slice: what is recorded of it, and the only way to record more.
+//
+// The outcomes blob is the checkpoint. Every append is conditional on the position this run expects, so a line lands only
+// when everything before it has been read: what another run has recorded is dropped from the batch, and a later fence ends this run.
+import { MAX_APPEND_BYTES, type PartitionEntry, type JobStore } from '../../storage/jobStore';
+import { addCounts, fenceLine, isAttempt, isFence, isTrying, noCounts, OUTCOME_PREFIX, readOutcomeHead, type ControlLine, type Counts, type OutcomeKind } from '../../core/outcome';
+
+/** Another run of this slice, or a later lease, owns the partition now. */
+export class Fenced extends Error {}
+
+/** A line to record. `index` is the item's, absent for control lines. */
+export interface Line {
+    text: string;
+    index?: number;
+    outcome?: OutcomeKind;
+    attempts?: number;
+}
+
+export interface Waiting {
+    attempts: number;
+    /** When the next attempt is due, in ms. */
+    due: number;
+}
+
+const NEWLINE = 0x0a;
+
+export class PartitionRun {
+    readonly items: number;
+    readonly firstIndex: number;
+    counts: Counts = noCounts();
+    /** Items with a failed attempt behind them and another before them, by index. */
+    readonly waiting = new Map<number, Waiting>();
+    /** Careful mode: sets of items that were about to be called, oldest first. */
+    readonly tried: number[][] = [];
+    /** This very lease had a run before: its process died with it. */
+    redelivered = false;
+    inFlight = 0;
+    /** Next item of the partition that was not looked at, counted from its first. */
+    cursor = 0;
+
+    private readonly recorded: Uint8Array;
+    private position = 0;
+    private fencedIn = false;
+    private lines: Line[] = [];
+    private bytes = 0;
+    private flushing: Promise<void> | null = null;
+    private data: Buffer = Buffer.alloc(0);
+    private starts: Uint32Array = new Uint32Array(0);
+
+    constructor(
+        private readonly store: JobStore,
+        private readonly jobId: string,
+        readonly part: number,
+        entry: PartitionEntry,
+        private readonly epoch: number,
+        private readonly run: string,
+    ) {
+        [, , this.items, this.firstIndex] = entry;
+        this.recorded = new Uint8Array(this.items);
+    }
+
+    /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
+    async takeOver(): Promise<void> {
+        if (!(await this.store.createOutcomes(this.jobId, this.part))) await this.readBack();
+        if (this.redelivered) return;
+        await this.append([{ text: fenceLine({ fence: this.epoch, run: this.run }) }]);
+        this.fencedIn = true;
+    }
+
+    /** Keeps the partition's items, one JSON text a line. */
+    load(data: Buffer): void {
+        this.data = data;
+        this.starts = new Uint32Array(this.items + 1);
+        let at = 0;
+        for (let i = 0; i < this.items; i++) {
+            this.starts[i] = at;
+            at = data.indexOf(NEWLINE, at) + 1;
+        }
+        this.starts[this.items] = at;
+    }
+
+    /** The JSON text of an item. */
+    text(index: number): string {
+        const local = index - this.firstIndex;
+        return this.data.toString('utf8', this.starts[local], this.starts[local + 1]! - 1);
+    }
+
+    isRecorded = (index: number): boolean => this.recorded[index - this.firstIndex] === 1;
+
+    /** The next item that nobody has tried yet, or null. */
+    nextFresh(): number | null {
+        while (this.cursor < this.items) {
+            const index = this.firstIndex + this.cursor++;
+            if (!this.isRecorded(index) && !this.waiting.has(index)) return index;
+        }
+        return null;
+    }
+
+    /** Nothing is left to call. Lines may still have to be flushed. */
+    get exhausted(): boolean {
+        return this.cursor >= this.items && this.inFlight === 0 && this.waiting.size === 0;
+    }
+
+    get unflushed(): { lines: number; bytes: number } {
+        return { lines: this.lines.length, bytes: this.bytes };
+    }
+
+    /** Takes a line to be recorded by the next flush. */
+    record(line: Line): void {
+        this.lines.push(line);
+        this.bytes += line.text.length;
+    }
+
+    /** Records what was taken so far; a flush under way is followed by another. */
+    flush(): Promise<void> {
+        this.flushing ??= this.drain().finally(() => (this.flushing = null));
+        return this.flushing;
+    }
+
+    private async drain(): Promise<void> {
+        while (this.lines.length > 0) {
+            const batch = this.lines;
+            this.lines = [];
+            this.bytes = 0;
+            for (const block of blocks(batch)) await this.append(block);
+        }
+    }
+
+    private async append(batch: Line[]): Promise<void> {
+        for (let left = batch; left.length > 0; ) {
+            const bytes = Buffer.from(left.map((l) => l.text).join(''), 'utf8');
+            if (await this.store.appendOutcomes(this.jobId, this.part, this.position, bytes)) {
+                this.position += bytes.length;
+                for (const line of left) this.count(line.index, line.outcome, line.attempts);
+                return;
+            }
+            const ownFence = await this.readBack();
+            left = left.filter((l) => (l.index === undefined ? !(ownFence && l.text.startsWith('{"fence"')) : !this.isRecorded(l.index)));
+        }
+    }
+
+    private count(index: number | undefined, outcome: OutcomeKind | undefined, attempts = 1): void {
+        if (index === undefined || outcome === undefined || this.isRecorded(index)) return;
+        this.recorded[index - this.firstIndex] = 1;
+        this.waiting.delete(index);
+        this.counts[outcome]++;
+        this.counts.retries += Math.max(0, attempts - 1);
+    }
+
+    /** Reads the lines this run did not write. True when its own fence is among them (its append went through, the answer was lost). */
+    private async readBack(): Promise<boolean> {
+        const data = await this.store.readOutcomes(this.jobId, this.part, this.position);
+        let ownFence = false;
+        let start = 0;
+        for (let end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
+            const line = data.toString('utf8', start, Math.min(end, start + 4096));
+            if (line.startsWith(OUTCOME_PREFIX)) {
+                const head = readOutcomeHead(line);
+                if (head) this.count(head.index, head.outcome, head.attempts);
+            } else {
+                ownFence = this.readControlLine(JSON.parse(data.toString('utf8', start, end)) as ControlLine) || ownFence;
+            }
+        }
+        this.position += start;
+        return ownFence;
+    }
+
+    private readControlLine(line: ControlLine): boolean {
+        if (isFence(line)) {
+            if (line.run === this.run) return true;
+            if (line.fence > this.epoch || (line.fence === this.epoch && this.fencedIn)) throw new Fenced(`partition ${this.part} was taken over under epoch ${line.fence}`);
+            if (line.fence === this.epoch) this.redelivered = true;
+        } else if (isAttempt(line)) {
+            this.waiting.set(line.index, { attempts: line.attempt, due: Date.parse(line.retryAt) });
+            // The item answered, so it is not the one that kills.
+            for (const set of this.tried) if (set.includes(line.index)) set.splice(set.indexOf(line.index), 1);
+        } else if (isTrying(line)) {
+            this.tried.push([...line.trying]);
+        }
+        return false;
+    }
+}
+
+/** Cuts a batch so that no append is larger than the service takes. A single line is always smaller. */
+function* blocks(batch: Line[]): Generator<Line[]> {
+    let block: Line[] = [];
+    let size = 0;
+    for (const line of batch) {
+        // Three bytes a UTF-16 unit is the most that UTF-8 needs.
+        const bytes = line.text.length * 3;
+        if (block.length > 0 && size + bytes > MAX_APPEND_BYTES) {
+            yield block;
+            block = [];
+            size = 0;
+        }
+        block.push(line);
+        size += bytes;
+    }
+    if (block.length > 0) yield block;
+}
+
+export const total = (runs: Iterable<PartitionRun>): Counts => [...runs].reduce((sum, r) => addCounts(sum, r.counts), noCounts());
