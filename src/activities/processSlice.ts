@@ -54,6 +54,7 @@ class Slice {
             keepOutput: (ok) => job.spec.results.keep === 'all' || (job.spec.results.keep === 'failed' && !ok),
             openNext: () => this.openNext(),
             until: this.began + SLICE_MS,
+            manual: lease.mode !== 'normal',
             now: Date.now,
             chance: Math.random,
         });

@@ -35,6 +35,8 @@ export interface EngineOptions {
     openNext: () => Promise<PartitionRun | null>;
     /** No new call after this time (ms). */
     until: number;
+    /** Careful and cancelling slices choose what is called themselves, with callAll. */
+    manual: boolean;
     now: () => number;
     chance: () => number;
 }
@@ -88,7 +90,7 @@ export class Engine {
     }
 
     private pump(): void {
-        if (this.finished) return;
+        if (this.finished || this.o.manual) return;
         const now = this.o.now();
         if (now >= this.o.until) this.stopped ??= 'time is up';
         while (!this.stopped && this.inFlight < this.o.concurrency.limit && !this.choked()) {

@@ -1,0 +1,102 @@
+// The end of a job: every part is read once more, digested and counted, and only what is found there goes into manifest and summary.
+import { createHash } from 'node:crypto';
+import { failure, type Failure } from '../core/errors';
+import { mergeFailures, type FailureGroup } from '../core/failures';
+import { addCounts, noCounts, readOutcomeHead, settled, type Counts, type Outcome } from '../core/outcome';
+import { names, type JobStore, type ManifestPart, type Plan, type Summary } from '../storage/jobStore';
+
+export interface FoldInput {
+    jobId: string;
+    as: 'completed' | 'failed' | 'cancelled';
+    startedAt: string | null;
+    error?: Failure & Record<string, unknown>;
+}
+
+export interface FoldReply {
+    state: 'completed' | 'failed' | 'cancelled';
+}
+
+const PARTS_AT_ONCE = 4;
+const NEWLINE = 0x0a;
+
+/** What one outcomes blob holds, found by reading all of it. */
+export interface PartReading {
+    bytes: number;
+    sha256: string;
+    counts: Counts;
+    failures: FailureGroup[];
+    /** Items recorded more than once, and items not recorded, the first few by index. */
+    repeated: number[];
+    missing: number[];
+}
+
+export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldReply> {
+    const earlier = await store.readSummary(input.jobId);
+    if (earlier) return { state: earlier.state };
+    const plan = await store.readPlan(input.jobId);
+    const endedAt = new Date().toISOString();
+    const times = { ...(input.startedAt ? { startedAt: input.startedAt } : {}), endedAt };
+    if (!plan || input.as === 'failed') return end(store, { jobId: input.jobId, state: input.as === 'completed' ? 'failed' : input.as, total: plan?.total ?? null, counts: noCounts(), invalid: plan?.invalid ?? invalidOf(input), failures: [], ...(input.error ? { error: input.error } : {}), ...times });
+
+    const parts: ManifestPart[] = [];
+    let failures: FailureGroup[] = [];
+    const broken: string[] = [];
+    for (let at = 0; at < plan.partitions.length; at += PARTS_AT_ONCE) {
+        const group = plan.partitions.slice(at, at + PARTS_AT_ONCE).map(async (_, i) => readPart(store, plan, at + i));
+        for (const [i, reading] of (await Promise.all(group)).entries()) {
+            const part = at + i;
+            const { bytes, sha256, counts } = reading;
+            parts.push({ part, name: names.outcomes(input.jobId, part), bytes, items: plan.partitions[part]![2], sha256, counts });
+            failures = mergeFailures(failures, reading.failures);
+            broken.push(...defects(part, reading));
+        }
+    }
+    const counts = parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
+    await store.writeJson(names.manifest(input.jobId), { jobId: input.jobId, total: plan.total, counts, parts, createdAt: endedAt });
+    const summary = { jobId: input.jobId, total: plan.total, counts, invalid: plan.invalid, failures, ...times };
+    if (broken.length > 0) return end(store, { ...summary, state: 'failed', error: failure('NOT_CONSERVED', `Not every item has exactly one outcome: ${broken.slice(0, 5).join('; ')}`) });
+    if (input.as === 'cancelled') return end(store, { ...summary, state: 'cancelled' });
+    return end(store, { ...summary, state: 'completed', outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial' });
+}
+
+const invalidOf = (input: FoldInput): number => (typeof input.error?.invalid === 'number' ? input.error.invalid : 0);
+
+async function end(store: JobStore, summary: Summary): Promise<FoldReply> {
+    // Written once: a second run of this activity must not change what a user has already seen.
+    if (await store.createJson(names.summary(summary.jobId), summary)) return { state: summary.state };
+    return { state: (await store.readSummary(summary.jobId))?.state ?? summary.state };
+}
+
+/** What is wrong with a part, in words; empty when every item stands in it exactly once. */
+export const defects = (part: number, reading: PartReading): string[] => [
+    ...(reading.missing.length > 0 ? [`part ${part} lacks items ${reading.missing.join(', ')}`] : []),
+    ...(reading.repeated.length > 0 ? [`part ${part} repeats items ${reading.repeated.join(', ')}`] : []),
+];
+
+/** Reads a whole part. A part is bounded by the partition: 20,000 items and their outputs. */
+export async function readPart(store: JobStore, plan: Plan, part: number): Promise<PartReading> {
+    const [, , items, firstIndex] = plan.partitions[part]!;
+    const data = await store.readOutcomes(plan.jobId, part);
+    const seen = new Uint8Array(items);
+    let counts = noCounts();
+    let failures: FailureGroup[] = [];
+    const repeated: number[] = [];
+    for (let start = 0, end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
+        // The head tells index and outcome; a line is parsed only when it failed.
+        const head = readOutcomeHead(data.toString('utf8', start, Math.min(end, start + 4096)));
+        if (!head) continue;
+        const local = head.index - firstIndex;
+        if (local < 0 || local >= items || seen[local]) repeated.push(head.index);
+        seen[local] = 1;
+        counts[head.outcome]++;
+        counts.retries += Math.max(0, head.attempts - 1);
+        if (head.outcome === 'failed') {
+            const { index, key, error } = JSON.parse(data.toString('utf8', start, end)) as Outcome;
+            failures = mergeFailures(failures, [{ code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key, message: error?.message ?? '' } }]);
+        }
+    }
+    const missing: number[] = [];
+    if (settled(counts) !== items || repeated.length > 0) for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
+    return { bytes: data.length, sha256: createHash('sha256').update(data).digest('hex'), counts, failures, repeated: repeated.slice(0, 5), missing };
+}
+

@@ -1,0 +1,97 @@
+// The story of a job: plan it, let workers run until the ledger says that nothing is left, fold the outcomes.
+import { EntityId, type OrchestrationContext, type OrchestrationHandler, type Task } from 'durable-functions';
+import type { FoldInput, FoldReply } from '../activities/foldJob';
+import type { LedgerOperation, LedgerReply, SettleReply } from '../core/ledger';
+import type { PlanReply } from '../activities/planJob';
+import { reason } from './reason';
+
+export interface RunJobInput {
+    jobId: string;
+    /** After this many rounds history starts anew; what comes over from the last generation. */
+    startedAt?: string;
+}
+
+/** An event that only says "ask the ledger again"; a lost or doubled one does no harm. */
+export const WAKE = 'wake';
+interface Wake {
+    cancel?: boolean;
+}
+
+const PLAN_ATTEMPTS = 10;
+const ROUNDS = 25;
+/** However far off the next retry is, the ledger is asked again after this long: an event may be lost. */
+const MAX_WAIT_MS = 300_000;
+
+export const runJob: OrchestrationHandler = function* (context: OrchestrationContext) {
+    const { jobId, startedAt: resumedFrom } = context.df.getInput<RunJobInput>();
+    const startedAt = resumedFrom ?? context.df.currentUtcDateTime.toISOString();
+
+    if (!resumedFrom) {
+        const plan = yield* planned(context, jobId);
+        if (!plan.ok) return yield* ended(context, { jobId, as: plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed', startedAt, error: plan.error });
+        yield tell(context, jobId, { op: 'open', jobId, total: plan.total, invalid: plan.invalid, partitions: plan.partitions, maxConcurrency: plan.concurrency });
+    }
+
+    let cancel = false;
+    for (let round = 0; round < ROUNDS; round++) {
+        const next = (yield tell(context, jobId, { op: 'settle', cancel })) as SettleReply;
+        if (next.kind === 'ended') return { jobId, state: next.state };
+        if (next.kind === 'done') return yield* ended(context, { jobId, as: next.as, startedAt });
+        if (next.kind === 'work') yield* workers(context, jobId, next);
+        else cancel = (yield* woken(context, next.until)) || cancel;
+    }
+    context.df.continueAsNew({ jobId, startedAt } satisfies RunJobInput);
+};
+
+type Step<T> = Generator<Task, T, unknown>;
+
+const tell = (context: OrchestrationContext, jobId: string, operation: LedgerOperation): Task => context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation);
+
+function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return (yield context.df.callActivity('planJob', { jobId })) as PlanReply;
+        } catch (error) {
+            // planJob returns what is wrong with the source; what is thrown is the death of its process or of storage.
+            if (attempt === PLAN_ATTEMPTS) return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${attempt} times, last: ${reason(error)}` } };
+            yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
+        }
+    }
+}
+
+function* workers(context: OrchestrationContext, jobId: string, { workers: count, round }: { workers: number; round: number }): Step<void> {
+    const running = Array.from({ length: count }, (_, slot) => context.df.callSubOrchestrator('runworker', { jobId, round, slot }, `${jobId}-r${round}w${slot}`));
+    try {
+        yield context.df.Task.all(running);
+    } catch (error) {
+        // A worker that fails is no end of the job: the next round takes back what it held.
+        if (!context.df.isReplaying) console.warn(`a worker of job ${jobId} failed: ${reason(error)}`);
+        yield context.df.createTimer(after(context, 1000));
+    }
+}
+
+/** Waits until the time (ms) or an event, whichever is first; says whether the event asked to cancel. */
+function* woken(context: OrchestrationContext, until: number): Step<boolean> {
+    const longest = context.df.currentUtcDateTime.getTime() + MAX_WAIT_MS;
+    const timer = context.df.createTimer(new Date(Math.min(until, longest)));
+    const event = context.df.waitForExternalEvent(WAKE);
+    const first = yield context.df.Task.any([event, timer]);
+    if (first !== event) return false;
+    timer.cancel();
+    return (event.result as Wake | null)?.cancel === true;
+}
+
+function* ended(context: OrchestrationContext, input: FoldInput): Step<{ jobId: string; state: string }> {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            const { state } = (yield context.df.callActivity('foldJob', input)) as FoldReply;
+            const reply = (yield tell(context, input.jobId, { op: 'end', state })) as LedgerReply;
+            return { jobId: input.jobId, state: reply.kind === 'ok' ? reply.state : state };
+        } catch (error) {
+            if (attempt === PLAN_ATTEMPTS) throw error;
+            yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
+        }
+    }
+}
+
+const after = (context: OrchestrationContext, ms: number): Date => new Date(context.df.currentUtcDateTime.getTime() + ms);
