@@ -9,7 +9,7 @@ export interface FoldInput {
     jobId: string;
     as: 'completed' | 'failed' | 'cancelled';
     startedAt: string | null;
-    error?: Failure & Record<string, unknown>;
+    error?: Failure & { invalid?: number };
 }
 
 export interface FoldReply {
@@ -59,7 +59,7 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
     return end(store, { ...summary, state: 'completed', outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial' });
 }
 
-const invalidOf = (input: FoldInput): number => (typeof input.error?.invalid === 'number' ? input.error.invalid : 0);
+const invalidOf = (input: FoldInput): number => input.error?.invalid ?? 0;
 
 async function end(store: JobStore, summary: Summary): Promise<FoldReply> {
     // Written once: a second run of this activity must not change what a user has already seen.

@@ -2,7 +2,7 @@
 import { EntityId, type OrchestrationContext, type OrchestrationHandler, type Task } from 'durable-functions';
 import type { FoldInput, FoldReply } from '../activities/foldJob';
 import type { LedgerOperation, LedgerReply, SettleReply } from '../core/ledger';
-import type { PlanReply } from '../activities/planJob';
+import type { PlanReply } from '../core/plan';
 import { reason } from './reason';
 
 export interface RunJobInput {

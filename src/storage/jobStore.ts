@@ -62,7 +62,7 @@ export interface Summary {
     counts: Counts;
     invalid: number;
     failures: FailureGroup[];
-    error?: Failure & Record<string, unknown>;
+    error?: Failure & { invalid?: number };
     startedAt?: string;
     endedAt: string;
 }
