@@ -1,0 +1,139 @@
+import { outcomeLine, readOutcomeHead, attemptLine, tryingLine } from '../../src/core/outcome';
+import { Fenced, PartitionRun } from '../../src/activities/slice/partitionRun';
+import { suspicion } from '../../src/activities/slice/careful';
+import type { JobStore } from '../../src/storage/jobStore';
+
+/** An append blob in memory, with the two ways in which the real one surprises: an answer lost after the append, and the check of the position left out. */
+class Blob {
+    data: Buffer | null = null;
+    loseNextAnswer = false;
+    checkPosition = true;
+    readonly store = {
+        createOutcomes: async () => (this.data ? false : ((this.data = Buffer.alloc(0)), true)),
+        appendOutcomes: async (_job: string, _part: number, position: number, lines: Buffer) => {
+            if (this.checkPosition && position !== this.data!.length) return false;
+            this.data = Buffer.concat([this.data!, lines]);
+            if (!this.loseNextAnswer) return true;
+            // The client of storage repeats a request that got no answer: the repeat meets its own lines.
+            this.loseNextAnswer = false;
+            return false;
+        },
+        readOutcomes: async (_job: string, _part: number, offset: number) => this.data!.subarray(offset),
+    } as unknown as JobStore;
+
+    recorded(): number[] {
+        return this.data!.toString().split('\n').map((l) => readOutcomeHead(l)?.index).filter((i) => i !== undefined);
+    }
+}
+
+const ITEMS = 10;
+const run = (blob: Blob, epoch: number, id: string) => new PartitionRun(blob.store, 'job', 0, [0, 0, ITEMS, 100], epoch, id);
+const done = (index: number) => ({ text: outcomeLine({ index, outcome: 'succeeded', key: index, attempts: 1, ms: 1, at: 'T' }, '{}'), index, outcome: 'succeeded' as const, attempts: 1 });
+
+test('a run records what it is given, and the next one knows it', async () => {
+    const blob = new Blob();
+    const first = run(blob, 1, 'a');
+    await first.takeOver();
+    first.record(done(100));
+    first.record(done(103));
+    await first.flush();
+    const second = run(blob, 2, 'b');
+    await second.takeOver();
+    expect(second.counts.succeeded).toBe(2);
+    expect([second.nextFresh(), second.nextFresh(), second.nextFresh()]).toEqual([101, 102, 104]);
+});
+
+test('a zombie is stopped by the fence of a later epoch and records nothing more', async () => {
+    const blob = new Blob();
+    const zombie = run(blob, 1, 'a');
+    await zombie.takeOver();
+    const heir = run(blob, 2, 'b');
+    await heir.takeOver();
+    zombie.record(done(100));
+    await expect(zombie.flush()).rejects.toBeInstanceOf(Fenced);
+    heir.record(done(100));
+    await heir.flush();
+    expect(blob.recorded()).toEqual([100]);
+});
+
+test('without the check of the position, which is what the fence stands on, the same zombie records twice', async () => {
+    const blob = new Blob();
+    blob.checkPosition = false;
+    const zombie = run(blob, 1, 'a');
+    await zombie.takeOver();
+    const heir = run(blob, 2, 'b');
+    await heir.takeOver();
+    zombie.record(done(100));
+    await zombie.flush();
+    heir.record(done(100));
+    await heir.flush();
+    expect(blob.recorded()).toEqual([100, 100]);
+});
+
+test('an append whose answer was lost is not recorded a second time', async () => {
+    const blob = new Blob();
+    const only = run(blob, 1, 'a');
+    await only.takeOver();
+    blob.loseNextAnswer = true;
+    only.record(done(100));
+    only.record(done(101));
+    await only.flush();
+    only.record(done(102));
+    await only.flush();
+    expect(blob.recorded()).toEqual([100, 101, 102]);
+    expect(only.counts.succeeded).toBe(3);
+});
+
+test('a fence whose answer was lost is taken as put up', async () => {
+    const blob = new Blob();
+    blob.loseNextAnswer = true;
+    const only = run(blob, 1, 'a');
+    await only.takeOver();
+    only.record(done(100));
+    await only.flush();
+    expect(blob.data!.toString().split('\n').filter((l) => l.startsWith('{"fence"'))).toHaveLength(1);
+});
+
+test('a second run of the same lease says that it is one, and leaves the blob alone', async () => {
+    const blob = new Blob();
+    await run(blob, 1, 'a').takeOver();
+    const again = run(blob, 1, 'b');
+    const before = blob.data!.length;
+    await again.takeOver();
+    expect(again.redelivered).toBe(true);
+    expect(blob.data).toHaveLength(before);
+});
+
+test('failed attempts survive the slice: the next run goes on counting and waits until they are due', async () => {
+    const blob = new Blob();
+    const first = run(blob, 1, 'a');
+    await first.takeOver();
+    first.record({ text: attemptLine({ attempt: 3, index: 105, at: 'T', ms: 1, error: { code: 'HTTP_STATUS', message: '' }, retryAt: '2026-11-24T00:00:00.000Z' }) });
+    await first.flush();
+    const second = run(blob, 2, 'b');
+    await second.takeOver();
+    expect(second.waiting.get(105)).toEqual({ attempts: 3, due: Date.parse('2026-11-24T00:00:00.000Z') });
+});
+
+test('careful runs narrow a set of suspects down to one item, and give it up after two strikes', async () => {
+    const blob = new Blob();
+    let epoch = 0;
+    /** A process that dies with whatever was announced, once the poison is in it. */
+    const careful = async (announce: number[][], poison: number) => {
+        const r = run(blob, ++epoch, `run${epoch}`);
+        await r.takeOver();
+        const before = suspicion(r.tried, r.isRecorded);
+        for (const set of announce) {
+            r.record({ text: tryingLine({ trying: set, epoch }) });
+            await r.flush();
+            if (set.includes(poison)) return before;
+            for (const i of set) if (!r.isRecorded(i)) r.record(done(i));
+            await r.flush();
+        }
+        return before;
+    };
+    expect(await careful([[100, 101, 102, 103]], 102)).toEqual({ kind: 'none' });
+    expect(await careful([[100], [101], [102]], 102)).toEqual({ kind: 'suspects', indexes: [100, 101, 102, 103] });
+    expect(await careful([[102]], 102)).toEqual({ kind: 'suspects', indexes: [102] });
+    expect(await careful([], 102)).toEqual({ kind: 'poison', index: 102, strikes: 2 });
+});
