@@ -1,0 +1,141 @@
+// Uploaded files: whole in one request (a block blob, there only when complete) or in parts (an append blob that grows).
+import { createHash, randomUUID } from 'node:crypto';
+import { Readable, Transform } from 'node:stream';
+import { isStatus, names, type JobStore } from './jobStore';
+
+export interface Upload {
+    id: string;
+    /** Bytes received. */
+    bytes: number;
+    /** Bytes announced; null for one that came in one request. */
+    length: number | null;
+    complete: boolean;
+    name?: string;
+    sha256?: string;
+    /** The tus Upload-Metadata header as it came. */
+    tusMetadata?: string;
+    createdAt: string;
+}
+
+/** Bytes of one block. The smallest number of appends that still keeps memory small: 50,000 blocks make 195 GB. */
+export const BLOCK = 4 * 1024 * 1024;
+export const MAX_UPLOAD = BLOCK * 50_000;
+
+// Blob metadata are HTTP headers: names of files travel encoded.
+const encode = (text: string) => Buffer.from(text).toString('base64url');
+const decode = (text: string | undefined) => (text ? Buffer.from(text, 'base64url').toString() : undefined);
+
+export async function readUpload(store: JobStore, id: string): Promise<Upload | null> {
+    try {
+        const p = await store.container.getBlobClient(names.upload(id)).getProperties();
+        const m = p.metadata ?? {};
+        const bytes = p.contentLength ?? 0;
+        const length = m.length === undefined ? null : Number(m.length);
+        const [name, tusMetadata] = [decode(m.name), decode(m.tus)];
+        return {
+            id,
+            bytes,
+            length,
+            complete: length === null || bytes === length,
+            ...(name ? { name } : {}),
+            ...(m.sha256 ? { sha256: m.sha256 } : {}),
+            ...(tusMetadata ? { tusMetadata } : {}),
+            createdAt: (p.createdOn ?? p.lastModified ?? new Date(0)).toISOString(),
+        };
+    } catch (error) {
+        if (isStatus(error, 404)) return null;
+        throw error;
+    }
+}
+
+/** Streams a whole file into storage; null when it was empty, and then nothing is kept. Memory: a few blocks, whatever the size. */
+export async function storeWhole(store: JobStore, body: AsyncIterable<Uint8Array>, name: string | undefined): Promise<Upload | null> {
+    const id = randomUUID();
+    const blob = store.container.getBlockBlobClient(names.upload(id));
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const measured = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+            bytes += chunk.length;
+            hash.update(chunk);
+            done(null, chunk);
+        },
+    });
+    const source = Readable.from(body, { objectMode: false });
+    // A sender that goes away ends the upload too: the blocks are never committed, and storage drops them.
+    source.on('error', (error) => measured.destroy(error));
+    await blob.uploadStream(source.pipe(measured), BLOCK, 3);
+    if (bytes === 0) {
+        await blob.deleteIfExists();
+        return null;
+    }
+    const sha256 = hash.digest('hex');
+    await blob.setMetadata({ sha256, ...(name ? { name: encode(name) } : {}) });
+    return { id, bytes, length: null, complete: true, sha256, ...(name ? { name } : {}), createdAt: new Date().toISOString() };
+}
+
+export async function createParts(
+    store: JobStore,
+    length: number,
+    name: string | undefined,
+    tusMetadata: string | undefined,
+): Promise<string> {
+    const id = randomUUID();
+    const metadata = {
+        length: String(length),
+        ...(name ? { name: encode(name) } : {}),
+        ...(tusMetadata ? { tus: encode(tusMetadata) } : {}),
+    };
+    await store.container.getAppendBlobClient(names.upload(id)).create({ metadata, conditions: { ifNoneMatch: '*' } });
+    return id;
+}
+
+export type Appended = { kind: 'ok' | 'moved' | 'tooLong'; offset: number };
+
+/**
+ * Appends a part at `offset`. Every block is conditional on the position, so that two senders of the same part never both write:
+ * `moved` says that the upload stands elsewhere. When the sender breaks off, what came until then is kept, as tus wants it.
+ */
+export async function appendPart(store: JobStore, upload: Upload, offset: number, body: AsyncIterable<Uint8Array>): Promise<Appended> {
+    const blob = store.container.getAppendBlobClient(names.upload(upload.id));
+    const length = upload.length ?? upload.bytes;
+    let position = offset;
+    let waiting: Uint8Array[] = [];
+    let size = 0;
+    const flush = async (): Promise<boolean> => {
+        if (size === 0) return true;
+        const block = Buffer.concat(waiting);
+        [waiting, size] = [[], 0];
+        try {
+            await blob.appendBlock(block, block.length, { conditions: { appendPosition: position } });
+        } catch (error) {
+            if (isStatus(error, 412)) return false;
+            throw error;
+        }
+        position += block.length;
+        return true;
+    };
+    let broken: { error: unknown } | null = null;
+    try {
+        for await (const piece of body) {
+            if (position + size + piece.length > length) return { kind: 'tooLong', offset: position };
+            // A piece larger than a block is cut: a host may hand the body over as one.
+            for (let i = 0; i < piece.length;) {
+                const cut = piece.subarray(i, i + BLOCK - size);
+                waiting.push(cut);
+                size += cut.length;
+                i += cut.length;
+                if (size === BLOCK && !(await flush())) return { kind: 'moved', offset: position };
+            }
+        }
+    } catch (error) {
+        broken = { error };
+    }
+    if (!(await flush())) return { kind: 'moved', offset: position };
+    if (broken) throw broken.error;
+    return { kind: 'ok', offset: position };
+}
+
+export async function deleteUpload(store: JobStore, id: string): Promise<boolean> {
+    return (await store.container.getBlobClient(names.upload(id)).deleteIfExists()).succeeded;
+}
