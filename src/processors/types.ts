@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import type { send } from '../net/outgoing';
+
+/** What a processor is told of the item at hand. */
+export interface ProcessorContext {
+    jobId: string;
+    /** 0-based position of the item in the source. */
+    index: number;
+    key: string | number;
+    /** 1 for the first try. */
+    attempt: number;
+    /** The same for every attempt at this item: `{jobId}:{key}`. */
+    idempotencyKey: string;
+    /** Bytes of output that the job keeps. */
+    maxOutputBytes: number;
+    /** Every connection to a URL that came with the item or the spec goes through this. */
+    send: typeof send;
+}
+
+export interface Succeeded {
+    ok: true;
+    output?: unknown;
+    /** Output that is JSON text already, on one line. */
+    outputJson?: string;
+    status?: number;
+    truncated?: boolean;
+    outputBytes?: number;
+}
+
+export interface Failed {
+    ok: false;
+    error: { code: string; message: string; retryable: boolean };
+    status?: number;
+    /** What the target asked for with Retry-After. */
+    retryAfterMs?: number;
+    /** The target is overloaded: fewer calls at once. */
+    throttled?: boolean;
+}
+
+export type ProcessorResult = Succeeded | Failed;
+
+export interface Processor {
+    name: string;
+    description: string;
+    options: z.ZodType;
+    /** Options are checked once per job; the returned function is called per item. */
+    prepare: (options: unknown) => (item: unknown, context: ProcessorContext) => Promise<ProcessorResult>;
+}
