@@ -207,7 +207,7 @@ export class Engine {
             return;
         }
         if (result.throttled) throttled(this.o.concurrency, now, ms);
-        const error = failure(result.error.code, result.error.message, result.error.retryable);
+        const error = { ...failure(result.error.code, result.error.message), retryable: result.error.retryable };
         if (error.retryable && attempt < this.o.retry.attempts) {
             const due = now + retryDelay(this.o.retry, attempt, result.retryAfterMs, this.o.chance());
             run.record({ text: attemptLine({ attempt, index, at, ms, ...status, error, retryAt: new Date(due).toISOString() }) });

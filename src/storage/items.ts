@@ -1,0 +1,71 @@
+// Writes the items of a job as one block blob while they are read, and the partitions with it.
+import type { JobStore, PartitionEntry } from './jobStore';
+
+const BLOCK_BYTES = 4 * 1024 * 1024;
+const MAX_PARTITION_BYTES = 8 * 1024 * 1024;
+const BLOCKS_IN_FLIGHT = 3;
+
+export class ItemsWriter {
+    readonly partitions: PartitionEntry[] = [];
+    total = 0;
+    private lines: string[] = [];
+    private chars = 0;
+    private blocks: string[] = [];
+    private uploads: Promise<unknown>[] = [];
+    private start = { offset: 0, index: 0, items: 0, bytes: 0 };
+
+    constructor(
+        private readonly store: JobStore,
+        readonly name: string,
+        private readonly perPartition: number,
+    ) {}
+
+    /** Adds one item, JSON text on one line. */
+    add(json: string): void {
+        const bytes = Buffer.byteLength(json) + 1;
+        const { items, bytes: size } = this.start;
+        if (items > 0 && (items >= this.perPartition || size + bytes > MAX_PARTITION_BYTES)) this.cut();
+        this.start.items++;
+        this.start.bytes += bytes;
+        this.total++;
+        this.lines.push(json);
+        this.chars += bytes;
+    }
+
+    /** Uploads what has gathered, if it is enough; waits when storage is slower than the source. */
+    async relieve(): Promise<void> {
+        if (this.chars >= BLOCK_BYTES) this.stage();
+        while (this.uploads.length > BLOCKS_IN_FLIGHT) await this.uploads.shift();
+    }
+
+    /** Makes the blob whole. */
+    async commit(): Promise<void> {
+        if (this.chars > 0) this.stage();
+        if (this.start.items > 0) this.cut();
+        await Promise.all(this.uploads);
+        await this.blob().commitBlockList(this.blocks, { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
+    }
+
+    discard = () => this.blob().deleteIfExists();
+
+    private cut(): void {
+        const { offset, bytes, items, index } = this.start;
+        this.partitions.push([offset, bytes, items, index]);
+        this.start = { offset: offset + bytes, index: index + items, items: 0, bytes: 0 };
+    }
+
+    private stage(): void {
+        const data = Buffer.from(this.lines.join('\n') + '\n', 'utf8');
+        this.lines = [];
+        this.chars = 0;
+        const id = Buffer.from(String(this.blocks.length).padStart(8, '0')).toString('base64');
+        this.blocks.push(id);
+        const upload = this.blob().stageBlock(id, data, data.length);
+        // Awaited later, in order; until then a failure must not count as unhandled.
+        upload.catch(() => undefined);
+        this.uploads.push(upload);
+    }
+
+    private blob = () => this.store.container.getBlockBlobClient(this.name);
+}
+
