@@ -63,4 +63,4 @@ export interface Failure {
 
 export const MAX_MESSAGE = 500;
 
-export const failure = (code: string, message: string, retryable = false): Failure => ({ code, message: message.slice(0, MAX_MESSAGE), retryable });
+export const failure = (code: string, message: string, retryable = false): Failure & { retryable: boolean } => ({ code, message: message.slice(0, MAX_MESSAGE), retryable });

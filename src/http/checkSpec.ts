@@ -55,7 +55,7 @@ export function checkItems({ source, key }: Pick<JobSpec, 'source' | 'key'>): Fi
     if (key !== undefined) {
         try {
             const ast = compile(key);
-            keyOf = (item) => TreeInterpreter.search(ast, item) as unknown;
+            keyOf = (item) => TreeInterpreter.search(ast, item);
         } catch (error) {
             return [{ pointer: '/key', message: `not a JMESPath expression: ${(error as Error).message}` }];
         }
@@ -66,7 +66,7 @@ export function checkItems({ source, key }: Pick<JobSpec, 'source' | 'key'>): Fi
         const at = pointer(['source', 'items', i]);
         const bytes = Buffer.byteLength(JSON.stringify(item));
         if (bytes > MAX_ITEM) errors.push({ pointer: at, message: `the item has ${bytes} bytes`, allowed: `at most ${MAX_ITEM}` });
-        const found = keyOf && isKey(() => keyOf(item as JSONValue));
+        const found = keyOf && isKey(() => keyOf(item));
         if (found === false)
             errors.push({ pointer: at, message: 'the key is missing in this item', allowed: `a string or a number at "${key}"` });
     }

@@ -72,12 +72,13 @@ async function readRecord(
             if (isOutcome(line)) {
                 if (head.startsWith(outcomeStart)) outcome = JSON.parse(line.toString('utf8')) as Outcome;
             } else if (head.startsWith('{"attempt":') && head.includes(attemptMark)) {
-                const { index: _, ...view } = JSON.parse(line.toString('utf8')) as AttemptLine;
-                attempts.push(view);
+                const { attempt, at, ms, status, error, retryAt } = JSON.parse(line.toString('utf8')) as AttemptLine;
+                attempts.push({ attempt, at, ms, ...(status === undefined ? {} : { status }), error, retryAt });
             }
         }
     }
-    if (outcome && outcome.attempts > 0) {
+    // A cancelled item's last attempt, if it had one, stands among the lines above.
+    if (outcome && (outcome.outcome === 'succeeded' || outcome.outcome === 'failed')) {
         const { attempts: attempt, at, ms, status, error } = outcome;
         attempts.push({ attempt, at, ms, ...(status === undefined ? {} : { status }), ...(error ? { error } : {}) });
     }

@@ -59,7 +59,8 @@ const fallback: Handler = async (request) => {
     });
 };
 
+// The host tries routes in the order of their functions' names, so this one must sort last.
 export const routes: Route[] = [
     ...known,
-    { name: 'fallback', route: '{*path}', methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'], handler: fallback },
+    { name: 'zUnknownRoute', route: '{*path}', methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'], handler: fallback },
 ];

@@ -49,7 +49,11 @@ export async function verify(store: JobStore, manifest: Manifest): Promise<Verdi
     let counts = noCounts();
     const waiting = manifest.parts.values();
     const reader = async () => {
-        for (const part of waiting) counts = addCounts(counts, await verifyPart(store, part, see, report));
+        for (const part of waiting) {
+            const found = await verifyPart(store, part, see, report);
+            // Not in one expression with the await: it would add to the counts as they were before it, beside the other readers.
+            counts = addCounts(counts, found);
+        }
     };
     await Promise.all(Array.from({ length: PARTS_AT_ONCE }, reader));
 

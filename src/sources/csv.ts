@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import Papa from 'papaparse';
 import { item, SourceError, type Row } from './types';
 

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { MAX_ITEM_BYTES, tooLarge, type Row } from './types';
 
 const NEWLINE = 0x0a;
