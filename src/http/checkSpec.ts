@@ -4,12 +4,11 @@ import type { FieldError } from '../core/errors';
 import { formatOf, formats, pointer, type JobSpec } from '../core/spec';
 import { checkHttp } from '../processors/http';
 import { findProcessor, processorNames } from '../processors';
+import { MAX_ITEM_BYTES } from '../sources/types';
 import { resolveSecret } from '../settings';
 import { isStatus, type JobStore } from '../storage/jobStore';
 import { readUpload } from '../storage/uploads';
 
-/** Bytes of one item as JSON. */
-export const MAX_ITEM = 1_048_576;
 /** Problems of one kind that an answer lists: a wrong key would otherwise repeat itself for every item. */
 const LISTED = 20;
 
@@ -49,8 +48,8 @@ function checkSecrets(headers: Headers): FieldError[] {
     );
 }
 
-/** Inline items and the key. Items of a file are looked at when the job is planned. */
-export function checkItems({ source, key }: Pick<JobSpec, 'source' | 'key'>): FieldError[] {
+/** Inline items and the key. Items of a file are looked at when the job is planned, and so are all when bad ones are to be skipped. */
+export function checkItems({ source, key, onInvalid }: Pick<JobSpec, 'source' | 'key' | 'onInvalid'>): FieldError[] {
     let keyOf: ((item: JSONValue) => unknown) | null = null;
     if (key !== undefined) {
         try {
@@ -61,11 +60,12 @@ export function checkItems({ source, key }: Pick<JobSpec, 'source' | 'key'>): Fi
         }
     }
     const errors: FieldError[] = [];
-    for (const [i, item] of 'items' in source ? source.items.entries() : []) {
+    for (const [i, item] of 'items' in source && onInvalid === 'reject' ? source.items.entries() : []) {
         if (errors.length === LISTED) break;
         const at = pointer(['source', 'items', i]);
         const bytes = Buffer.byteLength(JSON.stringify(item));
-        if (bytes > MAX_ITEM) errors.push({ pointer: at, message: `the item has ${bytes} bytes`, allowed: `at most ${MAX_ITEM}` });
+        if (bytes > MAX_ITEM_BYTES)
+            errors.push({ pointer: at, message: `the item has ${bytes} bytes`, allowed: `at most ${MAX_ITEM_BYTES}` });
         const found = keyOf && isKey(() => keyOf(item));
         if (found === false)
             errors.push({ pointer: at, message: 'the key is missing in this item', allowed: `a string or a number at "${key}"` });

@@ -1,0 +1,482 @@
+// Handlers against real blob storage (Azurite), without a Functions host.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { noCounts, outcomeLine, type OutcomeKind } from '../../src/core/outcome';
+import { newLedger } from '../../src/core/ledger';
+import { handle } from '../../src/http/handle';
+import { routes } from '../../src/http/routes';
+import { names, JobStore } from '../../src/storage/jobStore';
+
+const MB = 1024 * 1024;
+let azurite: ChildProcess;
+let folder: string;
+let store: JobStore;
+let ledgerState: unknown = null;
+const started: string[] = [];
+
+const freePort = () =>
+    new Promise<number>((resolve) => {
+        const server = createServer().listen(0, '127.0.0.1', () => {
+            const { port } = server.address() as AddressInfo;
+            server.close(() => resolve(port));
+        });
+    });
+
+beforeAll(async () => {
+    const port = await freePort();
+    folder = mkdtempSync(join(tmpdir(), 'fanfold-http-'));
+    const main = require.resolve('azurite/dist/src/blob/main.js');
+    azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
+        stdio: 'ignore',
+    });
+    const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+    process.env.FANFOLD_DATA_CONNECTION = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1;`;
+    const service = BlobServiceClient.fromConnectionString(process.env.FANFOLD_DATA_CONNECTION, {
+        retryOptions: { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 },
+    });
+    await service.getProperties();
+    store = await JobStore.open();
+}, 60_000);
+
+afterAll(async () => {
+    const gone = new Promise((resolve) => azurite.once('exit', resolve));
+    azurite.kill();
+    await gone;
+    rmSync(folder, { recursive: true, force: true });
+});
+
+const client = {
+    readEntityState: async () => ({ entityExists: ledgerState !== null, entityState: ledgerState }),
+    startNew: async (_name: string, { instanceId }: { instanceId: string }) => void started.push(instanceId),
+    getStatus: async (id: string) => {
+        if (!started.includes(id)) throw new Error('404');
+        return {};
+    },
+    signalEntity: async () => undefined,
+    raiseEvent: async () => undefined,
+};
+const quiet = { invocationId: 'i', error: console.error, warn: () => undefined };
+
+interface Sent {
+    headers?: Record<string, string>;
+    body?: Buffer | AsyncIterable<Uint8Array>;
+}
+/** Finds the route as a host does: literal before parameter before catch-all. */
+async function call(method: string, path: string, { headers = {}, body }: Sent = {}) {
+    const url = new URL(path, 'http://host/api/');
+    const segments = url.pathname.replace('/api/', '').split('/');
+    const fits = routes.flatMap((r) => {
+        const pattern = r.route.split('/');
+        if (!(r.methods as string[]).includes(method)) return [];
+        if (r.route === '{*path}') return [{ r, params: { path: segments.join('/') } }];
+        if (pattern.length !== segments.length || !pattern.every((p, i) => p.startsWith('{') || p === segments[i])) return [];
+        return [{ r, params: Object.fromEntries(pattern.flatMap((p, i) => (p.startsWith('{') ? [[p.slice(1, -1), segments[i]!]] : []))) }];
+    });
+    const { r, params } = fits[0]!;
+    const chunks = Buffer.isBuffer(body) ? [body] : body;
+    const request = {
+        method,
+        url: url.href,
+        headers: new Headers(headers),
+        query: url.searchParams,
+        params,
+        body: chunks ? ReadableStream.from(chunks as AsyncIterable<Uint8Array>) : null,
+    };
+    const answer = await handle(r.handler)(request as never, client as never, quiet as never);
+    const text = await new Response(answer.body as ReadableStream).text();
+    const type = (answer.headers as Record<string, string>)['content-type'] ?? '';
+    return {
+        status: answer.status,
+        headers: new Headers(answer.headers),
+        text,
+        json: type.includes('json') && !type.includes('ndjson') && text ? JSON.parse(text) : undefined,
+    };
+}
+
+const lines = (text: string) =>
+    text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
+const tus = { 'tus-resumable': '1.0.0' };
+const part = { ...tus, 'content-type': 'application/offset+octet-stream' };
+
+describe('uploads', () => {
+    test('a file in one request is kept as it came, with name and SHA-256', async () => {
+        const data = Buffer.alloc(9 * MB, 'abc\n');
+        const made = await call('POST', 'uploads?name=a.csv', { body: data });
+        expect(made).toMatchObject({
+            status: 201,
+            json: { bytes: data.length, name: 'a.csv', complete: true, sha256: createHash('sha256').update(data).digest('hex') },
+        });
+        expect((await call('GET', `uploads/${made.json.id}`)).json).toMatchObject({
+            bytes: data.length,
+            name: 'a.csv',
+            sha256: made.json.sha256,
+        });
+    });
+
+    test('an empty file is refused and leaves nothing behind', async () => {
+        expect(await call('POST', 'uploads', { body: Buffer.alloc(0) })).toMatchObject({ status: 400, json: { code: 'BAD_UPLOAD' } });
+        expect(await call('POST', 'uploads')).toMatchObject({ status: 400, json: { code: 'BAD_UPLOAD' } });
+    });
+
+    test('a sender that breaks off leaves no upload', async () => {
+        const before = await count('uploads/');
+        const broken = (async function* () {
+            yield Buffer.alloc(5 * MB);
+            throw new Error('gone');
+        })();
+        jest.spyOn(quiet, 'error').mockImplementationOnce(() => undefined);
+        expect((await call('POST', 'uploads', { body: broken })).status).toBe(500);
+        expect(await count('uploads/')).toBe(before);
+    });
+
+    test('300 MB come in parts of 64 MB, one of them broken off and resumed, in little memory', async () => {
+        const total = 300 * MB;
+        const made = await call('POST', 'uploads', {
+            headers: {
+                ...tus,
+                'upload-length': String(total),
+                'upload-metadata': 'filename ' + Buffer.from('big.ndjson').toString('base64'),
+            },
+        });
+        expect(made.status).toBe(201);
+        const path = made.headers.get('location')!.replace('/api/', '');
+        const hash = createHash('sha256');
+        // 64 KB that differ from piece to piece, so that a part in the wrong place shows.
+        const piece = (at: number) => Buffer.alloc(65_536, `${at};`);
+        for (let at = 0; at < total; at += 65_536) hash.update(piece(at));
+        let peak = 0;
+        const send = async function* (from: number, to: number, breakAt = Infinity) {
+            for (let at = from; at < to; at += 65_536) {
+                if (at >= breakAt) throw new Error('connection lost');
+                peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+                yield piece(at);
+            }
+        };
+        const base = process.memoryUsage().arrayBuffers;
+        jest.spyOn(quiet, 'error').mockImplementationOnce(() => undefined);
+        await call('PATCH', path, { headers: { ...part, 'upload-offset': '0' }, body: send(0, 64 * MB, 30 * MB) });
+        let offset = Number((await call('HEAD', path, { headers: tus })).headers.get('upload-offset'));
+        expect(offset).toBe(30 * MB);
+        while (offset < total) {
+            const answer = await call('PATCH', path, {
+                headers: { ...part, 'upload-offset': String(offset) },
+                body: send(offset, Math.min(total, offset + 64 * MB)),
+            });
+            expect(answer.status).toBe(204);
+            offset = Number(answer.headers.get('upload-offset'));
+        }
+        expect(peak - base).toBeLessThan(100 * MB);
+        const id = path.split('/')[1]!;
+        expect((await call('GET', `uploads/${id}`)).json).toMatchObject({
+            bytes: total,
+            length: total,
+            complete: true,
+            name: 'big.ndjson',
+        });
+        const kept = createHash('sha256');
+        for await (const chunk of (await store.openBlob(names.upload(id)))!) kept.update(chunk as Buffer);
+        expect(kept.digest('hex')).toBe(hash.digest('hex'));
+    });
+
+    test('what a tus client must be told: version, offset, length, type, end', async () => {
+        expect((await call('OPTIONS', 'uploads')).headers.get('tus-extension')).toBe('creation,termination');
+        expect(await call('POST', 'uploads', { headers: { 'tus-resumable': '0.2.2', 'upload-length': '5' } })).toMatchObject({
+            status: 412,
+        });
+        expect(await call('POST', 'uploads', { headers: tus })).toMatchObject({ status: 400, json: { code: 'BAD_UPLOAD' } });
+        const path = (await call('POST', 'uploads', { headers: { ...tus, 'upload-length': '5' } })).headers
+            .get('location')!
+            .replace('/api/', '');
+        expect(await call('PATCH', path, { headers: { ...tus, 'upload-offset': '0' }, body: Buffer.from('ab') })).toMatchObject({
+            status: 415,
+        });
+        expect(await call('PATCH', path, { headers: { ...part, 'upload-offset': '3' }, body: Buffer.from('ab') })).toMatchObject({
+            status: 409,
+            json: { code: 'UPLOAD_CONFLICT', offset: 0 },
+        });
+        expect(await call('PATCH', path, { headers: { ...part, 'upload-offset': '0' }, body: Buffer.from('abcdef') })).toMatchObject({
+            status: 413,
+        });
+        // Two senders of one part: exactly one is taken.
+        const both = await Promise.all(
+            ['ab', 'AB'].map((text) => call('PATCH', path, { headers: { ...part, 'upload-offset': '0' }, body: Buffer.from(text) })),
+        );
+        expect(both.map((b) => b.status).sort()).toEqual([204, 409]);
+        expect(
+            (
+                await call('POST', path, {
+                    headers: { ...part, 'upload-offset': '2', 'x-http-method-override': 'PATCH' },
+                    body: Buffer.from('cde'),
+                })
+            ).headers.get('upload-offset'),
+        ).toBe('5');
+        expect((await call('DELETE', path, { headers: tus })).status).toBe(204);
+        expect((await call('HEAD', path, { headers: tus })).status).toBe(404);
+    });
+});
+
+async function count(prefix: string): Promise<number> {
+    let found = 0;
+    for await (const _ of store.container.listBlobsFlat({ prefix })) found += _ ? 1 : 0;
+    return found;
+}
+
+const at = '2026-01-01T00:00:00.000Z';
+const line = (index: number, outcome: OutcomeKind = 'succeeded', output = '"x"') =>
+    outcomeLine(
+        {
+            index,
+            outcome,
+            key: index,
+            attempts: outcome === 'cancelled' ? 0 : 1,
+            ms: 1,
+            at,
+            ...(outcome === 'failed' ? { error: { code: 'E', message: 'm' } } : {}),
+        },
+        outcome === 'succeeded' ? output : undefined,
+    );
+
+/** A job of 2 partitions of 3 items each, as its own slices would leave it. */
+async function makeJob(id: string, parts: string[][]) {
+    await store.writeJob({ id, createdAt: at, spec: { name: id, tags: {}, source: { inline: 6 } } as never });
+    const items = Array.from({ length: 6 }, (_, i) => `{"n":${i}}\n`).join('');
+    await store.container.getBlockBlobClient(names.items(id, 'p')).upload(items, items.length);
+    await store.createPlan({
+        jobId: id,
+        items: names.items(id, 'p'),
+        total: 6,
+        invalid: 0,
+        partitions: [
+            [0, 24, 3, 0],
+            [24, 24, 3, 3],
+        ],
+        createdAt: at,
+    });
+    for (const [i, content] of parts.entries()) {
+        await store.createOutcomes(id, i);
+        await store.appendOutcomes(id, i, 0, Buffer.from(content.join('')));
+    }
+}
+
+describe('results', () => {
+    const fence = '{"fence":1,"run":"r"}\n';
+    const attempt =
+        '{"attempt":1,"index":1,"at":"2026-01-01T00:00:00.000Z","ms":5,"status":429,"error":{"code":"HTTP_STATUS","message":"m"},"retryAt":"2026-01-01T00:00:01.000Z"}\n';
+
+    test('a reader that comes back with the cursor sees every outcome once, and nothing else', async () => {
+        await makeJob('r1', [[fence, line(2), attempt, line(0)], [fence]]);
+        ledgerState = {
+            ...newLedger('r1'),
+            state: 'running',
+            next: 2,
+            parked: [
+                [0, 0, 0, 0, 0, 0, 0],
+                [1, 0, 0, 0, 0, 0, 0],
+            ],
+        };
+        const first = await call('GET', 'jobs/r1/results');
+        expect(lines(first.text).map((o) => o.index)).toEqual([2, 0]);
+        const [zero, one] = await store.listOutcomes('r1');
+        await store.appendOutcomes('r1', 0, zero!.bytes, Buffer.from(line(1, 'failed')));
+        await store.appendOutcomes('r1', 1, one!.bytes, Buffer.from(line(3) + line(4)));
+        ledgerState = { ...(ledgerState as object), parked: [[1, 0, 0, 0, 0, 0, 0]] };
+        const second = await call('GET', `jobs/r1/results?cursor=${first.headers.get('x-fanfold-cursor')}`);
+        expect(lines(second.text).map((o) => o.index)).toEqual([1, 3, 4]);
+        const third = await call('GET', `jobs/r1/results?cursor=${second.headers.get('x-fanfold-cursor')}`);
+        expect(third).toMatchObject({ status: 200, text: '' });
+        expect(lines((await call('GET', 'jobs/r1/results?order=input')).text).map((o) => o.index)).toEqual([0, 1, 2, 3, 4]);
+        expect(lines((await call('GET', 'jobs/r1/results?outcome=failed')).text).map((o) => o.index)).toEqual([1]);
+        const csv = await call('GET', 'jobs/r1/results', { headers: { accept: 'text/csv' } });
+        expect(csv.headers.get('content-type')).toMatch('text/csv');
+        expect(csv.text.split('\r\n')).toHaveLength(7);
+        ledgerState = null;
+    });
+
+    test('order=input holds for outputs far beyond what is sorted at once', async () => {
+        await makeJob('r2', []);
+        await store.createOutcomes('r2', 0);
+        let position = 0;
+        for (const index of [2, 0, 1]) {
+            const data = Buffer.from(line(index, 'succeeded', JSON.stringify(String(index).repeat(3.9 * MB))));
+            expect(await store.appendOutcomes('r2', 0, position, data)).toBe(true);
+            position += data.length;
+        }
+        const { text } = await call('GET', 'jobs/r2/results?order=input');
+        expect(text.length).toBe(position);
+        expect(lines(text).map((o) => [o.index, o.output[0]])).toEqual([
+            [0, '0'],
+            [1, '1'],
+            [2, '2'],
+        ]);
+    });
+
+    test('one item shows its input, outcome and attempts', async () => {
+        await makeJob('r3', [[fence, attempt, line(1)]]);
+        expect((await call('GET', 'jobs/r3/items/1')).json).toMatchObject({
+            index: 1,
+            item: { n: 1 },
+            state: 'succeeded',
+            attempts: [
+                { attempt: 1, status: 429 },
+                { attempt: 1, ms: 1 },
+            ],
+        });
+        expect((await call('GET', 'jobs/r3/items/5')).json).toMatchObject({ item: { n: 5 }, state: 'pending', attempts: [] });
+        expect(await call('GET', 'jobs/r3/items/6')).toMatchObject({ status: 404, json: { code: 'ITEM_NOT_FOUND' } });
+        expect(await call('GET', 'jobs/r3/manifest')).toMatchObject({ status: 409, json: { code: 'NOT_READY' } });
+    });
+
+    test('verify proves a whole job and names what is wrong with a broken one', async () => {
+        const parts = [
+            [fence, line(2), line(0), line(1, 'failed')],
+            [line(3), line(5), line(4)],
+        ];
+        await makeJob('r4', parts);
+        const manifestParts = parts.map((content, i) => ({
+            part: i,
+            name: names.outcomes('r4', i),
+            bytes: Buffer.byteLength(content.join('')),
+            items: 3,
+            sha256: createHash('sha256').update(content.join('')).digest('hex'),
+            counts: { ...noCounts(), succeeded: i === 0 ? 2 : 3, failed: i === 0 ? 1 : 0 },
+        }));
+        await store.writeJson(names.manifest('r4'), {
+            jobId: 'r4',
+            total: 6,
+            counts: { ...noCounts(), succeeded: 5, failed: 1 },
+            parts: manifestParts,
+            createdAt: at,
+        });
+        expect((await call('POST', 'jobs/r4/verify')).json).toMatchObject({ ok: true, total: 6, parts: 2, problems: [] });
+        await store.appendOutcomes('r4', 1, manifestParts[1]!.bytes, Buffer.from(line(3)));
+        const broken = (await call('POST', 'jobs/r4/verify')).json;
+        expect(broken.ok).toBe(false);
+        expect(broken.problems.map((p: { code: string }) => p.code)).toEqual(
+            expect.arrayContaining(['DUPLICATE', 'SHA256', 'BYTES', 'ITEMS', 'CONSERVATION']),
+        );
+    });
+});
+
+describe('jobs', () => {
+    const spec = (over: object = {}) =>
+        Buffer.from(
+            JSON.stringify({
+                name: 'n',
+                source: { items: [{ id: 1 }] },
+                process: { http: { url: 'https://example.com/{id}' } },
+                tags: { team: 'maps' },
+                ...over,
+            }),
+        );
+
+    test('a start stores, begins and answers once, however often it is sent with its key', async () => {
+        const headers = { 'idempotency-key': 'k-1' };
+        const first = await call('POST', 'jobs', { body: spec(), headers });
+        expect(first).toMatchObject({ status: 202, json: { state: 'planning', counts: { total: null }, tags: { team: 'maps' } } });
+        expect(first.headers.get('location')).toBe(`/api/jobs/${first.json.id}`);
+        const again = await call('POST', 'jobs', { body: spec(), headers });
+        expect(again.json.id).toBe(first.json.id);
+        expect(again.headers.get('idempotency-replayed')).toBe('true');
+        expect(started.filter((id) => id === first.json.id)).toHaveLength(1);
+        expect(await call('POST', 'jobs', { body: spec({ name: 'other' }), headers })).toMatchObject({
+            status: 409,
+            json: { code: 'IDEMPOTENCY_CONFLICT' },
+        });
+    });
+
+    test('a start that broke off behind its key is finished as the same job', async () => {
+        const body = spec({ name: 'torn' });
+        const jobId = '11111111-aaaa-bbbb-cccc-000000000000';
+        const bodyHash = createHash('sha256').update(body).digest('hex');
+        await store.createJson(names.idempotency(createHash('sha256').update('torn').digest('hex')), { jobId, bodyHash, createdAt: at });
+        const answer = await call('POST', 'jobs', { body, headers: { 'idempotency-key': 'torn' } });
+        expect(answer).toMatchObject({ status: 202, json: { id: jobId, createdAt: at } });
+        expect(started).toContain(jobId);
+    });
+
+    test('a refused spec leaves nothing in storage', async () => {
+        const before = await count('');
+        const keyed = { headers: { 'idempotency-key': 'refused' } };
+        expect(await call('POST', 'jobs', { body: spec({ key: 'nope' }), ...keyed })).toMatchObject({
+            status: 400,
+            json: { code: 'BAD_SPEC', errors: [{ pointer: '/source/items/0' }] },
+        });
+        expect(await call('POST', 'jobs', { body: spec({ source: { upload: 'none' } }), ...keyed })).toMatchObject({
+            status: 400,
+            json: { errors: [{ pointer: '/source/upload' }] },
+        });
+        expect(await call('POST', 'jobs', { body: spec({ bogus: 1 }), ...keyed })).toMatchObject({
+            status: 400,
+            json: { errors: [{ pointer: '/bogus' }] },
+        });
+        expect(await call('POST', 'jobs', { body: Buffer.from('{'), ...keyed })).toMatchObject({ status: 400, json: { code: 'BAD_JSON' } });
+        expect(await count('')).toBe(before);
+    });
+
+    test('the list is newest first, filtered and paged', async () => {
+        const ids: string[] = [];
+        for (let i = 0; i < 5; i++)
+            ids.unshift((await call('POST', 'jobs', { body: spec({ name: `list${i % 2}`, tags: { run: 'l' } }) })).json.id);
+        const found: string[] = [];
+        for (let next = ''; ;) {
+            const page = (await call('GET', `jobs?tag=run:l&limit=2${next && `&continuation=${next}`}`)).json;
+            found.push(...page.jobs.map((j: { id: string }) => j.id));
+            if (!page.next) break;
+            next = page.next;
+        }
+        expect(new Set(found)).toEqual(new Set(ids));
+        expect(found).toHaveLength(5);
+        expect((await call('GET', 'jobs?name=list1&tag=run:l')).json.jobs).toHaveLength(2);
+        expect((await call('GET', 'jobs?state=completed&tag=run:l')).json.jobs).toHaveLength(0);
+        expect((await call('GET', 'jobs?tag=run:l&createdBefore=2020-01-01')).json.jobs).toHaveLength(0);
+        expect((await call('GET', 'jobs?tag=run:l&createdAfter=2020-01-01')).json.jobs).toHaveLength(5);
+        expect(await call('GET', 'jobs?continuation=zzz')).toMatchObject({ status: 400, json: { code: 'BAD_PARAMETER' } });
+        expect(await call('GET', 'jobs?state=odd')).toMatchObject({ status: 400, json: { errors: [{ pointer: '/query/state' }] } });
+    });
+
+    test('cancel shows at once, and an ended job refuses it', async () => {
+        await makeJob('c1', []);
+        expect(await call('POST', 'jobs/c1/cancel')).toMatchObject({ status: 202, json: { state: 'cancelling' } });
+        expect(await store.readControl('c1')).toEqual({ cancelled: true, generation: 1 });
+        await store.writeJson(names.summary('c1'), {
+            jobId: 'c1',
+            state: 'cancelled',
+            total: 6,
+            counts: noCounts(),
+            invalid: 0,
+            failures: [],
+            endedAt: at,
+        });
+        expect(await call('POST', 'jobs/c1/cancel')).toMatchObject({
+            status: 409,
+            json: { code: 'ILLEGAL_MOVE', state: 'cancelled', allowed: [] },
+        });
+        expect(await call('GET', 'jobs/c1?wait=60')).toMatchObject({ status: 200, json: { ended: true } });
+    });
+
+    test('unknown jobs, paths and methods are problems', async () => {
+        for (const path of [
+            'jobs/none',
+            'jobs/none/results',
+            'jobs/none/items/0',
+            'jobs/none/invalid',
+            'jobs/none/manifest',
+            'jobs/a%20b',
+        ]) {
+            expect(await call('GET', path)).toMatchObject({ status: 404, json: { code: 'JOB_NOT_FOUND' } });
+        }
+        expect(await call('GET', 'nothing/here')).toMatchObject({ status: 404, json: { code: 'ROUTE_NOT_FOUND' } });
+        const wrong = await call('DELETE', 'jobs');
+        expect(wrong).toMatchObject({ status: 405, json: { code: 'METHOD_NOT_ALLOWED' } });
+        expect(wrong.headers.get('allow')).toBe('POST, GET');
+        expect((await call('GET', 'health')).json).toEqual({ status: 'ok', storage: 'ok' });
+    });
+});
