@@ -1,0 +1,45 @@
+// Azurite, when nothing listens where the app's storage is expected.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+
+const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+export interface Ports {
+    blob: number;
+    queue: number;
+    table: number;
+}
+
+export const portsFrom = (env: NodeJS.ProcessEnv): Ports => ({ blob: Number(env.AZURITE_BLOB_PORT ?? 10000), queue: Number(env.AZURITE_QUEUE_PORT ?? 10001), table: Number(env.AZURITE_TABLE_PORT ?? 10002) });
+
+/** The public, well-known account of the storage emulator. */
+export const emulatorConnection = (p: Ports): string =>
+    `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};BlobEndpoint=http://127.0.0.1:${p.blob}/devstoreaccount1;QueueEndpoint=http://127.0.0.1:${p.queue}/devstoreaccount1;TableEndpoint=http://127.0.0.1:${p.table}/devstoreaccount1;`;
+
+export const listens = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+        const socket = net.connect(port, '127.0.0.1', () => (socket.destroy(), resolve(true)));
+        socket.on('error', () => resolve(false));
+    });
+
+/** Starts Azurite and resolves when all three services answer. It is detached from Ctrl-C, and stopped by whoever started it. */
+export async function startAzurite(app: string, ports: Ports, data: string): Promise<ChildProcess> {
+    mkdirSync(data, { recursive: true });
+    const main = require.resolve('azurite/package.json', { paths: [app, __dirname] });
+    const script = path.join(path.dirname(main), 'dist/src/azurite.js');
+    const args = ['--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data, '--blobPort', String(ports.blob), '--queuePort', String(ports.queue), '--tablePort', String(ports.table)];
+    // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then.
+    const guard = `process.stdin.resume();process.stdin.on('end',()=>process.exit());process.argv=[process.argv[0],${JSON.stringify(script)},...${JSON.stringify(args)}];require(${JSON.stringify(script)})`;
+    const child = spawn(process.execPath, ['-e', guard], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
+    let said = '';
+    child.stderr!.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-2000)));
+    for (let tries = 0; tries < 300; tries++) {
+        if (child.exitCode !== null) throw new Error(`Azurite ended with ${child.exitCode}: ${said}`);
+        if ((await Promise.all([listens(ports.blob), listens(ports.queue), listens(ports.table)])).every(Boolean)) return child;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    child.kill();
+    throw new Error(`Azurite does not answer on ports ${ports.blob}, ${ports.queue} and ${ports.table} after 30 s. ${said}`);
+}

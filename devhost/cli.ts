@@ -1,0 +1,107 @@
+// The local host's command: settings, Azurite, and a host process that is started again when the app brings it down.
+import { fork, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { emulatorConnection, listens, portsFrom, startAzurite } from './azurite';
+import type { HostStart } from './host';
+import { readHostSettings, readLocalSettings } from './settings';
+
+const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR]
+  --app DIR   the built Functions app (default: this folder)
+  --port N    port for HTTP (default: PORT, or Host.LocalHttpPort in local.settings.json, or 7071)
+  --auth      check function keys, as Azure does; the key is printed at the start
+  --data DIR  where Azurite keeps its data (default: .azurite in the app)
+Environment: AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT choose Azurite's ports.`;
+
+/** Exit code with which the host process says that starting again is of no use. */
+const CANNOT_START = 70;
+
+class Supervisor {
+    private host: ChildProcess | undefined;
+    private azurite: ChildProcess | undefined;
+    private stopping = false;
+    private crashes = 0;
+
+    constructor(
+        private readonly app: string,
+        private readonly port: number,
+        private readonly auth: boolean,
+        private readonly data: string,
+    ) {}
+
+    async start(): Promise<void> {
+        readHostSettings(this.app);
+        const { values } = readLocalSettings(this.app);
+        const env = { ...values, ...process.env };
+        const ports = portsFrom(env);
+        const storage = env.AzureWebJobsStorage ?? 'UseDevelopmentStorage=true';
+        const emulated = storage === 'UseDevelopmentStorage=true';
+        const connection = emulated ? emulatorConnection(ports) : storage;
+        if (emulated && !(await listens(ports.table))) {
+            this.azurite = await startAzurite(this.app, ports, this.data);
+            console.log(`Azurite started, data in ${this.data}`);
+            this.azurite.once('exit', (code) => this.stopping || this.stop(1, `Azurite ended with ${code}.`));
+        } else if (emulated) console.log(`Using the storage that listens on port ${ports.table}.`);
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.stop(0));
+        this.run({ ...env, AzureWebJobsStorage: connection, WEBSITE_HOSTNAME: `localhost:${this.port}`, FUNCTIONS_WORKER_RUNTIME: 'node' }, connection, null);
+    }
+
+    private run(env: NodeJS.ProcessEnv, storage: string, workerDeath: string | null): void {
+        const host = fork(path.join(__dirname, 'host.js'), [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+        this.host = host;
+        host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath } satisfies HostStart);
+        host.on('message', (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null }) => {
+            if (m.failed) return console.error(m.failed);
+            if (!m.ready) return;
+            console.log(`\nFunctions:\n${m.functions!.map((f) => `  ${f}`).join('\n')}\n`);
+            if (m.key) console.log(`Function key: ${m.key}`);
+            console.log(`Ready on http://localhost:${this.port} — Ctrl-C stops.`);
+            setTimeout(() => (this.crashes = 0), 60_000).unref();
+        });
+        host.once('exit', (code, signal) => {
+            if (this.stopping) return;
+            if (code === CANNOT_START) return this.stop(1);
+            // The app took its process down. The real host starts the worker again, and tells its running activities as failed.
+            const status = code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGABRT' ? 6 : 15);
+            const delay = Math.min(5000, 200 * 2 ** this.crashes++);
+            console.error(`The host process ended with ${signal ?? code}; it starts again in ${delay} ms.`);
+            setTimeout(() => this.stopping || this.run(env, storage, `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`), delay);
+        });
+    }
+
+    private stop(code: number, why?: string): void {
+        if (this.stopping) return;
+        this.stopping = true;
+        if (why) console.error(why);
+        const end = () => {
+            this.azurite?.kill('SIGTERM');
+            process.exit(code);
+        };
+        if (!this.host || this.host.exitCode !== null || !this.host.connected) return end();
+        this.host.once('exit', end);
+        this.host.send('stop');
+        // Whoever asked to stop does not wait for a call that hangs.
+        setTimeout(() => (this.host!.kill('SIGKILL'), end()), 3000);
+    }
+}
+
+function main(): void {
+    const { values } = parseArgs({ options: { app: { type: 'string' }, port: { type: 'string' }, auth: { type: 'boolean' }, data: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    if (values.help) return console.log(usage);
+    const app = path.resolve(values.app ?? '.');
+    const port = Number(values.port ?? process.env.PORT ?? readLocalSettings(app).port ?? 7071);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Error(`"${values.port ?? port}" is not a port`);
+    const data = path.resolve(values.data ?? path.join(app, '.azurite'));
+    new Supervisor(app, port, values.auth ?? false, data).start().catch(fail);
+}
+
+function fail(error: unknown): never {
+    console.error((error as Error).message);
+    process.exit(1);
+}
+
+try {
+    main();
+} catch (error) {
+    fail(error);
+}

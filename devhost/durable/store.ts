@@ -1,0 +1,120 @@
+// The task hub in Azure Tables: one partition per instance, so that everything an episode changes is one entity-group transaction.
+//
+// Row keys: `i` the instance, `h-…` its history, a row per episode, `m-…` messages to it that are not yet consumed, `o-…` messages from it
+// that are not yet delivered. A value that does not fit a property goes to a blob.
+import { randomUUID } from 'node:crypto';
+import { RestError, TableClient, type TransactionAction } from '@azure/data-tables';
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+
+/** UTF-16 units; a table property holds 64 KiB, two bytes a unit. */
+const MAX_INLINE = 30_000;
+/** Operations in one transaction. */
+export const MAX_OPERATIONS = 100;
+
+export interface Row {
+    id: string;
+    rowKey: string;
+    value: unknown;
+}
+
+export interface Change {
+    put?: { rowKey: string; value: unknown; active?: boolean }[];
+    remove?: string[];
+}
+
+interface StoredRow {
+    partitionKey: string;
+    rowKey: string;
+    id: string;
+    value?: string;
+    blob?: string;
+    active?: boolean;
+}
+
+export class HubStore {
+    private constructor(
+        private readonly table: TableClient,
+        private readonly blobs: ContainerClient,
+    ) {}
+
+    static async open(connection: string, hub: string): Promise<HubStore> {
+        const table = TableClient.fromConnectionString(connection, `${hub}DevHost`, { allowInsecureConnection: true });
+        const blobs = BlobServiceClient.fromConnectionString(connection).getContainerClient(`${hub.toLowerCase()}-largemessages`);
+        await Promise.all([table.createTable(), blobs.createIfNotExists()]);
+        return new HubStore(table, blobs);
+    }
+
+    /** Instances that are not done, and all undelivered messages. */
+    async loadActive(): Promise<Row[]> {
+        return this.query("(RowKey eq 'i' and active eq true) or (RowKey ge 'm-' and RowKey lt 'p')");
+    }
+
+    async loadInstances(): Promise<Row[]> {
+        return this.query("RowKey eq 'i'");
+    }
+
+    async loadInstance(id: string): Promise<Row[]> {
+        return this.query(`PartitionKey eq '${partition(id)}'`);
+    }
+
+    /** Changes rows of one instance, all or none. More than a transaction holds: the removals that are over follow after it, for they may come twice. */
+    async commit(id: string, change: Change): Promise<void> {
+        const puts = await Promise.all((change.put ?? []).map(async (p) => ['upsert', { ...(await this.encode(id, p)) }, 'Replace'] as TransactionAction));
+        const removals = (change.remove ?? []).map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction);
+        const actions = [...puts, ...removals];
+        if (actions.length === 1 && puts.length === 1) {
+            await this.table.upsertEntity(puts[0]![1] as { partitionKey: string; rowKey: string }, 'Replace');
+            return;
+        }
+        for (let at = 0; at < actions.length; at += MAX_OPERATIONS) await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
+    }
+
+    /** Adds a message to an instance's inbox; one that is there already is the same message. */
+    async deliver(id: string, rowKey: string, value: unknown): Promise<void> {
+        await this.table.upsertEntity(await this.encode(id, { rowKey, value }), 'Replace');
+    }
+
+    async remove(id: string, rowKey: string): Promise<void> {
+        try {
+            await this.table.deleteEntity(partition(id), rowKey);
+        } catch (error) {
+            if (!(error instanceof RestError) || error.statusCode !== 404) throw error;
+        }
+    }
+
+    async purge(id: string): Promise<void> {
+        const rows = await this.loadKeys(id);
+        for (let at = 0; at < rows.length; at += MAX_OPERATIONS) {
+            await this.table.submitTransaction(rows.slice(at, at + MAX_OPERATIONS).map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction));
+        }
+    }
+
+    private async loadKeys(id: string): Promise<string[]> {
+        const keys: string[] = [];
+        for await (const row of this.table.listEntities<StoredRow>({ queryOptions: { filter: `PartitionKey eq '${partition(id)}'`, select: ['rowKey'] } })) keys.push(row.rowKey);
+        return keys;
+    }
+
+    private async query(filter: string): Promise<Row[]> {
+        const rows: Promise<Row>[] = [];
+        for await (const row of this.table.listEntities<StoredRow>({ queryOptions: { filter } })) rows.push(this.decode(row));
+        return Promise.all(rows);
+    }
+
+    private async encode(id: string, p: { rowKey: string; value: unknown; active?: boolean }): Promise<StoredRow> {
+        const text = JSON.stringify(p.value);
+        const row = { partitionKey: partition(id), rowKey: p.rowKey, id, ...(p.active === undefined ? {} : { active: p.active }) };
+        if (text.length <= MAX_INLINE) return { ...row, value: text };
+        const blob = `${partition(id)}/${p.rowKey}-${randomUUID()}`;
+        await this.blobs.getBlockBlobClient(blob).upload(text, Buffer.byteLength(text));
+        return { ...row, blob };
+    }
+
+    private async decode(row: StoredRow): Promise<Row> {
+        const text = row.blob ? (await this.blobs.getBlobClient(row.blob).downloadToBuffer()).toString('utf8') : row.value!;
+        return { id: row.id, rowKey: row.rowKey, value: JSON.parse(text) as unknown };
+    }
+}
+
+/** An instance id as a partition key: table keys allow less than ids do. */
+const partition = (id: string): string => id.replaceAll(/[^A-Za-z0-9@._-]/g, (c) => `~${c.codePointAt(0)!.toString(16)}~`);

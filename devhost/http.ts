@@ -1,0 +1,177 @@
+// HTTP in front of the app: routes as the Functions host matches them, bodies whole or as streams, the host's own pages.
+import { randomBytes, randomUUID } from 'node:crypto';
+import http from 'node:http';
+import type { App, RegisteredFunction } from './core';
+import { MANAGEMENT_PATH, RPC_PATH, type DurableApi } from './durable/api';
+
+const MAX_BODY = 100 * 1024 * 1024;
+const MAX_URL = 8 * 1024;
+
+interface Route {
+    fn: RegisteredFunction;
+    methods: Set<string> | null;
+    pattern: RegExp;
+    params: string[];
+    authLevel: string;
+    display: string;
+}
+
+export interface HttpOptions {
+    routePrefix: string;
+    auth: boolean;
+    /** Whether the app is loaded and the engine runs. */
+    state: () => 'Running' | 'Initialized';
+}
+
+export class HttpFront {
+    readonly key = randomBytes(24).toString('base64url');
+    private readonly routes: Route[];
+    readonly server: http.Server;
+
+    constructor(
+        private readonly app: App,
+        private readonly durable: DurableApi,
+        private readonly options: HttpOptions,
+    ) {
+        // The real host tries routes in the order of the functions' names, so a catch-all shadows what sorts behind it. So does this one.
+        this.routes = app
+            .byTrigger('httpTrigger')
+            .sort((a, b) => (a.metadata.name.toLowerCase() < b.metadata.name.toLowerCase() ? -1 : 1))
+            .map((fn) => routeOf(fn, options.routePrefix));
+        this.server = http.createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0 }, (req, res) => {
+            this.handle(req, res).catch((error: unknown) => {
+                console.error(`${req.method} ${req.url}: ${(error as Error).stack ?? String(error)}`);
+                if (!res.headersSent) res.writeHead(500);
+                res.end();
+            });
+        });
+    }
+
+    describe(origin: string): string[] {
+        return this.routes.map((r) => `${r.fn.metadata.name}: [${r.methods ? [...r.methods].join(',') : 'ANY'}] ${origin}/${r.display}`);
+    }
+
+    private async handle(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
+        const raw = req.url ?? '/';
+        if (raw.length > MAX_URL) return end(res, 414);
+        const origin = `http://${req.headers.host ?? 'localhost'}`;
+        const url = new URL(raw, origin);
+        if (url.pathname === '/') return end(res, 200, 'Your Functions host is up and running.', { 'content-type': 'text/html' });
+        if (url.pathname === '/admin/host/status') return end(res, 200, JSON.stringify({ id: 'local-host', state: this.options.state(), version: '4.1042.100', processUptime: Math.round(process.uptime() * 1000) }), { 'content-type': 'application/json' });
+        for (const base of [MANAGEMENT_PATH, RPC_PATH]) if (url.pathname.startsWith(`${base}/`)) return this.management(req, res, url, url.pathname.slice(base.length + 1));
+        const found = this.match(req.method ?? 'GET', url.pathname);
+        if (!found) return end(res, 404);
+        if (this.options.auth && found.route.authLevel !== 'anonymous' && req.headers['x-functions-key'] !== this.key && url.searchParams.get('code') !== this.key) return end(res, 401);
+        if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) {
+            req.resume();
+            return end(res, 500);
+        }
+        return this.app.httpUri ? this.stream(req, res, url, found) : this.whole(req, res, url, found);
+    }
+
+    private match(method: string, path: string): { route: Route; params: Record<string, string> } | null {
+        for (const route of this.routes) {
+            if (route.methods && !route.methods.has(method)) continue;
+            const m = route.pattern.exec(path);
+            if (m) return { route, params: Object.fromEntries(route.params.flatMap((p, i) => (m[i + 1] === undefined || m[i + 1] === '' ? [] : [[p, decodeURIComponent(m[i + 1]!)]]))) };
+        }
+        return null;
+    }
+
+    private async management(req: http.IncomingMessage, res: http.ServerResponse, url: URL, path: string): Promise<void> {
+        const body = (await bodyOf(req)).toString('utf8');
+        const { status, headers, body: answer } = await this.durable.answer({ method: req.method ?? 'GET', path, query: url.searchParams, body, origin: url.origin });
+        if (answer === undefined) return end(res, status, undefined, headers);
+        end(res, status, JSON.stringify(answer), { 'content-type': 'application/json', ...headers });
+    }
+
+    /** The app has a server of its own for bodies: it gets the request as it comes, and the invocation beside it, joined by the invocation's id. */
+    private async stream(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: { route: Route; params: Record<string, string> }): Promise<void> {
+        const invocationId = randomUUID();
+        const headers = { ...req.headers, 'x-ms-invocation-id': invocationId, 'x-forwarded-host': req.headers.host ?? '', 'x-forwarded-proto': 'http' };
+        const to = new URL(this.app.httpUri!);
+        const answered = new Promise<void>((resolve, reject) => {
+            const proxied = http.request({ host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false }, (answer) => {
+                const { connection: _c, 'keep-alive': _k, 'transfer-encoding': _t, ...rest } = answer.headers;
+                res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
+                answer.pipe(res);
+                answer.on('error', reject);
+                res.on('finish', resolve);
+                res.on('close', () => (answer.destroy(), resolve()));
+            });
+            proxied.on('error', reject);
+            let bytes = 0;
+            req.on('data', (chunk: Buffer) => {
+                bytes += chunk.length;
+                if (bytes > MAX_BODY) proxied.destroy(new Error('the request body is over 100 MB'));
+            });
+            req.pipe(proxied);
+        });
+        const invoked = this.invoke(found, url, req, undefined, invocationId);
+        try {
+            await invoked;
+        } catch (error) {
+            console.error(`${found.route.fn.metadata.name} failed: ${(error as Error).message}`);
+            if (!res.headersSent) end(res, 500, undefined, { 'x-ms-invocation-id': invocationId });
+            await answered.catch(() => undefined); // the proxied request ends with the invocation; its error is the one just told
+            return;
+        }
+        await answered;
+    }
+
+    private async whole(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: { route: Route; params: Record<string, string> }): Promise<void> {
+        const invocationId = randomUUID();
+        const body = await bodyOf(req);
+        if (body.length > MAX_BODY) return end(res, 500);
+        const returned = await this.invoke(found, url, req, body, invocationId).catch((error: unknown) => {
+            console.error(`${found.route.fn.metadata.name} failed: ${(error as Error).message}`);
+            return null;
+        });
+        if (returned === null) return end(res, 500, undefined, { 'x-ms-invocation-id': invocationId });
+        const answer = returned?.http as { statusCode?: string; headers?: Record<string, string>; body?: { bytes?: Uint8Array; string?: string } } | undefined;
+        if (!answer) return end(res, 204);
+        const text = answer.body?.bytes ?? answer.body?.string;
+        end(res, Number(answer.statusCode ?? 200), text === undefined ? undefined : Buffer.from(text as Uint8Array), { ...answer.headers, 'x-ms-invocation-id': invocationId });
+    }
+
+    private invoke({ route, params }: { route: Route; params: Record<string, string> }, url: URL, req: http.IncomingMessage, body: Buffer | undefined, invocationId: string) {
+        const { fn } = route;
+        const headers = Object.fromEntries(Object.entries(req.headers).map(([k, v]) => [k, Array.isArray(v) ? v.join(', ') : (v ?? '')]));
+        const data = { url: url.href, method: req.method, nullableHeaders: nullable(headers), nullableQuery: nullable(Object.fromEntries(url.searchParams)), nullableParams: nullable(params), ...(body && body.length > 0 ? { body: { bytes: body } } : {}) };
+        const inputs: { name: string; data: Record<string, unknown> }[] = [{ name: fn.trigger.name, data: { http: data } }];
+        for (const [name, binding] of Object.entries(fn.metadata.bindings)) if (binding.type.toLowerCase() === 'durableclient') inputs.push({ name, data: { string: this.durable.clientBinding(url.origin) } });
+        return this.app.invoke(fn, inputs, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, { string: v }])), invocationId);
+    }
+}
+
+const nullable = (o: Record<string, string>) => Object.fromEntries(Object.entries(o).map(([k, value]) => [k, { value }]));
+
+function routeOf(fn: RegisteredFunction, prefix: string): Route {
+    const { binding } = fn.trigger;
+    const route = String(binding.route ?? fn.metadata.name).replace(/^\//, '');
+    const path = [prefix, route].filter(Boolean).join('/');
+    const params: string[] = [];
+    const source = path
+        .split('/')
+        .map((segment) => {
+            const m = /^\{(\*{0,2})([^:}?=]+)(?::([^}?]+))?(\?)?\}$/.exec(segment);
+            if (!m) return `/${segment.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}`;
+            params.push(m[2]!);
+            const form = m[3] === 'int' || m[3] === 'long' ? String.raw`-?\d+` : '[^/]+';
+            return m[1] ? '(?:/(.*))?' : m[4] ? `(?:/(${form}))?` : `/(${form})`;
+        })
+        .join('');
+    const methods = binding.methods as string[] | undefined;
+    return { fn, methods: methods?.length ? new Set(methods.map((m) => m.toUpperCase())) : null, pattern: new RegExp(`^${source}/?$`, 'i'), params, authLevel: String(binding.authLevel ?? 'function').toLowerCase(), display: path };
+}
+
+async function bodyOf(req: http.IncomingMessage): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+}
+
+function end(res: http.ServerResponse, status: number, body?: string | Buffer, headers: Record<string, string> = {}): void {
+    res.writeHead(status, { ...headers, 'content-length': String(body === undefined ? 0 : Buffer.byteLength(body)) });
+    res.end(body);
+}

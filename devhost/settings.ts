@@ -1,0 +1,58 @@
+// host.json and local.settings.json, with the environment over both, as the Functions host reads them.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+export interface HostSettings {
+    hub: string;
+    routePrefix: string;
+    maxActivities: number;
+    maxOrchestrations: number;
+    defaultVersion: string | null;
+}
+
+export interface LocalSettings {
+    values: Record<string, string>;
+    port: number | undefined;
+}
+
+const readJson = (file: string): Record<string, unknown> => {
+    if (!existsSync(file)) return {};
+    try {
+        return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, '')) as Record<string, unknown>;
+    } catch (error) {
+        throw new Error(`${file} is not JSON: ${(error as Error).message}`);
+    }
+};
+
+export function readLocalSettings(app: string): LocalSettings {
+    const { Values = {}, Host = {} } = readJson(path.join(app, 'local.settings.json')) as { Values?: Record<string, string>; Host?: { LocalHttpPort?: number } };
+    return { values: Values, port: Host.LocalHttpPort };
+}
+
+/** An environment variable `AzureFunctionsJobHost__a__b` overrides `a.b` of host.json. */
+export function readHostSettings(app: string, env: NodeJS.ProcessEnv = process.env): HostSettings {
+    const file = path.join(app, 'host.json');
+    if (!existsSync(file)) throw new Error(`${app} holds no host.json: it is not a Functions app`);
+    const config = readJson(file);
+    const get = (...keys: string[]): unknown => {
+        const name = `AzureFunctionsJobHost__${keys.join('__')}`.toLowerCase();
+        const override = Object.entries(env).find(([k]) => k.toLowerCase() === name)?.[1];
+        if (override !== undefined) return override;
+        return keys.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Object.entries(node).find(([k]) => k.toLowerCase() === key.toLowerCase())?.[1] : undefined), config);
+    };
+    const durable = (...keys: string[]) => get('extensions', 'durableTask', ...keys);
+    const hub = String(durable('hubName') ?? 'TestHubName');
+    if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub)) throw new Error(`the hub name "${hub}" must be 3 to 45 letters and digits, a letter first`);
+    for (const key of ['workItemQueueVisibilityTimeout', 'controlQueueVisibilityTimeout']) {
+        const given = durable('storageProvider', key);
+        // The real host refuses to start then, so this one does.
+        if (given !== undefined && !/^00:([0-5]\d):\d\d$|^01:00:00$/.test(String(given))) throw new Error(`host.json: ${key} is ${String(given)}; allowed is 00:01:00 to 01:00:00`);
+    }
+    return {
+        hub,
+        routePrefix: String(get('extensions', 'http', 'routePrefix') ?? 'api'),
+        maxActivities: Number(durable('maxConcurrentActivityFunctions') ?? 10),
+        maxOrchestrations: Number(durable('maxConcurrentOrchestratorFunctions') ?? 5),
+        defaultVersion: (durable('defaultVersion') as string | undefined) ?? null,
+    };
+}

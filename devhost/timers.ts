@@ -1,0 +1,63 @@
+// Timer triggers: NCRONTAB, six fields, in UTC.
+import type { App, RegisteredFunction } from './core';
+
+type Field = (value: number) => boolean;
+
+const names: Record<string, number> = { jan: 1, feb: 2, mar: 3, apr: 4, may: 5, jun: 6, jul: 7, aug: 8, sep: 9, oct: 10, nov: 11, dec: 12, sun: 0, mon: 1, tue: 2, wed: 3, thu: 4, fri: 5, sat: 6 };
+
+function field(text: string, min: number, max: number): Field {
+    const number = (t: string) => names[t.toLowerCase()] ?? Number(t);
+    const allowed = new Set<number>();
+    for (const part of text.split(',')) {
+        const [range = '*', step = '1'] = part.split('/');
+        const [from, to] = range === '*' ? [min, max] : range.includes('-') ? range.split('-').map(number) : [number(range), part.includes('/') ? max : number(range)];
+        if (!Number.isInteger(from) || !Number.isInteger(to) || !(Number(step) > 0)) throw new Error(`"${text}" is no field of an NCRONTAB expression`);
+        for (let v = from!; v <= to!; v += Number(step)) allowed.add(v);
+    }
+    return (v) => allowed.has(v);
+}
+
+/** The next time (ms) after `after` that a six-field NCRONTAB expression names. */
+export function nextTime(expression: string, after: number): number {
+    const parts = expression.trim().split(/\s+/);
+    if (parts.length === 5) parts.unshift('0');
+    if (parts.length !== 6) throw new Error(`the schedule "${expression}" has ${parts.length} fields; NCRONTAB has six`);
+    const [second, minute, hour, day, month, weekday] = parts as [string, string, string, string, string, string];
+    const fields = { second: field(second, 0, 59), minute: field(minute, 0, 59), hour: field(hour, 0, 23), day: field(day, 1, 31), month: field(month, 1, 12), weekday: field(weekday, 0, 6) };
+    let t = Math.floor(after / 1000) * 1000 + 1000;
+    for (const limit = after + 5 * 366 * 86_400_000; t < limit; ) {
+        const d = new Date(t);
+        if (!fields.month(d.getUTCMonth() + 1) || !fields.day(d.getUTCDate()) || !fields.weekday(d.getUTCDay())) t = Math.floor(t / 86_400_000) * 86_400_000 + 86_400_000;
+        else if (!fields.hour(d.getUTCHours())) t = Math.floor(t / 3_600_000) * 3_600_000 + 3_600_000;
+        else if (!fields.minute(d.getUTCMinutes())) t = Math.floor(t / 60_000) * 60_000 + 60_000;
+        else if (!fields.second(d.getUTCSeconds())) t += 1000;
+        else return t;
+    }
+    throw new Error(`the schedule "${expression}" names no time in the next five years`);
+}
+
+export function startTimers(app: App, log: (message: string) => void): () => void {
+    const stops = app.byTrigger('timerTrigger').map((fn) => startTimer(app, fn, log));
+    return () => stops.forEach((stop) => stop());
+}
+
+function startTimer(app: App, fn: RegisteredFunction, log: (message: string) => void): () => void {
+    const schedule = String(fn.trigger.binding.schedule).replaceAll(/^%(.+)%$/g, (_, name: string) => process.env[name] ?? '');
+    let last = new Date(0).toISOString();
+    let timer: NodeJS.Timeout;
+    const arm = () => {
+        const due = nextTime(schedule, Date.now());
+        const fire = () => {
+            const now = Date.now();
+            // setTimeout counts in 31 bits: a far time is reached in steps.
+            if (due - now > 1) return (timer = setTimeout(fire, Math.min(due - now, 2 ** 31 - 1)));
+            const json = { Schedule: { AdjustForDST: true }, ScheduleStatus: { Last: last, Next: new Date(nextTime(schedule, due)).toISOString(), LastUpdated: last }, IsPastDue: false };
+            last = new Date(due).toISOString();
+            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], {}).catch((error: unknown) => log(`${fn.metadata.name} failed: ${String(error)}`));
+            return arm();
+        };
+        fire();
+    };
+    arm();
+    return () => clearTimeout(timer);
+}
