@@ -217,7 +217,7 @@ export class Engine {
 
         const answer = await this.decide(o);
         if (answer.customStatus !== undefined) o.record.customStatus = answer.customStatus;
-        const leaves = leavesOf(answer.actions.flat());
+        const leaves = leavesOf((answer.actions ?? []).flat());
         const refused = leaves.map(unsupported).find((u) => u !== null);
         if (refused) return this.finish(o, 'Failed', `The local host does not support ${refused}. Use Azure Functions Core Tools for this orchestration.`, [...fresh, ...retried], batch);
 
@@ -286,7 +286,7 @@ export class Engine {
         const watched: RegisteredFunction = { ...fn, callback: async (...args) => (live = (await fn.callback(...args)) as Answer) };
         try {
             const returned = await this.app.invoke(watched, [{ name: fn.trigger.name, data: { string: JSON.stringify(triggerOf(o)) } }], {});
-            const answer = JSON.parse((returned?.string ?? JSON.stringify(returned?.json ?? null)) as string) as Answer;
+            const answer = JSON.parse((returned?.string ?? returned?.json ?? 'null') as string) as Answer;
             const twice = live ? yieldedAgain(live.actions.flat()).find((a) => a.actionType !== ActionType.ExternalEvent && this.isPending(o, live!, a)) : undefined;
             if (twice) {
                 return { isDone: true, actions: answer.actions, error: `Non-Deterministic workflow detected: a pending task (${twice.functionName ?? twice.operation ?? 'timer'}) was yielded a second time. The engine schedules it again then, and later results reach the wrong tasks. Yield each task once.` };
