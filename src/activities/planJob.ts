@@ -22,7 +22,14 @@ export async function planJob({ jobId }: { jobId: string }, store: JobStore): Pr
     if (!job) return refused('SPEC_MISSING', `the spec of job ${jobId} is gone`);
     const { spec } = job;
     const done = await store.readPlan(jobId);
-    if (done) return { ok: true, total: done.total, invalid: done.invalid, partitions: done.partitions.length, concurrency: spec.concurrency.max };
+    if (done)
+        return {
+            ok: true,
+            total: done.total,
+            invalid: done.invalid,
+            partitions: done.partitions.length,
+            concurrency: spec.concurrency.max,
+        };
 
     const source = await openSource(spec, jobId, store);
     if ('ok' in source) return source;
@@ -40,13 +47,22 @@ export async function planJob({ jobId }: { jobId: string }, store: JobStore): Pr
         control.stop();
     }
     if (bad.count > 0) await bad.write(store, jobId);
-    const problem = control.cancelled() ? refused('CANCELLED', 'the job was cancelled while its source was read') : verdict(spec, writer, bad);
+    const problem = control.cancelled()
+        ? refused('CANCELLED', 'the job was cancelled while its source was read')
+        : verdict(spec, writer, bad);
     if (problem) {
         await writer.discard();
         return problem;
     }
     await writer.commit();
-    const plan = { jobId, items: writer.name, total: writer.total, invalid: bad.count, partitions: writer.partitions, createdAt: new Date().toISOString() };
+    const plan = {
+        jobId,
+        items: writer.name,
+        total: writer.total,
+        invalid: bad.count,
+        partitions: writer.partitions,
+        createdAt: new Date().toISOString(),
+    };
     if (!(await store.createPlan(plan))) {
         // Another run of this activity was first; its plan holds, and its items go with it.
         await writer.discard();
@@ -59,9 +75,14 @@ function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows): PlanReply
     if (bad.count > 0 && spec.onInvalid === 'reject') {
         const first = bad.rows[0]!;
         const many = bad.count >= ENOUGH ? `${bad.count} or more rows are` : bad.count === 1 ? '1 row is' : `${bad.count} rows are`;
-        return refused('SOURCE_INVALID', `${many} no items; the first: line ${first.line}, ${first.code}, ${first.message}. All are listed at /invalid. Correct them, or post with "onInvalid": "skip".`, bad.count);
+        return refused(
+            'SOURCE_INVALID',
+            `${many} no items; the first: line ${first.line}, ${first.code}, ${first.message}. All are listed at /invalid. Correct them, or post with "onInvalid": "skip".`,
+            bad.count,
+        );
     }
-    if (writer.total === 0) return refused('SOURCE_EMPTY', bad.count > 0 ? 'the source has no valid item' : 'the source has no items', bad.count);
+    if (writer.total === 0)
+        return refused('SOURCE_EMPTY', bad.count > 0 ? 'the source has no valid item' : 'the source has no items', bad.count);
     return null;
 }
 
@@ -78,10 +99,18 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
     const blob = 'blob' in source ? source.blob : names.upload(source.upload);
     const client = store.container.getBlobClient(blob);
     const chunks = await store.openBlob(blob);
-    if (!chunks) return refused('SOURCE_NOT_FOUND', 'blob' in source ? `there is no blob "${source.blob}" in container "${store.container.containerName}"` : `there is no upload ${source.upload}`);
+    if (!chunks)
+        return refused(
+            'SOURCE_NOT_FOUND',
+            'blob' in source
+                ? `there is no blob "${source.blob}" in container "${store.container.containerName}"`
+                : `there is no upload ${source.upload}`,
+        );
     const name = 'blob' in source ? source.blob : uploadName((await client.getProperties()).metadata);
     const format = formatOf(source.format, name);
-    return format ? { chunks, format } : refused('FORMAT_UNKNOWN', `"${name ?? blob}" does not tell its format; set source.format to csv, ndjson or json`);
+    return format
+        ? { chunks, format }
+        : refused('FORMAT_UNKNOWN', `"${name ?? blob}" does not tell its format; set source.format to csv, ndjson or json`);
 }
 
 /** The name a file was uploaded under, as the upload's metadata keeps it (percent-encoded: metadata is ASCII). */
@@ -95,7 +124,8 @@ async function read(source: Source, spec: StoredSpec, writer: ItemsWriter, bad: 
     for await (const rows of readRows(source.chunks, source.format)) {
         for (const row of rows) {
             if (!isItem(row)) bad.add(row);
-            else if (!checkKey(row.value)) bad.add({ line: row.line, code: 'KEY_MISSING', message: `no string or number at "${spec.key}"` });
+            else if (!checkKey(row.value))
+                bad.add({ line: row.line, code: 'KEY_MISSING', message: `no string or number at "${spec.key}"` });
             else writer.add(row.json);
         }
         if (cancelled() || (spec.onInvalid === 'reject' && bad.count >= ENOUGH)) return;
@@ -107,7 +137,12 @@ function keyCheck(expression: string | undefined): (item: unknown) => boolean {
     if (expression === undefined) return () => true;
     const ast = compile(expression);
     return (item) => {
-        const key: unknown = TreeInterpreter.search(ast, item as JSONValue);
+        let key: unknown;
+        try {
+            key = TreeInterpreter.search(ast, item as JSONValue);
+        } catch {
+            return false; // a function that does not take what this item holds: the item has no key
+        }
         return (typeof key === 'string' && key !== '' && key.length <= 1024) || typeof key === 'number';
     };
 }
@@ -123,6 +158,8 @@ class BadRows {
     }
     async write(store: JobStore, jobId: string): Promise<void> {
         const text = this.rows.map((r) => JSON.stringify({ line: r.line, code: r.code, message: r.message }) + '\n').join('');
-        await store.container.getBlockBlobClient(names.invalid(jobId)).upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
+        await store.container
+            .getBlockBlobClient(names.invalid(jobId))
+            .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
     }
 }

@@ -40,21 +40,51 @@ const HARD_LIMIT = 10 * 1024 * 1024;
 const CONNECTIONS = 512;
 const MAX_ORIGINS = 100;
 /** Headers that would let a spec speak as the platform, or to another host than the URL's. */
-const stripped = new Set(['host', 'metadata', 'x-identity-header', 'x-functions-key', 'connection', 'transfer-encoding', 'content-length', 'keep-alive', 'upgrade', 'expect']);
+const stripped = new Set([
+    'host',
+    'metadata',
+    'x-identity-header',
+    'x-functions-key',
+    'connection',
+    'transfer-encoding',
+    'content-length',
+    'keep-alive',
+    'upgrade',
+    'expect',
+]);
 
 const pools = new Map<string, Pool>();
+/** The origin called last: most jobs have one, and need no bookkeeping. */
+let latest = '';
 
 /** The fence of private and platform addresses will stand here: in `connect.lookup` for names, before it for address literals. */
 function poolOf(origin: string): Pool {
     const known = pools.get(origin);
-    if (known) return known;
+    if (known) {
+        if (origin !== latest) {
+            // Moved to the end, so that the pool closed first is the one unused for longest.
+            pools.delete(origin);
+            pools.set(origin, known);
+            latest = origin;
+        }
+        return known;
+    }
     if (pools.size >= MAX_ORIGINS) {
         const [oldest, pool] = pools.entries().next().value!;
         pools.delete(oldest);
-        void pool.close();
+        // Calls in flight are finished; a pool that cannot close any more is closed.
+        pool.close().catch(() => pool.destroy());
     }
-    const pool = new Pool(origin, { connections: CONNECTIONS, pipelining: 1, keepAliveTimeout: 10_000, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } });
+    const pool = new Pool(origin, {
+        connections: CONNECTIONS,
+        pipelining: 1,
+        keepAliveTimeout: 10_000,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        connect: { timeout: 10_000 },
+    });
     pools.set(origin, pool);
+    latest = origin;
     return pool;
 }
 
@@ -66,8 +96,10 @@ export function target(url: string): { origin: string; path: string } {
     } catch {
         throw new OutgoingError('BAD_URL', `"${url.slice(0, 200)}" is not an absolute URL`, false);
     }
-    if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') throw new OutgoingError('BAD_URL', `${parsed.protocol} is not http or https`, false);
-    if (parsed.username || parsed.password) throw new OutgoingError('BAD_URL', 'a URL with user or password is refused; put credentials in a header, by secret', false);
+    if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
+        throw new OutgoingError('BAD_URL', `${parsed.protocol} is not http or https`, false);
+    if (parsed.username || parsed.password)
+        throw new OutgoingError('BAD_URL', 'a URL with user or password is refused; put credentials in a header, by secret', false);
     return { origin: parsed.origin, path: parsed.pathname + parsed.search };
 }
 
@@ -88,19 +120,34 @@ export async function send(request: OutgoingRequest): Promise<OutgoingAnswer> {
         abort.abort();
     }, request.timeoutMs);
     try {
-        const answer = await poolOf(origin).request({ method: request.method as 'GET', path, headers: request.headers, body: request.body ?? null, signal: abort.signal });
+        const answer = await poolOf(origin).request({
+            method: request.method,
+            path,
+            headers: request.headers,
+            body: request.body ?? null,
+            signal: abort.signal,
+        });
         const kept: Buffer[] = [];
         let bodyBytes = 0;
         for await (const chunk of answer.body as AsyncIterable<Buffer>) {
             if (bodyBytes < request.maxBodyBytes) kept.push(chunk.subarray(0, request.maxBodyBytes - bodyBytes));
             bodyBytes += chunk.length;
-            if (bodyBytes > HARD_LIMIT) throw new OutgoingError('TOO_LARGE', `${origin} answered with more than ${HARD_LIMIT} bytes`, false);
+            if (bodyBytes > HARD_LIMIT)
+                throw new OutgoingError('TOO_LARGE', `${origin} answered with more than ${HARD_LIMIT} bytes`, false);
         }
-        return { status: answer.statusCode, headers: flat(answer.headers), body: kept.length === 1 ? kept[0]! : Buffer.concat(kept), bodyBytes, truncated: bodyBytes > request.maxBodyBytes };
+        return {
+            status: answer.statusCode,
+            headers: flat(answer.headers),
+            body: kept.length === 1 ? kept[0]! : Buffer.concat(kept),
+            bodyBytes,
+            truncated: bodyBytes > request.maxBodyBytes,
+        };
     } catch (error) {
         if (error instanceof OutgoingError) throw error;
-        if (late || error instanceof errors.ConnectTimeoutError) throw new OutgoingError('TIMEOUT', `${origin} did not answer within ${request.timeoutMs} ms`, true);
-        if (error instanceof errors.InvalidArgumentError) throw new OutgoingError('BAD_URL', `the call to ${origin} cannot be made: ${error.message}`, false);
+        if (late || error instanceof errors.ConnectTimeoutError)
+            throw new OutgoingError('TIMEOUT', `${origin} did not answer within ${request.timeoutMs} ms`, true);
+        if (error instanceof errors.InvalidArgumentError)
+            throw new OutgoingError('BAD_URL', `the call to ${origin} cannot be made: ${error.message}`, false);
         throw new OutgoingError('CONNECTION', `no answer from ${origin}: ${causeOf(error)}`, true);
     } finally {
         clearTimeout(timer);
@@ -114,6 +161,7 @@ function causeOf(error: unknown): string {
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
     const out: Record<string, string> = {};
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) out[name] = Array.isArray(value) ? value.join(', ') : value;
+    for (const [name, value] of Object.entries(headers))
+        if (value !== undefined) out[name] = Array.isArray(value) ? value.join(', ') : value;
     return out;
 }

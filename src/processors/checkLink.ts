@@ -1,6 +1,6 @@
-import { compile, TreeInterpreter, type JSONValue } from '@jmespath-community/jmespath';
+import { compile, TreeInterpreter } from '@jmespath-community/jmespath';
 import { z } from 'zod';
-import { defineProcessor, FatalError } from './define';
+import { defineProcessor, FatalError, jmespath } from './define';
 
 /** Finds dead and moved links: calls a URL that stands in the item and says what became of it. A 404 is a finding, not a failure. */
 export const checkLink = defineProcessor({
@@ -9,17 +9,30 @@ export const checkLink = defineProcessor({
     item: z.json(),
     options: z.strictObject({
         /** JMESPath to the URL in the item. */
-        url: z.string().min(1).default('url'),
+        url: jmespath().default('url'),
         method: z.enum(['HEAD', 'GET']).default('HEAD'),
         /** For one call, in seconds. */
         timeoutSeconds: z.number().min(0.1).max(600).default(30),
     }),
     run: async ({ item, options, context }) => {
-        const url = TreeInterpreter.search(compile(options.url), item as JSONValue);
+        const url = TreeInterpreter.search(compile(options.url), item);
         if (typeof url !== 'string') throw new FatalError(`the item has no URL at "${options.url}"`);
         const began = Date.now();
-        const answer = await context.send({ method: options.method, url, headers: { 'user-agent': 'fanfold' }, timeoutMs: options.timeoutSeconds * 1000, maxBodyBytes: 0 });
+        const answer = await context.send({
+            method: options.method,
+            url,
+            headers: { 'user-agent': 'fanfold' },
+            timeoutMs: options.timeoutSeconds * 1000,
+            maxBodyBytes: 0,
+        });
         const { location, 'content-type': contentType } = answer.headers;
-        return { url, status: answer.status, alive: answer.status < 400, ...(location ? { location } : {}), ...(contentType ? { contentType } : {}), ms: Date.now() - began };
+        return {
+            url,
+            status: answer.status,
+            alive: answer.status < 400,
+            ...(location ? { location } : {}),
+            ...(contentType ? { contentType } : {}),
+            ms: Date.now() - began,
+        };
     },
 });

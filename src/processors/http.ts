@@ -32,9 +32,14 @@ export function compileHttp(spec: HttpProcess, resolveSecret: (name: string) => 
 
     return async (item, rawItem, context) => {
         if (missing.length > 0) return failed('SECRET_MISSING', `there is no app setting for the secret ${missing.join(', ')}`, false);
+        let body: string | undefined;
+        try {
+            body = bodyOf?.(item, rawItem);
+        } catch (error) {
+            return failed('BODY_EXPRESSION', `the body expression does not fit this item: ${(error as Error).message}`, false);
+        }
         let answer: OutgoingAnswer;
         try {
-            const body = bodyOf?.(item, rawItem);
             const url = urlOf(item);
             answer = await send({
                 method: spec.method,
@@ -59,7 +64,21 @@ function judge(answer: OutgoingAnswer, success: Ast | null, maxOutputBytes: numb
     const { status } = answer;
     const parsed = parseBody(answer);
     if (success) {
-        const held = TreeInterpreter.search(success, { status, headers: answer.headers, body: parsed.value } as JSONValue);
+        let held: unknown;
+        try {
+            held = TreeInterpreter.search(success, { status, headers: answer.headers, body: parsed.value } as JSONValue);
+        } catch (error) {
+            // An error page in place of the expected document is the usual reason: the status says whether to try again.
+            return {
+                ...failed(
+                    'SUCCESS_EXPRESSION',
+                    `HTTP ${status}: the success expression does not fit the answer: ${(error as Error).message}`,
+                    RETRYABLE.has(status),
+                ),
+                status,
+                throttled: THROTTLED.has(status),
+            };
+        }
         // JMESPath's own idea of truth: false, null and empty values are false.
         if (isTruthy(held)) return succeeded(answer, parsed.json, maxOutputBytes);
     } else if (status >= 200 && status < 300) return succeeded(answer, parsed.json, maxOutputBytes);
@@ -67,7 +86,11 @@ function judge(answer: OutgoingAnswer, success: Ast | null, maxOutputBytes: numb
     const unsuccessful = success !== null && status >= 200 && status < 300;
     const retryAfterMs = retryAfter(answer.headers['retry-after']);
     return {
-        ...failed(unsuccessful ? 'UNSUCCESSFUL' : 'HTTP_STATUS', unsuccessful ? `the success expression does not hold${said}` : `HTTP ${status}${said}`, RETRYABLE.has(status)),
+        ...failed(
+            unsuccessful ? 'UNSUCCESSFUL' : 'HTTP_STATUS',
+            unsuccessful ? `the success expression does not hold${said}` : `HTTP ${status}${said}`,
+            RETRYABLE.has(status),
+        ),
         status,
         throttled: THROTTLED.has(status),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -79,7 +102,8 @@ const failed = (code: string, message: string, retryable: boolean) => ({ ok: fal
 function succeeded(answer: OutgoingAnswer, json: string | null, maxOutputBytes: number): ProcessorResult {
     const { status, body, bodyBytes } = answer;
     if (bodyBytes === 0) return { ok: true, status };
-    if (bodyBytes > maxOutputBytes) return { ok: true, status, output: body.toString('utf8', 0, maxOutputBytes), truncated: true, outputBytes: bodyBytes };
+    if (bodyBytes > maxOutputBytes)
+        return { ok: true, status, output: body.toString('utf8', 0, maxOutputBytes), truncated: true, outputBytes: bodyBytes };
     return json === null ? { ok: true, status, output: body.toString('utf8') } : { ok: true, status, outputJson: json };
 }
 
@@ -95,7 +119,15 @@ function parseBody(answer: OutgoingAnswer): { value: unknown; json: string | nul
     }
 }
 
-const isTruthy = (v: unknown): boolean => !(v === false || v === null || v === undefined || v === '' || (Array.isArray(v) && v.length === 0) || (typeof v === 'object' && Object.keys(v as object).length === 0));
+const isTruthy = (v: unknown): boolean =>
+    !(
+        v === false ||
+        v === null ||
+        v === undefined ||
+        v === '' ||
+        (Array.isArray(v) && v.length === 0) ||
+        (typeof v === 'object' && Object.keys(v).length === 0)
+    );
 
 /** Retry-After in ms (RFC 9110 section 10.2.3: seconds, or an HTTP date); at most seven days. */
 export function retryAfter(value: string | undefined, now = Date.now()): number | undefined {
@@ -110,7 +142,10 @@ const headerText = (text: string): string => (/^[\x21-\x7e]*$/.test(text) ? text
 function urlReader(template: string): (item: unknown) => string {
     if (!template.includes('{')) return () => template;
     const parsed = parseTemplate(template);
-    return (item) => parsed.expand(typeof item === 'object' && item !== null && !Array.isArray(item) ? (item as Record<string, never>) : { item: item as never });
+    return (item) =>
+        parsed.expand(
+            typeof item === 'object' && item !== null && !Array.isArray(item) ? (item as Record<string, never>) : { item: item as never },
+        );
 }
 
 function bodyReader(spec: HttpProcess): ((item: unknown, rawItem: string) => string | undefined) | null {
@@ -126,8 +161,14 @@ export function checkHttp(spec: HttpProcess): FieldError[] {
     const problems: FieldError[] = [];
     const at = (field: string) => `/process/http/${field}`;
     const template = /^[^{}]*(\{[+#./;?&]?[\w.%]+(:\d{1,4}|\*)?(,[\w.%]+(:\d{1,4}|\*)?)*\}[^{}]*)*$/;
-    if (!template.test(spec.url)) problems.push({ pointer: at('url'), message: 'not a URI template', allowed: 'RFC 6570, such as https://example.com/things/{id}' });
-    else if (/^[^/?#]*:\/\/[^/?#]*\{/.test(spec.url)) problems.push({ pointer: at('url'), message: 'scheme and host must not come from the item', allowed: 'a fixed host; variables after it' });
+    if (!template.test(spec.url))
+        problems.push({ pointer: at('url'), message: 'not a URI template', allowed: 'RFC 6570, such as https://example.com/things/{id}' });
+    else if (/^[^/?#]*:\/\/[^/?#]*\{/.test(spec.url))
+        problems.push({
+            pointer: at('url'),
+            message: 'scheme and host must not come from the item',
+            allowed: 'a fixed host; variables after it',
+        });
     else {
         try {
             target(spec.url.replaceAll(/\{[^}]*\}/g, ''));
@@ -141,12 +182,18 @@ export function checkHttp(spec: HttpProcess): FieldError[] {
         try {
             compile(expression);
         } catch (error) {
-            problems.push({ pointer: at(field), message: `not a JMESPath expression: ${(error as Error).message}`, allowed: 'see https://jmespath.org' });
+            problems.push({
+                pointer: at(field),
+                message: `not a JMESPath expression: ${(error as Error).message}`,
+                allowed: 'see https://jmespath.org',
+            });
         }
     }
-    if (spec.body !== undefined && (spec.method === 'GET' || spec.method === 'HEAD')) problems.push({ pointer: at('body'), message: `${spec.method} takes no body` });
+    if (spec.body !== undefined && (spec.method === 'GET' || spec.method === 'HEAD'))
+        problems.push({ pointer: at('body'), message: `${spec.method} takes no body` });
     for (const [name, value] of Object.entries(spec.headers)) {
-        if (typeof value === 'string' && !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) problems.push({ pointer: `/process/http/headers/${name}`, message: 'holds characters that a header cannot carry' });
+        if (typeof value === 'string' && !/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
+            problems.push({ pointer: `/process/http/headers/${name}`, message: 'holds characters that a header cannot carry' });
     }
     return problems;
 }

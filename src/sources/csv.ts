@@ -19,7 +19,13 @@ export async function* csv(chunks: AsyncIterable<Buffer>): AsyncGenerator<Row[]>
         text = text.slice(used);
         if (rows.length > 0) yield rows;
         if (text.length > MAX_ROW_CHARS) {
-            yield [{ line: reader.line, code: 'CSV_QUOTE', message: 'the row does not end: a quote is probably not closed; nothing after it was read' }];
+            yield [
+                {
+                    line: reader.line,
+                    code: 'CSV_QUOTE',
+                    message: 'the row does not end: a quote is probably not closed; nothing after it was read',
+                },
+            ];
             return;
         }
     }
@@ -65,7 +71,12 @@ class RowReader {
             return null;
         }
         if (badQuote) return { line: this.line, code: 'CSV_QUOTE', message: `bad quote: ${badQuote}` };
-        if (fields.length !== this.header.length) return { line: this.line, code: 'CSV_RAGGED', message: `the row has ${fields.length} fields, the header ${this.header.length}` };
+        if (fields.length !== this.header.length)
+            return {
+                line: this.line,
+                code: 'CSV_RAGGED',
+                message: `the row has ${fields.length} fields, the header ${this.header.length}`,
+            };
         const value: Record<string, string> = {};
         for (let i = 0; i < fields.length; i++) value[this.header[i]!] = fields[i]!;
         return item(this.line, value);
@@ -77,6 +88,9 @@ function headerOf(fields: string[], line: number, badQuote: string | undefined):
     const names = fields.map((f) => f.trim());
     const empty = names.indexOf('');
     if (empty >= 0) throw new SourceError('CSV_HEADER', `the header on line ${line} has no name for column ${empty + 1}`);
+    // Assigned to an object, this name would set nothing, and the column would be lost.
+    if (names.includes('__proto__'))
+        throw new SourceError('CSV_HEADER', `the header on line ${line} has the column "__proto__", which no item can hold; rename it`);
     const twice = names.find((n, i) => names.indexOf(n) !== i);
     if (twice !== undefined) throw new SourceError('CSV_HEADER', `the header on line ${line} has the column "${twice}" twice`);
     return names;
@@ -86,6 +100,10 @@ function headerOf(fields: string[], line: number, badQuote: string | undefined):
 function parserFor(text: string) {
     const end = text.indexOf('\n');
     const newline = end > 0 && text[end - 1] === '\r' ? '\r\n' : end < 0 && text.includes('\r') ? '\r' : '\n';
-    const Parser = (Papa as unknown as { Parser: new (config: object) => { parse: (input: string, base: number, ignoreLastRow: boolean) => Papa.ParseResult<string[]> } }).Parser;
+    const Parser = (
+        Papa as unknown as {
+            Parser: new (config: object) => { parse: (input: string, base: number, ignoreLastRow: boolean) => Papa.ParseResult<string[]> };
+        }
+    ).Parser;
     return new Parser({ delimiter: ',', newline, quoteChar: '"' });
 }

@@ -26,7 +26,7 @@ export async function* ndjson(chunks: AsyncIterable<Buffer>): AsyncGenerator<Row
         }
         const rest = chunk.subarray(start);
         // Of a line that is too long already only its length is kept.
-        if (heldBytes <= MAX_ITEM_BYTES) held.push(rest);
+        if (heldBytes <= MAX_ITEM_BYTES + 4) held.push(rest);
         heldBytes += rest.length;
         if (rows.length > 0) yield rows;
     }

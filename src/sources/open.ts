@@ -14,7 +14,8 @@ export function readRows(chunks: AsyncIterable<Buffer>, format: Format): AsyncGe
 async function* refuseGzip(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let first = true;
     for await (const chunk of chunks) {
-        if (first && chunk[0] === 0x1f && chunk[1] === 0x8b) throw new SourceError('COMPRESSED', 'the source is compressed with gzip; decompress it first');
+        if (first && chunk[0] === 0x1f && chunk[1] === 0x8b)
+            throw new SourceError('COMPRESSED', 'the source is compressed with gzip; decompress it first');
         first = false;
         yield chunk;
     }

@@ -6,7 +6,11 @@ export const MAX_ITEM_BYTES = 1_048_576;
 
 export const isItem = (row: Row): row is Extract<Row, { json: string }> => 'json' in row;
 
-export const tooLarge = (line: number, bytes: number | string): Row => ({ line, code: 'ITEM_TOO_LARGE', message: `the item has ${bytes} bytes; at most ${MAX_ITEM_BYTES} are allowed` });
+export const tooLarge = (line: number, bytes: number | string): Row => ({
+    line,
+    code: 'ITEM_TOO_LARGE',
+    message: `the item has ${bytes} bytes; at most ${MAX_ITEM_BYTES} are allowed`,
+});
 
 /** A value as an item, when it is not too large. */
 export function item(line: number, value: unknown): Row {

@@ -68,4 +68,3 @@ export class ItemsWriter {
 
     private blob = () => this.store.container.getBlockBlobClient(this.name);
 }
-

@@ -1,0 +1,257 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { httpProcess } from '../../../src/core/spec';
+import { OutgoingError, send, target } from '../../../src/net/outgoing';
+import { checkHttp, compileHttp, retryAfter } from '../../../src/processors/http';
+
+interface Seen {
+    method: string;
+    url: string;
+    headers: IncomingMessage['headers'];
+    body: string;
+}
+
+let server: Server;
+let base: string;
+let seen: Seen[] = [];
+let answer: (res: ServerResponse, req: IncomingMessage) => void;
+
+beforeAll(async () => {
+    server = createServer((req, res) => {
+        let body = '';
+        req.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        req.on('end', () => {
+            seen.push({ method: req.method!, url: req.url!, headers: req.headers, body });
+            answer(res, req);
+        });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+});
+
+beforeEach(() => {
+    seen = [];
+    answer = (res) => res.end('{"ok":true}');
+});
+
+const context = { jobId: 'j1', index: 3, key: 'k', attempt: 2, idempotencyKey: 'j1:k', maxOutputBytes: 65_536 };
+const call = (spec: object, item: unknown = { id: 7, city: 'Lyon' }, over: object = {}, secrets: Record<string, string> = {}) =>
+    compileHttp(httpProcess.parse({ url: `${base}/`, ...spec }), (name) => secrets[name])(item, JSON.stringify(item), {
+        ...context,
+        ...over,
+    });
+const reply = (status: number, body: string, headers: Record<string, string> = {}) => {
+    answer = (res) => res.writeHead(status, headers).end(body);
+};
+
+describe('the request', () => {
+    test('by default posts the item as it stands, with attempt and idempotency key', async () => {
+        await call({});
+        expect(seen[0]).toMatchObject({
+            method: 'POST',
+            body: '{"id":7,"city":"Lyon"}',
+            headers: { 'content-type': 'application/json', 'idempotency-key': 'j1:k', 'fanfold-attempt': '2', 'user-agent': 'fanfold' },
+        });
+    });
+
+    test('expands the URL template over the item and encodes what it holds', async () => {
+        await call({ method: 'GET', url: `${base}/c/{city}{?id,gone}` }, { id: 7, city: 'São Paulo/x' });
+        expect(seen[0]).toMatchObject({ method: 'GET', url: '/c/S%C3%A3o%20Paulo%2Fx?id=7', body: '' });
+        expect(seen[0]!.headers).not.toHaveProperty('content-type');
+    });
+
+    test('an item cannot name another host', async () => {
+        await call({ method: 'GET', url: `${base}/{+path}` }, { path: '//evil.example/@x' });
+        expect(seen[0]!.url).toBe('///evil.example/@x');
+    });
+
+    test('makes the body with JMESPath', async () => {
+        await call({ body: '{name: city, ref: id}' });
+        expect(JSON.parse(seen[0]!.body)).toEqual({ name: 'Lyon', ref: 7 });
+    });
+
+    test('a body expression that does not fit the item fails it for good', async () => {
+        const result = await call({ body: "join(',', id)" });
+        expect(result).toMatchObject({ ok: false, error: { code: 'BODY_EXPRESSION', retryable: false } });
+        expect(seen).toHaveLength(0);
+    });
+
+    test('puts secrets into headers, and drops headers that are not the user’s to set', async () => {
+        const headers = {
+            'X-Api-Key': { secret: 'GEO' },
+            Host: 'evil.example',
+            Metadata: 'true',
+            'x-identity-header': 'a',
+            'x-functions-key': 'b',
+        };
+        await call({ headers }, {}, {}, { GEO: 's3cret' });
+        expect(seen[0]!.headers).toMatchObject({ 'x-api-key': 's3cret', host: base.slice(7) });
+        for (const name of ['metadata', 'x-identity-header', 'x-functions-key']) expect(seen[0]!.headers).not.toHaveProperty(name);
+    });
+
+    test('without its secret an item fails and says which one is missing', async () => {
+        expect(await call({ headers: { a: { secret: 'GONE' } } })).toMatchObject({
+            ok: false,
+            error: { code: 'SECRET_MISSING', message: expect.stringContaining('GONE') },
+        });
+    });
+
+    test('a secret that no header can carry is not repeated in the error', async () => {
+        const result = await call({ headers: { a: { secret: 'BAD' } } }, {}, {}, { BAD: 'top\nsecret' });
+        expect(result).toMatchObject({ ok: false, error: { code: 'BAD_URL', retryable: false } });
+        expect(JSON.stringify(result)).not.toMatch(/top|secret/);
+    });
+
+    test('an idempotency key beyond ASCII is percent-encoded', async () => {
+        await call({}, {}, { idempotencyKey: 'j1:Zürich 1' });
+        expect(seen[0]!.headers['idempotency-key']).toBe(encodeURIComponent('j1:Zürich 1'));
+    });
+});
+
+describe('the answer', () => {
+    test('JSON is kept as it came, on one line; other text as a string', async () => {
+        expect(await call({})).toEqual({ ok: true, status: 200, outputJson: '{"ok":true}' });
+        reply(201, '{\n "a": 1\n}');
+        expect(await call({})).toEqual({ ok: true, status: 201, outputJson: '{"a":1}' });
+        reply(200, 'true enough');
+        expect(await call({})).toEqual({ ok: true, status: 200, output: 'true enough' });
+        reply(204, '');
+        expect(await call({})).toEqual({ ok: true, status: 204 });
+    });
+
+    test('more than is kept is cut, and its whole length told', async () => {
+        reply(200, JSON.stringify('x'.repeat(100_000)));
+        const result = await call({}, {}, { maxOutputBytes: 10 });
+        expect(result).toEqual({ ok: true, status: 200, output: '"xxxxxxxxx', truncated: true, outputBytes: 100_002 });
+    });
+
+    test('success looks at the whole answer even when little of it is kept', async () => {
+        reply(200, JSON.stringify({ pad: 'x'.repeat(1000), status: 'done' }));
+        expect(await call({ success: "body.status == 'done'" }, {}, { maxOutputBytes: 10 })).toMatchObject({ ok: true, truncated: true });
+        expect(await call({ success: "body.status == 'new'" })).toMatchObject({
+            ok: false,
+            status: 200,
+            error: { code: 'UNSUCCESSFUL', retryable: false },
+        });
+        reply(404, '{}');
+        expect(await call({ success: 'status == `404`' })).toMatchObject({ ok: true, status: 404 });
+    });
+
+    test('a success expression that does not fit the answer is a failure, not an exception', async () => {
+        reply(503, '<html>');
+        expect(await call({ success: 'length(body.rows) > `0`' })).toMatchObject({
+            ok: false,
+            status: 503,
+            throttled: true,
+            error: { code: 'SUCCESS_EXPRESSION', retryable: true },
+        });
+    });
+
+    test.each([408, 425, 429, 500, 502, 503, 504])('%i is tried again', async (status) => {
+        reply(status, 'busy');
+        expect(await call({})).toMatchObject({
+            ok: false,
+            status,
+            throttled: status === 429 || status === 503,
+            error: { code: 'HTTP_STATUS', retryable: true, message: `HTTP ${status}: busy` },
+        });
+    });
+
+    test.each([301, 400, 401, 404, 409, 422, 501])('%i is not, and no redirect is followed', async (status) => {
+        reply(status, 'x'.repeat(500), { location: '/elsewhere' });
+        const result = await call({});
+        expect(result).toMatchObject({ ok: false, status, error: { retryable: false } });
+        expect(!result.ok && result.error.message.length).toBeLessThan(220);
+        expect(seen).toHaveLength(1);
+    });
+
+    test('Retry-After is told in milliseconds', async () => {
+        reply(429, '', { 'retry-after': '3' });
+        expect(await call({})).toMatchObject({ retryAfterMs: 3000 });
+        const now = Date.parse('2026-01-01T00:00:00Z');
+        expect(retryAfter('Thu, 01 Jan 2026 00:01:00 GMT', now)).toBe(60_000);
+        expect(retryAfter('Thu, 01 Jan 2015 00:01:00 GMT', now)).toBe(0);
+        expect(retryAfter('99999999')).toBe(7 * 86_400_000);
+        expect(retryAfter('soon')).toBeUndefined();
+    });
+
+    test('a target that is too slow, before or within its answer, is a timeout', async () => {
+        answer = () => undefined;
+        expect(await call({ timeout: 'PT0.1S' })).toMatchObject({
+            ok: false,
+            throttled: true,
+            error: { code: 'TIMEOUT', retryable: true },
+        });
+        answer = (res) => void res.writeHead(200).write('half');
+        expect(await call({ timeout: 'PT0.1S' })).toMatchObject({
+            ok: false,
+            error: { code: 'TIMEOUT', message: `${base} did not answer within 100 ms` },
+        });
+    });
+
+    test('a connection refused or broken off is tried again', async () => {
+        const unused = createServer();
+        await new Promise<void>((resolve) => unused.listen(0, '127.0.0.1', resolve));
+        const { port } = unused.address() as AddressInfo;
+        await new Promise((resolve) => unused.close(resolve));
+        expect(await call({ url: `http://127.0.0.1:${port}/secret-path?token=abc` })).toMatchObject({
+            ok: false,
+            error: { code: 'CONNECTION', retryable: true },
+        });
+        answer = (_res, req) => req.socket.destroy();
+        const broken = await call({ url: `${base}/secret-path?token=abc` });
+        expect(broken).toMatchObject({ ok: false, error: { code: 'CONNECTION', retryable: true } });
+        expect(JSON.stringify(broken)).not.toContain('token');
+    });
+});
+
+describe('the one door out', () => {
+    test.each(['/relative', 'ftp://a/b', 'file:///etc/passwd', 'http://user:pw@host/', 'nonsense'])('refuses %s', (url) => {
+        expect(() => target(url)).toThrow(OutgoingError);
+    });
+
+    test('breaks off an answer over 10 MB', async () => {
+        answer = (res) => void res.end(Buffer.alloc(11 * 1024 * 1024));
+        await expect(send({ method: 'GET', url: base, headers: {}, timeoutMs: 10_000, maxBodyBytes: 10 })).rejects.toMatchObject({
+            code: 'TOO_LARGE',
+            retryable: false,
+        });
+    });
+
+    test('a failure to connect does not spoil the calls after it, over more origins than pools are kept', async () => {
+        for (let i = 1; i <= 110; i++) {
+            const origin = base.replace('127.0.0.1', `127.0.0.${(i % 110) + 1}`);
+            await send({ method: 'GET', url: origin, headers: {}, timeoutMs: 5000, maxBodyBytes: 10 }).catch(() => undefined);
+            expect((await send({ method: 'GET', url: base, headers: {}, timeoutMs: 5000, maxBodyBytes: 10 })).status).toBe(200);
+        }
+    });
+});
+
+describe('what is refused when a job is posted', () => {
+    const problems = (spec: object) => checkHttp(httpProcess.parse({ url: 'https://api.example.com/x', ...spec })).map((p) => p.pointer);
+    test.each([
+        [{ url: 'https://a.example/{id' }, '/process/http/url'],
+        [{ url: 'https://a.example/{}' }, '/process/http/url'],
+        [{ url: '/relative/{id}' }, '/process/http/url'],
+        [{ url: 'https://{host}/x' }, '/process/http/url'],
+        [{ url: '{+url}' }, '/process/http/url'],
+        [{ url: 'https://a.example{host}/x' }, '/process/http/url'],
+        [{ url: 'https://u:p@a.example/' }, '/process/http/url'],
+        [{ body: '{a: ' }, '/process/http/body'],
+        [{ success: 'status <' }, '/process/http/success'],
+        [{ method: 'GET', body: 'id' }, '/process/http/body'],
+    ])('%j', (spec, pointer) => {
+        expect(problems(spec)).toEqual([pointer]);
+    });
+
+    test('what is right passes', () => {
+        expect(problems({ url: 'https://api.example.com/a/{id}{?q*,page:3}{#frag}', body: '{a: id}', success: 'status < `300`' })).toEqual(
+            [],
+        );
+    });
+});
