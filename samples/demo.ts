@@ -1,0 +1,318 @@
+// One job from upload to verified results on this machine, with nothing to set up: local host, storage emulator and target are all started here.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream, openSync, closeSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Presets, SingleBar } from 'cli-progress';
+import { startTarget, type Target } from './target';
+
+// Compiled, this file is dist/samples/demo.js.
+const root = path.resolve(__dirname, '../..');
+const folder = path.join(root, '.fanfold/demo');
+const data = path.join(folder, 'azurite');
+const hostLog = path.join(folder, 'host.log');
+const resultsFile = path.join(folder, 'results.ndjson');
+const shown = (file: string) => path.relative(process.cwd(), file) || '.';
+
+const READY_MS = 60_000;
+const STALLED_MS = 60_000;
+const POLL_MS = 250;
+
+interface Status {
+    id: string;
+    state: string;
+    outcome?: string;
+    ended: boolean;
+    startedAt?: string | null;
+    endedAt?: string | null;
+    createdAt: string;
+    counts: {
+        total: number | null;
+        succeeded: number;
+        failed: number;
+        skipped: number;
+        cancelled: number;
+        invalid: number;
+        retries: number;
+    };
+    rate: number;
+    error?: { code: string; message: string };
+    failures?: { code: string; count: number }[];
+}
+
+interface Verdict {
+    ok: boolean;
+    total: number;
+    parts: number;
+    problems: { code: string; message: string }[];
+}
+
+interface Host {
+    url: string;
+    stop(): Promise<void>;
+}
+
+/** What to undo at the end, last first. */
+const cleanups: (() => Promise<void>)[] = [];
+const interrupted = new AbortController();
+
+async function demo(): Promise<void> {
+    // A job that an earlier demo left unfinished would go on here, against a target that is gone.
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+
+    console.log('Starting the local host with its storage, and a target that answers 3 % of the calls with 429 and 3 % with 500 …');
+    const target = await startTarget({ rate429: 0.03, rate500: 0.03 });
+    cleanups.push(() => target.stop());
+    const host = await startHost();
+    const api = `${host.url}/api`;
+
+    const csv = await readFile(path.join(root, 'samples/cities.csv'));
+    const upload = await call<{ id: string; bytes: number }>(`${api}/uploads?name=cities.csv`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/csv' },
+        body: csv,
+    });
+    console.log(`Uploaded samples/cities.csv (${upload.bytes.toLocaleString('en')} bytes).`);
+
+    const started = await call<Status>(`${api}/jobs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+            name: 'Distances to 0°, 0°',
+            source: { upload: upload.id },
+            process: { http: { url: `${target.url}/distance/{id}` } },
+            key: 'id',
+            retry: { initialDelay: 'PT0.2S' },
+            concurrency: { max: 32 },
+        }),
+    });
+    console.log(`Started job ${started.id}.`);
+
+    const ended = await follow(`${api}/jobs/${started.id}`);
+    report(ended, target);
+    if (ended.state !== 'completed')
+        throw new Error(`The job ended as ${ended.state}${ended.error ? `: ${ended.error.code}, ${ended.error.message}` : ''}.`);
+
+    await download(`${api}/jobs/${ended.id}/results?format=ndjson`, resultsFile);
+    const manifest = await call<{ parts: { bytes: number }[] }>(`${api}/jobs/${ended.id}/manifest`);
+    const verdict = await call<Verdict>(`${api}/jobs/${ended.id}/verify`, { method: 'POST' });
+    const bytes = manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
+    console.log(`  results    ${shown(resultsFile)}`);
+    console.log(`  manifest   ${manifest.parts.length} part(s), ${bytes.toLocaleString('en')} bytes`);
+    if (!verdict.ok) throw new Error(`Verify found problems:\n${verdict.problems.map((p) => `  ${p.code}: ${p.message}`).join('\n')}`);
+    console.log(`  verify     ok: each of ${verdict.total.toLocaleString('en')} items has exactly one outcome`);
+    lookFurther(ended.id);
+}
+
+async function startHost(): Promise<Host> {
+    const [port, blob, queue, table] = await freePorts(4);
+    const env: NodeJS.ProcessEnv = {
+        ...process.env,
+        AZURITE_BLOB_PORT: String(blob),
+        AZURITE_QUEUE_PORT: String(queue),
+        AZURITE_TABLE_PORT: String(table),
+        // A shell that is set up for a real account must not lend it to a demo.
+        AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+    };
+    delete env.FANFOLD_DATA_CONNECTION;
+    delete env.FANFOLD_DATA_ACCOUNT_URL;
+
+    // Straight into a file: a pipe that nobody reads any more would end the host in the middle of its own shutdown.
+    const log = openSync(hostLog, 'a');
+    const child = spawn(process.execPath, ['dist/devhost/cli.js', '--port', String(port), '--data', data], {
+        cwd: root,
+        env,
+        stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const host: Host = { url: `http://127.0.0.1:${port}`, stop: () => stopChild(child) };
+    cleanups.push(() => host.stop());
+    let failed: Error | undefined;
+    child.once('error', (error) => (failed = error));
+
+    for (const until = Date.now() + READY_MS; ;) {
+        interrupted.signal.throwIfAborted();
+        if (failed) throw new Error(`The local host cannot be started: ${failed.message}`);
+        if (hasEnded(child)) throw new Error(`The local host ended with ${child.exitCode ?? child.signalCode}.${await logTail()}`);
+        if ((await hostState(host.url)) === 'Running') return host;
+        if (Date.now() > until) throw new Error(`The local host is not ready after ${READY_MS / 1000} s.${await logTail()}`);
+        await sleep(200);
+    }
+}
+
+/** The host's state, or null while nothing answers yet. */
+async function hostState(url: string): Promise<string | null> {
+    try {
+        const answer = await fetch(`${url}/admin/host/status`, { signal: AbortSignal.timeout(2000) });
+        return ((await answer.json()) as { state?: string }).state ?? null;
+    } catch {
+        return null; // not up yet; the caller has the deadline
+    }
+}
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
+
+async function stopChild(child: ChildProcess): Promise<void> {
+    if (hasEnded(child) || child.pid === undefined) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await gone;
+    clearTimeout(force);
+}
+
+/** Ports that are free now. All are held at once, so that no two are the same. */
+async function freePorts(count: number): Promise<number[]> {
+    const servers = await Promise.all(
+        Array.from(
+            { length: count },
+            () =>
+                new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+                    const server = createServer();
+                    server.once('error', reject);
+                    server.listen(0, '127.0.0.1', () => resolve(server));
+                }),
+        ),
+    );
+    const ports = servers.map((server) => (server.address() as AddressInfo).port);
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    return ports;
+}
+
+async function follow(url: string): Promise<Status> {
+    const progress = process.stdout.isTTY ? barProgress() : lineProgress();
+    let last = '';
+    let changed = Date.now();
+    try {
+        for (;;) {
+            interrupted.signal.throwIfAborted();
+            const status = await call<Status>(url);
+            progress.show(status);
+            if (status.ended) return status;
+            const now = JSON.stringify([status.state, status.counts]);
+            if (now !== last) [last, changed] = [now, Date.now()];
+            else if (Date.now() - changed > STALLED_MS)
+                throw new Error(`The job has not moved for ${STALLED_MS / 1000} s (state ${status.state}).${await logTail()}`);
+            await sleep(POLL_MS);
+        }
+    } finally {
+        progress.end();
+    }
+}
+
+const settled = ({ counts: c }: Status) => c.succeeded + c.failed + c.skipped + c.cancelled;
+
+interface Progress {
+    show(status: Status): void;
+    end(): void;
+}
+
+function barProgress(): Progress {
+    const bar = new SingleBar(
+        { format: '  {bar} {percentage}% | {value}/{total} | {rate} items/s | {retries} retries | {state}', hideCursor: true },
+        Presets.shades_classic,
+    );
+    let running = false;
+    return {
+        show: (status) => {
+            const { total, retries } = status.counts;
+            if (total === null) return;
+            const payload = { rate: Math.round(status.rate), retries, state: status.state };
+            if (running) bar.update(settled(status), payload);
+            else bar.start(total, settled(status), payload);
+            running = true;
+        },
+        end: () => bar.stop(),
+    };
+}
+
+/** For logs and pipes: a line for every tenth, not a screen that redraws itself. */
+function lineProgress(): Progress {
+    let tenth = -1;
+    return {
+        show: (status) => {
+            const { total, retries } = status.counts;
+            if (total === null) return;
+            const reached = total === 0 ? 10 : Math.floor((settled(status) / total) * 10);
+            if (reached === tenth) return;
+            tenth = reached;
+            console.log(
+                `  ${String(reached * 10).padStart(3)} %  ${settled(status)}/${total}  ${Math.round(status.rate)} items/s  ${retries} retries`,
+            );
+        },
+        end: () => undefined,
+    };
+}
+
+function report(status: Status, target: Target): void {
+    const { counts } = status;
+    const seconds = (Date.parse(status.endedAt ?? '') - Date.parse(status.startedAt ?? status.createdAt)) / 1000;
+    const calls = target.stats();
+    console.log(`\n${status.state}${status.outcome ? ` (${status.outcome})` : ''}`);
+    console.log(
+        `  items      ${counts.total ?? 0}: ${counts.succeeded} succeeded, ${counts.failed} failed, ${counts.skipped} skipped, ${counts.cancelled} cancelled; ${counts.invalid} invalid row(s)`,
+    );
+    console.log(`  retries    ${counts.retries}`);
+    if (Number.isFinite(seconds))
+        console.log(`  duration   ${seconds.toFixed(1)} s (${Math.round(settled(status) / Math.max(seconds, 0.001))} items/s)`);
+    const answers = Object.entries(calls.statuses).map(([code, count]) => `${count} × ${code}`);
+    console.log(`  target     ${calls.requests} calls (${answers.join(', ')}), at most ${calls.maxInFlight} at once`);
+    for (const group of status.failures ?? []) console.log(`  failed     ${group.count} × ${group.code}`);
+}
+
+function lookFurther(id: string): void {
+    const job = `http://localhost:7071/api/jobs/${id}`;
+    console.log(`
+The data stays in ${shown(data)} until the next demo. To look further, start the host on it again:
+
+  npm start -- --data ${shown(data)}
+
+and in another terminal:
+
+  curl -s ${job}
+  curl -s ${job}/items/7
+  curl -s '${job}/results?format=csv&order=input'
+  curl -s ${job}/manifest
+  curl -s -X POST ${job}/verify
+`);
+}
+
+async function call<T>(url: string, init: RequestInit = {}): Promise<T> {
+    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(60_000) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${url} answered ${answer.status}: ${text || answer.statusText}`);
+    return JSON.parse(text) as T;
+}
+
+async function download(url: string, file: string): Promise<void> {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(60_000) });
+    if (!answer.ok || !answer.body) throw new Error(`GET ${url} answered ${answer.status}: ${await answer.text()}`);
+    await pipeline(Readable.fromWeb(answer.body), createWriteStream(file));
+}
+
+/** The end of the host's log, to be shown with an error: it is where the reason stands. */
+async function logTail(): Promise<string> {
+    const text = await readFile(hostLog, 'utf8');
+    return `\nEnd of ${shown(hostLog)}:\n${text.trimEnd().split('\n').slice(-15).join('\n')}`;
+}
+
+async function main(): Promise<void> {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error(`Stopped by ${signal}.`)));
+    let exitCode = 0;
+    const fail = (error: unknown) => {
+        const { message, cause } = error as Error;
+        // fetch says no more than "fetch failed"; why is in its cause.
+        console.error(`\nThe demo failed. ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`);
+        exitCode = 1;
+    };
+    await demo().catch(fail);
+    for (const cleanup of cleanups.reverse()) await cleanup().catch(fail);
+    process.exit(exitCode);
+}
+
+void main();
