@@ -108,6 +108,7 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
         );
     const name = 'blob' in source ? source.blob : uploadName((await client.getProperties()).metadata);
     const format = formatOf(source.format, name);
+    if (!format) chunks.destroy(); // unread, its connection would stay open
     return format
         ? { chunks, format }
         : refused('FORMAT_UNKNOWN', `"${name ?? blob}" does not tell its format; set source.format to csv, ndjson or json`);
@@ -127,8 +128,9 @@ async function read(source: Source, spec: StoredSpec, writer: ItemsWriter, bad: 
             else if (!checkKey(row.value))
                 bad.add({ line: row.line, code: 'KEY_MISSING', message: `no string or number at "${spec.key}"` });
             else writer.add(row.json);
+            if (spec.onInvalid === 'reject' && bad.count >= ENOUGH) return;
         }
-        if (cancelled() || (spec.onInvalid === 'reject' && bad.count >= ENOUGH)) return;
+        if (cancelled()) return;
         await writer.relieve();
     }
 }
