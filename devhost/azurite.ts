@@ -12,7 +12,11 @@ export interface Ports {
     table: number;
 }
 
-export const portsFrom = (env: NodeJS.ProcessEnv): Ports => ({ blob: Number(env.AZURITE_BLOB_PORT ?? 10000), queue: Number(env.AZURITE_QUEUE_PORT ?? 10001), table: Number(env.AZURITE_TABLE_PORT ?? 10002) });
+export const portsFrom = (env: NodeJS.ProcessEnv): Ports => ({
+    blob: Number(env.AZURITE_BLOB_PORT ?? 10000),
+    queue: Number(env.AZURITE_QUEUE_PORT ?? 10001),
+    table: Number(env.AZURITE_TABLE_PORT ?? 10002),
+});
 
 /** The public, well-known account of the storage emulator. */
 export const emulatorConnection = (p: Ports): string =>
@@ -29,12 +33,24 @@ export async function startAzurite(app: string, ports: Ports, data: string): Pro
     mkdirSync(data, { recursive: true });
     const main = require.resolve('azurite/package.json', { paths: [app, __dirname] });
     const script = path.join(path.dirname(main), 'dist/src/azurite.js');
-    const args = ['--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data, '--blobPort', String(ports.blob), '--queuePort', String(ports.queue), '--tablePort', String(ports.table)];
+    const args = [
+        '--silent',
+        '--skipApiVersionCheck',
+        '--disableTelemetry',
+        '--location',
+        data,
+        '--blobPort',
+        String(ports.blob),
+        '--queuePort',
+        String(ports.queue),
+        '--tablePort',
+        String(ports.table),
+    ];
     // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then.
     const guard = `process.stdin.resume();process.stdin.on('end',()=>process.exit());process.argv=[process.argv[0],${JSON.stringify(script)},...${JSON.stringify(args)}];require(${JSON.stringify(script)})`;
     const child = spawn(process.execPath, ['-e', guard], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     let said = '';
-    child.stderr!.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-2000)));
+    child.stderr.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-2000)));
     for (let tries = 0; tries < 300; tries++) {
         if (child.exitCode !== null) throw new Error(`Azurite ended with ${child.exitCode}: ${said}`);
         if ((await Promise.all([listens(ports.blob), listens(ports.queue), listens(ports.table)])).every(Boolean)) return child;

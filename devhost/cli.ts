@@ -43,7 +43,11 @@ class Supervisor {
             this.azurite.once('exit', (code) => this.stopping || this.stop(1, `Azurite ended with ${code}.`));
         } else if (emulated) console.log(`Using the storage that listens on port ${ports.table}.`);
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.stop(0));
-        this.run({ ...env, AzureWebJobsStorage: connection, WEBSITE_HOSTNAME: `localhost:${this.port}`, FUNCTIONS_WORKER_RUNTIME: 'node' }, connection, null);
+        this.run(
+            { ...env, AzureWebJobsStorage: connection, WEBSITE_HOSTNAME: `localhost:${this.port}`, FUNCTIONS_WORKER_RUNTIME: 'node' },
+            connection,
+            null,
+        );
     }
 
     private run(env: NodeJS.ProcessEnv, storage: string, workerDeath: string | null): void {
@@ -65,7 +69,10 @@ class Supervisor {
             const status = code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGABRT' ? 6 : 15);
             const delay = Math.min(5000, 200 * 2 ** this.crashes++);
             console.error(`The host process ended with ${signal ?? code}; it starts again in ${delay} ms.`);
-            setTimeout(() => this.stopping || this.run(env, storage, `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`), delay);
+            setTimeout(
+                () => this.stopping || this.run(env, storage, `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`),
+                delay,
+            );
         });
     }
 
@@ -86,7 +93,15 @@ class Supervisor {
 }
 
 function main(): void {
-    const { values } = parseArgs({ options: { app: { type: 'string' }, port: { type: 'string' }, auth: { type: 'boolean' }, data: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+    const { values } = parseArgs({
+        options: {
+            app: { type: 'string' },
+            port: { type: 'string' },
+            auth: { type: 'boolean' },
+            data: { type: 'string' },
+            help: { type: 'boolean', short: 'h' },
+        },
+    });
     if (values.help) return console.log(usage);
     const app = path.resolve(values.app ?? '.');
     const port = Number(values.port ?? process.env.PORT ?? readLocalSettings(app).port ?? 7071);

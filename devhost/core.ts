@@ -96,7 +96,12 @@ export class App {
     }
 
     /** Runs one invocation and gives the function's return value; throws what the function threw. */
-    async invoke(fn: RegisteredFunction, inputs: { name: string; data: RpcValue }[], triggerMetadata: Record<string, RpcValue>, invocationId: string = randomUUID()): Promise<RpcValue | undefined> {
+    async invoke(
+        fn: RegisteredFunction,
+        inputs: { name: string; data: RpcValue }[],
+        triggerMetadata: Record<string, RpcValue>,
+        invocationId: string = randomUUID(),
+    ): Promise<RpcValue | undefined> {
         const coreContext = {
             invocationId,
             request: { invocationId, functionId: fn.metadata.functionId ?? fn.metadata.name, inputData: inputs, triggerMetadata },
@@ -106,7 +111,13 @@ export class App {
         };
         const invocation = this.model!.getInvocationModel(coreContext);
         const { context, inputs: args } = await invocation.getArguments();
-        const shared: Record<string, unknown> = { hookData: {}, appHookData: {}, invocationContext: context, functionCallback: fn.callback, inputs: args };
+        const shared: Record<string, unknown> = {
+            hookData: {},
+            appHookData: {},
+            invocationContext: context,
+            functionCallback: fn.callback,
+            inputs: args,
+        };
         for (const hook of this.hooks.preInvocation!) await hook(shared);
         shared.result = null;
         shared.error = null;
@@ -156,7 +167,14 @@ export class App {
 function glob(pattern: string, cwd: string): string[] {
     const clean = pattern.replace(/^\.\//, '');
     if (!clean.includes('*')) return [clean];
-    const source = clean.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('**/', '\0').replaceAll('*', '[^/]*').replaceAll('\0', '(?:.*/)?');
+    const source = clean
+        .replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`)
+        .replaceAll('**/', '\0')
+        .replaceAll('*', '[^/]*')
+        .replaceAll('\0', '(?:.*/)?');
     const form = new RegExp(`^${source}$`);
-    return (readdirSync(cwd, { recursive: true }) as string[]).map((f) => f.replaceAll('\\', '/')).filter((f) => !f.startsWith('node_modules/') && form.test(f)).sort();
+    return (readdirSync(cwd, { recursive: true }) as string[])
+        .map((f) => f.replaceAll('\\', '/'))
+        .filter((f) => !f.startsWith('node_modules/') && form.test(f))
+        .sort();
 }

@@ -18,7 +18,10 @@ export interface HostStart {
 
 const quiet = new Set(['trace', 'debug']);
 const log = (level: string, category: string, message: string) => {
-    if (!quiet.has(level)) console.log(`[${new Date().toISOString()}] ${level === 'information' ? '' : `${level}: `}${message}${category === 'Host.Durable' ? '' : ''}`);
+    if (!quiet.has(level))
+        console.log(
+            `[${new Date().toISOString()}] ${level === 'information' ? '' : `${level}: `}${message}${category === 'Host.Durable' ? '' : ''}`,
+        );
 };
 
 async function run(start: HostStart): Promise<void> {
@@ -29,7 +32,11 @@ async function run(start: HostStart): Promise<void> {
     await app.load();
     const engine = new Engine(app, store, { ...settings, log, workerDeath: start.workerDeath });
     let state: 'Running' | 'Initialized' = 'Initialized';
-    const front = new HttpFront(app, new DurableApi(engine, settings.hub), { routePrefix: settings.routePrefix, auth: start.auth, state: () => state });
+    const front = new HttpFront(app, new DurableApi(engine, settings.hub), {
+        routePrefix: settings.routePrefix,
+        auth: start.auth,
+        state: () => state,
+    });
     await listen(front, start.port);
     await engine.recover();
     const stopTimers = startTimers(app, (m) => log('error', 'Host.Timers', m));
@@ -67,6 +74,13 @@ process.on('SIGINT', () => undefined);
 process.once('message', (start: HostStart) => {
     run(start).catch((error: unknown) => {
         const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-        process.send?.({ failed: taken ? `Port ${start.port} is taken: another copy or another program listens there. Stop it, or choose a port with --port.` : ((error as Error).stack ?? String(error)) }, () => process.exit(70));
+        process.send?.(
+            {
+                failed: taken
+                    ? `Port ${start.port} is taken: another copy or another program listens there. Stop it, or choose a port with --port.`
+                    : ((error as Error).stack ?? String(error)),
+            },
+            () => process.exit(70),
+        );
     });
 });

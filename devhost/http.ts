@@ -57,11 +57,29 @@ export class HttpFront {
         const origin = `http://${req.headers.host ?? 'localhost'}`;
         const url = new URL(raw, origin);
         if (url.pathname === '/') return end(res, 200, 'Your Functions host is up and running.', { 'content-type': 'text/html' });
-        if (url.pathname === '/admin/host/status') return end(res, 200, JSON.stringify({ id: 'local-host', state: this.options.state(), version: '4.1042.100', processUptime: Math.round(process.uptime() * 1000) }), { 'content-type': 'application/json' });
-        for (const base of [MANAGEMENT_PATH, RPC_PATH]) if (url.pathname.startsWith(`${base}/`)) return this.management(req, res, url, url.pathname.slice(base.length + 1));
+        if (url.pathname === '/admin/host/status')
+            return end(
+                res,
+                200,
+                JSON.stringify({
+                    id: 'local-host',
+                    state: this.options.state(),
+                    version: '4.1042.100',
+                    processUptime: Math.round(process.uptime() * 1000),
+                }),
+                { 'content-type': 'application/json' },
+            );
+        for (const base of [MANAGEMENT_PATH, RPC_PATH])
+            if (url.pathname.startsWith(`${base}/`)) return this.management(req, res, url, url.pathname.slice(base.length + 1));
         const found = this.match(req.method ?? 'GET', url.pathname);
         if (!found) return end(res, 404);
-        if (this.options.auth && found.route.authLevel !== 'anonymous' && req.headers['x-functions-key'] !== this.key && url.searchParams.get('code') !== this.key) return end(res, 401);
+        if (
+            this.options.auth &&
+            found.route.authLevel !== 'anonymous' &&
+            req.headers['x-functions-key'] !== this.key &&
+            url.searchParams.get('code') !== this.key
+        )
+            return end(res, 401);
         if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) {
             req.resume();
             return end(res, 500);
@@ -73,32 +91,57 @@ export class HttpFront {
         for (const route of this.routes) {
             if (route.methods && !route.methods.has(method)) continue;
             const m = route.pattern.exec(path);
-            if (m) return { route, params: Object.fromEntries(route.params.flatMap((p, i) => (m[i + 1] === undefined || m[i + 1] === '' ? [] : [[p, decodeURIComponent(m[i + 1]!)]]))) };
+            if (m)
+                return {
+                    route,
+                    params: Object.fromEntries(
+                        route.params.flatMap((p, i) =>
+                            m[i + 1] === undefined || m[i + 1] === '' ? [] : [[p, decodeURIComponent(m[i + 1]!)]],
+                        ),
+                    ),
+                };
         }
         return null;
     }
 
     private async management(req: http.IncomingMessage, res: http.ServerResponse, url: URL, path: string): Promise<void> {
         const body = (await bodyOf(req)).toString('utf8');
-        const { status, headers, body: answer } = await this.durable.answer({ method: req.method ?? 'GET', path, query: url.searchParams, body, origin: url.origin });
+        const {
+            status,
+            headers,
+            body: answer,
+        } = await this.durable.answer({ method: req.method ?? 'GET', path, query: url.searchParams, body, origin: url.origin });
         if (answer === undefined) return end(res, status, undefined, headers);
         end(res, status, JSON.stringify(answer), { 'content-type': 'application/json', ...headers });
     }
 
     /** The app has a server of its own for bodies: it gets the request as it comes, and the invocation beside it, joined by the invocation's id. */
-    private async stream(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: { route: Route; params: Record<string, string> }): Promise<void> {
+    private async stream(
+        req: http.IncomingMessage,
+        res: http.ServerResponse,
+        url: URL,
+        found: { route: Route; params: Record<string, string> },
+    ): Promise<void> {
         const invocationId = randomUUID();
-        const headers = { ...req.headers, 'x-ms-invocation-id': invocationId, 'x-forwarded-host': req.headers.host ?? '', 'x-forwarded-proto': 'http' };
+        const headers = {
+            ...req.headers,
+            'x-ms-invocation-id': invocationId,
+            'x-forwarded-host': req.headers.host ?? '',
+            'x-forwarded-proto': 'http',
+        };
         const to = new URL(this.app.httpUri!);
         const answered = new Promise<void>((resolve, reject) => {
-            const proxied = http.request({ host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false }, (answer) => {
-                const { connection: _c, 'keep-alive': _k, 'transfer-encoding': _t, ...rest } = answer.headers;
-                res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
-                answer.pipe(res);
-                answer.on('error', reject);
-                res.on('finish', resolve);
-                res.on('close', () => (answer.destroy(), resolve()));
-            });
+            const proxied = http.request(
+                { host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false },
+                (answer) => {
+                    const { connection: _c, 'keep-alive': _k, 'transfer-encoding': _t, ...rest } = answer.headers;
+                    res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
+                    answer.pipe(res);
+                    answer.on('error', reject);
+                    res.on('finish', resolve);
+                    res.on('close', () => (answer.destroy(), resolve()));
+                },
+            );
             proxied.on('error', reject);
             let bytes = 0;
             req.on('data', (chunk: Buffer) => {
@@ -119,7 +162,12 @@ export class HttpFront {
         await answered;
     }
 
-    private async whole(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: { route: Route; params: Record<string, string> }): Promise<void> {
+    private async whole(
+        req: http.IncomingMessage,
+        res: http.ServerResponse,
+        url: URL,
+        found: { route: Route; params: Record<string, string> },
+    ): Promise<void> {
         const invocationId = randomUUID();
         const body = await bodyOf(req);
         if (body.length > MAX_BODY) return end(res, 500);
@@ -128,18 +176,37 @@ export class HttpFront {
             return null;
         });
         if (returned === null) return end(res, 500, undefined, { 'x-ms-invocation-id': invocationId });
-        const answer = returned?.http as { statusCode?: string; headers?: Record<string, string>; body?: { bytes?: Uint8Array; string?: string } } | undefined;
+        const answer = returned?.http as
+            { statusCode?: string; headers?: Record<string, string>; body?: { bytes?: Uint8Array; string?: string } } | undefined;
         if (!answer) return end(res, 204);
         const text = answer.body?.bytes ?? answer.body?.string;
-        end(res, Number(answer.statusCode ?? 200), text === undefined ? undefined : Buffer.from(text as Uint8Array), { ...answer.headers, 'x-ms-invocation-id': invocationId });
+        end(res, Number(answer.statusCode ?? 200), text === undefined ? undefined : Buffer.from(text as Uint8Array), {
+            ...answer.headers,
+            'x-ms-invocation-id': invocationId,
+        });
     }
 
-    private invoke({ route, params }: { route: Route; params: Record<string, string> }, url: URL, req: http.IncomingMessage, body: Buffer | undefined, invocationId: string) {
+    private invoke(
+        { route, params }: { route: Route; params: Record<string, string> },
+        url: URL,
+        req: http.IncomingMessage,
+        body: Buffer | undefined,
+        invocationId: string,
+    ) {
         const { fn } = route;
         const headers = Object.fromEntries(Object.entries(req.headers).map(([k, v]) => [k, Array.isArray(v) ? v.join(', ') : (v ?? '')]));
-        const data = { url: url.href, method: req.method, nullableHeaders: nullable(headers), nullableQuery: nullable(Object.fromEntries(url.searchParams)), nullableParams: nullable(params), ...(body && body.length > 0 ? { body: { bytes: body } } : {}) };
+        const data = {
+            url: url.href,
+            method: req.method,
+            nullableHeaders: nullable(headers),
+            nullableQuery: nullable(Object.fromEntries(url.searchParams)),
+            nullableParams: nullable(params),
+            ...(body && body.length > 0 ? { body: { bytes: body } } : {}),
+        };
         const inputs: { name: string; data: Record<string, unknown> }[] = [{ name: fn.trigger.name, data: { http: data } }];
-        for (const [name, binding] of Object.entries(fn.metadata.bindings)) if (binding.type.toLowerCase() === 'durableclient') inputs.push({ name, data: { string: this.durable.clientBinding(url.origin) } });
+        for (const [name, binding] of Object.entries(fn.metadata.bindings))
+            if (binding.type.toLowerCase() === 'durableclient')
+                inputs.push({ name, data: { string: this.durable.clientBinding(url.origin) } });
         return this.app.invoke(fn, inputs, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, { string: v }])), invocationId);
     }
 }
@@ -162,7 +229,14 @@ function routeOf(fn: RegisteredFunction, prefix: string): Route {
         })
         .join('');
     const methods = binding.methods as string[] | undefined;
-    return { fn, methods: methods?.length ? new Set(methods.map((m) => m.toUpperCase())) : null, pattern: new RegExp(`^${source}/?$`, 'i'), params, authLevel: String(binding.authLevel ?? 'function').toLowerCase(), display: path };
+    return {
+        fn,
+        methods: methods?.length ? new Set(methods.map((m) => m.toUpperCase())) : null,
+        pattern: new RegExp(`^${source}/?$`, 'i'),
+        params,
+        authLevel: String(binding.authLevel ?? 'function').toLowerCase(),
+        display: path,
+    };
 }
 
 async function bodyOf(req: http.IncomingMessage): Promise<Buffer> {

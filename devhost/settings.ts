@@ -25,7 +25,10 @@ const readJson = (file: string): Record<string, unknown> => {
 };
 
 export function readLocalSettings(app: string): LocalSettings {
-    const { Values = {}, Host = {} } = readJson(path.join(app, 'local.settings.json')) as { Values?: Record<string, string>; Host?: { LocalHttpPort?: number } };
+    const { Values = {}, Host = {} } = readJson(path.join(app, 'local.settings.json')) as {
+        Values?: Record<string, string>;
+        Host?: { LocalHttpPort?: number };
+    };
     return { values: Values, port: Host.LocalHttpPort };
 }
 
@@ -38,15 +41,23 @@ export function readHostSettings(app: string, env: NodeJS.ProcessEnv = process.e
         const name = `AzureFunctionsJobHost__${keys.join('__')}`.toLowerCase();
         const override = Object.entries(env).find(([k]) => k.toLowerCase() === name)?.[1];
         if (override !== undefined) return override;
-        return keys.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null ? Object.entries(node).find(([k]) => k.toLowerCase() === key.toLowerCase())?.[1] : undefined), config);
+        return keys.reduce<unknown>(
+            (node, key) =>
+                typeof node === 'object' && node !== null
+                    ? Object.entries(node).find(([k]) => k.toLowerCase() === key.toLowerCase())?.[1]
+                    : undefined,
+            config,
+        );
     };
     const durable = (...keys: string[]) => get('extensions', 'durableTask', ...keys);
     const hub = String(durable('hubName') ?? 'TestHubName');
-    if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub)) throw new Error(`the hub name "${hub}" must be 3 to 45 letters and digits, a letter first`);
+    if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub))
+        throw new Error(`the hub name "${hub}" must be 3 to 45 letters and digits, a letter first`);
     for (const key of ['workItemQueueVisibilityTimeout', 'controlQueueVisibilityTimeout']) {
         const given = durable('storageProvider', key);
         // The real host refuses to start then, so this one does.
-        if (given !== undefined && !/^00:([0-5]\d):\d\d$|^01:00:00$/.test(String(given))) throw new Error(`host.json: ${key} is ${String(given)}; allowed is 00:01:00 to 01:00:00`);
+        if (given !== undefined && !/^00:([0-5]\d):\d\d$|^01:00:00$/.test(String(given)))
+            throw new Error(`host.json: ${key} is ${String(given)}; allowed is 00:01:00 to 01:00:00`);
     }
     return {
         hub,

@@ -3,15 +3,41 @@ import type { App, RegisteredFunction } from './core';
 
 type Field = (value: number) => boolean;
 
-const names: Record<string, number> = { jan: 1, feb: 2, mar: 3, apr: 4, may: 5, jun: 6, jul: 7, aug: 8, sep: 9, oct: 10, nov: 11, dec: 12, sun: 0, mon: 1, tue: 2, wed: 3, thu: 4, fri: 5, sat: 6 };
+const names: Record<string, number> = {
+    jan: 1,
+    feb: 2,
+    mar: 3,
+    apr: 4,
+    may: 5,
+    jun: 6,
+    jul: 7,
+    aug: 8,
+    sep: 9,
+    oct: 10,
+    nov: 11,
+    dec: 12,
+    sun: 0,
+    mon: 1,
+    tue: 2,
+    wed: 3,
+    thu: 4,
+    fri: 5,
+    sat: 6,
+};
 
 function field(text: string, min: number, max: number): Field {
     const number = (t: string) => names[t.toLowerCase()] ?? Number(t);
     const allowed = new Set<number>();
     for (const part of text.split(',')) {
         const [range = '*', step = '1'] = part.split('/');
-        const [from, to] = range === '*' ? [min, max] : range.includes('-') ? range.split('-').map(number) : [number(range), part.includes('/') ? max : number(range)];
-        if (!Number.isInteger(from) || !Number.isInteger(to) || !(Number(step) > 0)) throw new Error(`"${text}" is no field of an NCRONTAB expression`);
+        const [from, to] =
+            range === '*'
+                ? [min, max]
+                : range.includes('-')
+                  ? range.split('-').map(number)
+                  : [number(range), part.includes('/') ? max : number(range)];
+        if (!Number.isInteger(from) || !Number.isInteger(to) || !(Number(step) > 0))
+            throw new Error(`"${text}" is no field of an NCRONTAB expression`);
         for (let v = from!; v <= to!; v += Number(step)) allowed.add(v);
     }
     return (v) => allowed.has(v);
@@ -23,11 +49,19 @@ export function nextTime(expression: string, after: number): number {
     if (parts.length === 5) parts.unshift('0');
     if (parts.length !== 6) throw new Error(`the schedule "${expression}" has ${parts.length} fields; NCRONTAB has six`);
     const [second, minute, hour, day, month, weekday] = parts as [string, string, string, string, string, string];
-    const fields = { second: field(second, 0, 59), minute: field(minute, 0, 59), hour: field(hour, 0, 23), day: field(day, 1, 31), month: field(month, 1, 12), weekday: field(weekday, 0, 6) };
+    const fields = {
+        second: field(second, 0, 59),
+        minute: field(minute, 0, 59),
+        hour: field(hour, 0, 23),
+        day: field(day, 1, 31),
+        month: field(month, 1, 12),
+        weekday: field(weekday, 0, 6),
+    };
     let t = Math.floor(after / 1000) * 1000 + 1000;
-    for (const limit = after + 5 * 366 * 86_400_000; t < limit; ) {
+    for (const limit = after + 5 * 366 * 86_400_000; t < limit;) {
         const d = new Date(t);
-        if (!fields.month(d.getUTCMonth() + 1) || !fields.day(d.getUTCDate()) || !fields.weekday(d.getUTCDay())) t = Math.floor(t / 86_400_000) * 86_400_000 + 86_400_000;
+        if (!fields.month(d.getUTCMonth() + 1) || !fields.day(d.getUTCDate()) || !fields.weekday(d.getUTCDay()))
+            t = Math.floor(t / 86_400_000) * 86_400_000 + 86_400_000;
         else if (!fields.hour(d.getUTCHours())) t = Math.floor(t / 3_600_000) * 3_600_000 + 3_600_000;
         else if (!fields.minute(d.getUTCMinutes())) t = Math.floor(t / 60_000) * 60_000 + 60_000;
         else if (!fields.second(d.getUTCSeconds())) t += 1000;
@@ -51,9 +85,15 @@ function startTimer(app: App, fn: RegisteredFunction, log: (message: string) => 
             const now = Date.now();
             // setTimeout counts in 31 bits: a far time is reached in steps.
             if (due - now > 1) return (timer = setTimeout(fire, Math.min(due - now, 2 ** 31 - 1)));
-            const json = { Schedule: { AdjustForDST: true }, ScheduleStatus: { Last: last, Next: new Date(nextTime(schedule, due)).toISOString(), LastUpdated: last }, IsPastDue: false };
+            const json = {
+                Schedule: { AdjustForDST: true },
+                ScheduleStatus: { Last: last, Next: new Date(nextTime(schedule, due)).toISOString(), LastUpdated: last },
+                IsPastDue: false,
+            };
             last = new Date(due).toISOString();
-            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], {}).catch((error: unknown) => log(`${fn.metadata.name} failed: ${String(error)}`));
+            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], {}).catch((error: unknown) =>
+                log(`${fn.metadata.name} failed: ${String(error)}`),
+            );
             return arm();
         };
         fire();

@@ -13,7 +13,22 @@ export interface Action {
     [field: string]: unknown;
 }
 
-export const ActionType = { Activity: 0, ActivityRetry: 1, Child: 2, ChildRetry: 3, ContinueAsNew: 4, Timer: 5, ExternalEvent: 6, CallEntity: 7, Http: 8, SignalEntity: 9, Any: 11, All: 12, Lock: 13, Release: 14 } as const;
+export const ActionType = {
+    Activity: 0,
+    ActivityRetry: 1,
+    Child: 2,
+    ChildRetry: 3,
+    ContinueAsNew: 4,
+    Timer: 5,
+    ExternalEvent: 6,
+    CallEntity: 7,
+    Http: 8,
+    SignalEntity: 9,
+    Any: 11,
+    All: 12,
+    Lock: 13,
+    Release: 14,
+} as const;
 
 export interface Answer {
     isDone: boolean;

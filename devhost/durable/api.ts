@@ -37,7 +37,10 @@ export class DurableApi {
         return JSON.stringify({
             taskHubName: this.hub,
             connectionName: null,
-            creationUrls: { createNewInstancePostUri: create(''), createAndWaitOnNewInstancePostUri: create('timeout={timeoutInSeconds}&pollingInterval={intervalInSeconds}&') },
+            creationUrls: {
+                createNewInstancePostUri: create(''),
+                createAndWaitOnNewInstancePostUri: create('timeout={timeoutInSeconds}&pollingInterval={intervalInSeconds}&'),
+            },
             managementUrls: { id: 'INSTANCEID', ...urls(base, 'INSTANCEID', query) },
             baseUrl: base,
             requiredQueryStringParameters: 'code=local',
@@ -57,9 +60,17 @@ export class DurableApi {
     }
 
     private async start(request: ApiRequest, name: string, id: string = randomUUID().replaceAll('-', '')): Promise<ApiAnswer> {
-        if (id.length > 256 || id.startsWith('@') || /[/\\?#]/.test(id)) return { status: 400, body: { Message: `"${id}" is not an instance id: at most 256 characters, no leading @, none of / \\ ? #` } };
+        if (id.length > 256 || id.startsWith('@') || /[/\\?#]/.test(id))
+            return {
+                status: 400,
+                body: { Message: `"${id}" is not an instance id: at most 256 characters, no leading @, none of / \\ ? #` },
+            };
         const existing = await this.engine.find(id);
-        if (existing && (!existing.record || !isEnded(existing.record.status))) return { status: 409, body: { Message: `An Orchestration instance with the status ${existing.record?.status ?? 'Pending'} already exists.` } };
+        if (existing && (!existing.record || !isEnded(existing.record.status)))
+            return {
+                status: 409,
+                body: { Message: `An Orchestration instance with the status ${existing.record?.status ?? 'Pending'} already exists.` },
+            };
         const input = request.body === '' ? null : request.body;
         if (input !== null && !isJson(input)) return { status: 400, body: { Message: 'The request body is not JSON.' } };
         const version = request.query.get('version') ?? this.engine.options.defaultVersion;
@@ -73,7 +84,8 @@ export class DurableApi {
         if (!id) return request.method === 'GET' ? this.list(request) : request.method === 'DELETE' ? this.purgeMany(request) : none(404);
         const o = await this.engine.find(id);
         if (!o) return none(404);
-        if (!action) return request.method === 'GET' ? this.status(o, request.query) : request.method === 'DELETE' ? this.purge(o) : none(404);
+        if (!action)
+            return request.method === 'GET' ? this.status(o, request.query) : request.method === 'DELETE' ? this.purge(o) : none(404);
         if (request.method !== 'POST') return none(404);
         const ended = o.record && isEnded(o.record.status);
         if (action === 'raiseEvent' && name) {
@@ -99,18 +111,34 @@ export class DurableApi {
     private async history(o: Orchestration): Promise<unknown[]> {
         const rows = await this.engine.store.loadInstance(o.id);
         const prefix = `h-${String(o.record.generation).padStart(6, '0')}-`;
-        const events = rows.filter((r) => r.rowKey.startsWith(prefix)).sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1)).flatMap((r) => (r.value as Recorded[]).map((x) => x.event));
+        const events = rows
+            .filter((r) => r.rowKey.startsWith(prefix))
+            .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
+            .flatMap((r) => (r.value as Recorded[]).map((x) => x.event));
         const nameOf = Object.fromEntries(Object.entries(EventType).map(([name, n]) => [n, name]));
-        return events.filter((e) => e.EventType !== EventType.OrchestratorStarted && e.EventType !== EventType.OrchestratorCompleted).map((e) => ({ ...e, EventType: nameOf[e.EventType] }));
+        return events
+            .filter((e) => e.EventType !== EventType.OrchestratorStarted && e.EventType !== EventType.OrchestratorCompleted)
+            .map((e) => ({ ...e, EventType: nameOf[e.EventType] }));
     }
 
     private async list(request: ApiRequest): Promise<ApiAnswer> {
         const { query } = request;
-        const states = query.get('runtimeStatus')?.split(',').filter(Boolean).map((s) => s.toLowerCase());
+        const states = query
+            .get('runtimeStatus')
+            ?.split(',')
+            .filter(Boolean)
+            .map((s) => s.toLowerCase());
         const from = Date.parse(query.get('createdTimeFrom') ?? '') || 0;
         const to = Date.parse(query.get('createdTimeTo') ?? '') || Infinity;
-        const rows = (await this.engine.store.loadInstances()).flatMap((r) => ((r.value as { kind: string }).kind === 'orchestration' ? [{ id: r.id, record: r.value as OrchestrationRecord }] : []));
-        const fits = rows.filter(({ record }) => (!states || states.includes(record.status.toLowerCase())) && Date.parse(record.createdAt) >= from && Date.parse(record.createdAt) <= to);
+        const rows = (await this.engine.store.loadInstances()).flatMap((r) =>
+            (r.value as { kind: string }).kind === 'orchestration' ? [{ id: r.id, record: r.value as OrchestrationRecord }] : [],
+        );
+        const fits = rows.filter(
+            ({ record }) =>
+                (!states || states.includes(record.status.toLowerCase())) &&
+                Date.parse(record.createdAt) >= from &&
+                Date.parse(record.createdAt) <= to,
+        );
         return { status: 200, body: fits.map(({ id, record }) => statusOf(id, record, query.get('showInput') !== 'false')) };
     }
 
@@ -132,11 +160,20 @@ export class DurableApi {
     }
 
     private async entities(request: ApiRequest, [name, key]: string[]): Promise<ApiAnswer> {
-        if (!name || key === undefined) return { status: 501, body: { Message: 'The local host does not list entities; ask for one by name and key.' } };
+        if (!name || key === undefined)
+            return { status: 501, body: { Message: 'The local host does not list entities; ask for one by name and key.' } };
         const id = `@${name.toLowerCase()}@${key}`;
         if (request.method === 'POST') {
             const input = request.body === '' ? null : request.body;
-            await this.engine.send(id, { type: 'operation', operation: request.query.get('op') ?? '', input, signal: true, requestId: randomUUID(), from: null, at: iso() });
+            await this.engine.send(id, {
+                type: 'operation',
+                operation: request.query.get('op') ?? '',
+                input,
+                signal: true,
+                requestId: randomUUID(),
+                from: null,
+                at: iso(),
+            });
             return none(202);
         }
         const { record }: { record: EntityRecord } = await this.engine.findEntity(id);
@@ -145,7 +182,17 @@ export class DurableApi {
 }
 
 function statusOf(id: string, record: OrchestrationRecord | undefined, showInput: boolean): Record<string, unknown> {
-    if (!record) return { name: null, instanceId: id, runtimeStatus: 'Pending', input: null, customStatus: null, output: null, createdTime: iso(), lastUpdatedTime: iso() };
+    if (!record)
+        return {
+            name: null,
+            instanceId: id,
+            runtimeStatus: 'Pending',
+            input: null,
+            customStatus: null,
+            output: null,
+            createdTime: iso(),
+            lastUpdatedTime: iso(),
+        };
     const seconds = (t: string) => t.replace(/\.\d+Z$/, 'Z');
     return {
         name: record.name,

@@ -6,7 +6,22 @@ import { ActionType, activityInput, answerOf, leavesOf, quoted, unsupported, yie
 import { EntityInstance, runEntity } from './entities';
 import { event, eventOf, markPlayed, Orchestration, triggerOf } from './instance';
 import type { HubStore, Row } from './store';
-import { EventType, isEnded, iso, type EntityRecord, type HistoryEvent, type Inboxed, type Message, type Open, type OrchestrationRecord, type OutboxRow, type Parent, type Recorded, type Retry, type Status } from './types';
+import {
+    EventType,
+    isEnded,
+    iso,
+    type EntityRecord,
+    type HistoryEvent,
+    type Inboxed,
+    type Message,
+    type Open,
+    type OrchestrationRecord,
+    type OutboxRow,
+    type Parent,
+    type Recorded,
+    type Retry,
+    type Status,
+} from './types';
 
 /** Messages that one episode takes in: their rows must fit one transaction beside its own. */
 const MAX_BATCH = 90;
@@ -51,7 +66,8 @@ export class Engine {
         const rows = await this.store.loadActive();
         const ids = new Set(rows.filter((r) => r.rowKey === 'i' || r.rowKey.startsWith('m-')).map((r) => r.id));
         await Promise.all([...ids].map((id) => this.load(id)));
-        for (const row of rows.filter((r) => r.rowKey.startsWith('o-'))) await this.deliverOutbox(row.id, row.rowKey, row.value as OutboxRow);
+        for (const row of rows.filter((r) => r.rowKey.startsWith('o-')))
+            await this.deliverOutbox(row.id, row.rowKey, row.value as OutboxRow);
         for (const o of this.orchestrations.values()) {
             if (!o.record || isEnded(o.record.status)) continue;
             for (const [id, open] of o.open) if (open.kind !== 'child' && open.kind !== 'call') this.begin(o, id, open, true);
@@ -62,7 +78,10 @@ export class Engine {
     private async load(id: string): Promise<void> {
         const rows = await this.store.loadInstance(id);
         const record = rows.find((r) => r.rowKey === 'i')?.value as OrchestrationRecord | EntityRecord | undefined;
-        const inbox = rows.filter((r) => r.rowKey.startsWith('m-')).sort(byKey).map((r): Inboxed => ({ message: r.value as Message, rowKey: r.rowKey }));
+        const inbox = rows
+            .filter((r) => r.rowKey.startsWith('m-'))
+            .sort(byKey)
+            .map((r): Inboxed => ({ message: r.value as Message, rowKey: r.rowKey }));
         if (id.startsWith('@')) {
             const entity = this.entity(id);
             if (record?.kind === 'entity') entity.record = record;
@@ -119,7 +138,9 @@ export class Engine {
     }
 
     private async deliverOutbox(from: string, rowKey: string, { messages }: OutboxRow): Promise<void> {
-        const keys = messages.map((_, k) => `m-${String(Date.now()).padStart(14, '0')}-${String(this.counter++).padStart(8, '0')}-${tag(from)}-${rowKey}-${k}`);
+        const keys = messages.map(
+            (_, k) => `m-${String(Date.now()).padStart(14, '0')}-${String(this.counter++).padStart(8, '0')}-${tag(from)}-${rowKey}-${k}`,
+        );
         await Promise.all(messages.map(async (m) => (m.to.startsWith('@') ? this.findEntity(m.to) : this.find(m.to))));
         await Promise.all(messages.map((m, k) => this.store.deliver(m.to, keys[k]!, m.message)));
         // Only what is no longer in the outbox is handed on: what is handed on can be consumed, and must not come again.
@@ -153,7 +174,11 @@ export class Engine {
                     it.inbox.splice(0, batch.length);
                     failures = 0;
                 } catch (error) {
-                    this.options.log('error', 'Host.Durable', `an episode of ${id} broke off in the host: ${(error as Error).stack ?? String(error)}`);
+                    this.options.log(
+                        'error',
+                        'Host.Durable',
+                        `an episode of ${id} broke off in the host: ${(error as Error).stack ?? String(error)}`,
+                    );
                     if (++failures >= MAX_EPISODE_FAILURES && it instanceof Orchestration && it.record) {
                         await this.reload(it);
                         await this.finish(it, 'Failed', `The host could not run this orchestration: ${String(error)}`, [], batch);
@@ -219,7 +244,14 @@ export class Engine {
         if (answer.customStatus !== undefined) o.record.customStatus = answer.customStatus;
         const leaves = leavesOf((answer.actions ?? []).flat());
         const refused = leaves.map(unsupported).find((u) => u !== null);
-        if (refused) return this.finish(o, 'Failed', `The local host does not support ${refused}. Use Azure Functions Core Tools for this orchestration.`, [...fresh, ...retried], batch);
+        if (refused)
+            return this.finish(
+                o,
+                'Failed',
+                `The local host does not support ${refused}. Use Azure Functions Core Tools for this orchestration.`,
+                [...fresh, ...retried],
+                batch,
+            );
 
         const outbox: OutboxRow = { messages: [] };
         const scheduled = this.schedule(o, leaves.slice(o.record.leaves), outbox);
@@ -237,7 +269,11 @@ export class Engine {
             return this.finish(o, failed ? 'Failed' : 'Completed', output, recorded, batch, outbox);
         }
         if (o.open.size === 0 && !leaves.some((l) => l.actionType === ActionType.ExternalEvent)) {
-            this.options.log('warning', 'Host.Durable', `${o.record.name} ${o.id} waits for nothing: it yielded a task over tasks that had all completed, and will never go on. The real host does the same.`);
+            this.options.log(
+                'warning',
+                'Host.Durable',
+                `${o.record.name} ${o.id} waits for nothing: it yielded a task over tasks that had all completed, and will never go on. The real host does the same.`,
+            );
         }
         o.record.status = 'Running';
         await this.commit(o, recorded, outbox, removals);
@@ -260,7 +296,10 @@ export class Engine {
             o.record.status = o.suspended ? 'Suspended' : 'Running';
         }
         const removals = controls.flatMap((b) => b.rowKey ?? []);
-        await this.store.commit(o.id, { ...(o.record ? { put: [{ rowKey: 'i', value: o.record, active: !isEnded(o.record.status) }] } : {}), remove: removals });
+        await this.store.commit(o.id, {
+            ...(o.record ? { put: [{ rowKey: 'i', value: o.record, active: !isEnded(o.record.status) }] } : {}),
+            remove: removals,
+        });
         const released = o.suspended ? [] : this.held(o).splice(0);
         // They go behind this batch, which is taken off the front of the inbox when this returns.
         o.inbox.push(...released, ...rest);
@@ -269,7 +308,15 @@ export class Engine {
 
     private refuseChild(o: Orchestration, parent: Parent): Promise<void> {
         const details = `An orchestration with the id ${o.id} is already running.`;
-        return this.send(parent.instanceId, { type: 'failed', executionId: parent.executionId, taskId: parent.taskId, child: true, reason: details, details, at: iso() });
+        return this.send(parent.instanceId, {
+            type: 'failed',
+            executionId: parent.executionId,
+            taskId: parent.taskId,
+            child: true,
+            reason: details,
+            details,
+            at: iso(),
+        });
     }
 
     private readonly holding = new Map<string, Inboxed[]>();
@@ -281,15 +328,30 @@ export class Engine {
 
     private async decide(o: Orchestration): Promise<Answer> {
         const fn = this.function('orchestrationTrigger', o.record.name);
-        if (!fn) return { isDone: true, actions: [], error: `The orchestrator function '${o.record.name}' doesn't exist, is disabled, or is not an orchestrator function.` };
+        if (!fn)
+            return {
+                isDone: true,
+                actions: [],
+                error: `The orchestrator function '${o.record.name}' doesn't exist, is disabled, or is not an orchestrator function.`,
+            };
         let live: Answer | undefined;
         const watched: RegisteredFunction = { ...fn, callback: async (...args) => (live = (await fn.callback(...args)) as Answer) };
         try {
-            const returned = await this.app.invoke(watched, [{ name: fn.trigger.name, data: { string: JSON.stringify(triggerOf(o)) } }], {});
+            const returned = await this.app.invoke(
+                watched,
+                [{ name: fn.trigger.name, data: { string: JSON.stringify(triggerOf(o)) } }],
+                {},
+            );
             const answer = JSON.parse((returned?.string ?? returned?.json ?? 'null') as string) as Answer;
-            const twice = live ? yieldedAgain(live.actions.flat()).find((a) => a.actionType !== ActionType.ExternalEvent && this.isPending(o, live!, a)) : undefined;
+            const twice = live
+                ? yieldedAgain(live.actions.flat()).find((a) => a.actionType !== ActionType.ExternalEvent && this.isPending(o, live!, a))
+                : undefined;
             if (twice) {
-                return { isDone: true, actions: answer.actions, error: `Non-Deterministic workflow detected: a pending task (${twice.functionName ?? twice.operation ?? 'timer'}) was yielded a second time. The engine schedules it again then, and later results reach the wrong tasks. Yield each task once.` };
+                return {
+                    isDone: true,
+                    actions: answer.actions,
+                    error: `Non-Deterministic workflow detected: a pending task (${twice.functionName ?? twice.operation ?? 'timer'}) was yielded a second time. The engine schedules it again then, and later results reach the wrong tasks. Yield each task once.`,
+                };
             }
             return answer;
         } catch (error) {
@@ -299,7 +361,9 @@ export class Engine {
 
     /** Whether the first appearance of a leaf is a task that has not come back. */
     private isPending(o: Orchestration, live: Answer, leaf: Action): boolean {
-        const numbered = leavesOf(live.actions.flat()).filter((a) => a.actionType !== ActionType.ExternalEvent && a.actionType !== ActionType.ContinueAsNew);
+        const numbered = leavesOf(live.actions.flat()).filter(
+            (a) => a.actionType !== ActionType.ExternalEvent && a.actionType !== ActionType.ContinueAsNew,
+        );
         const id = numbered.indexOf(leaf);
         return id >= o.record.nextId || o.open.has(id);
     }
@@ -314,18 +378,46 @@ export class Engine {
                 const call = { kind: 'activity' as const, name: a.functionName!, input: activityInput(a.input) };
                 recorded.push(scheduledTask(id, { ...call, ...(a.retryOptions ? { retry: firstTry(a.retryOptions, call) } : {}) }));
             } else if (a.actionType === ActionType.Child || a.actionType === ActionType.ChildRetry) {
-                const call = { kind: 'child' as const, name: a.functionName!, instanceId: a.instanceId ?? `${o.id}:${id}`, input: a.input ?? null };
-                recorded.push(this.scheduledChild(o, id, { ...call, ...(a.retryOptions ? { retry: firstTry(a.retryOptions, call) } : {}) }, outbox));
+                const call = {
+                    kind: 'child' as const,
+                    name: a.functionName!,
+                    instanceId: a.instanceId ?? `${o.id}:${id}`,
+                    input: a.input ?? null,
+                };
+                recorded.push(
+                    this.scheduledChild(o, id, { ...call, ...(a.retryOptions ? { retry: firstTry(a.retryOptions, call) } : {}) }, outbox),
+                );
             } else if (a.actionType === ActionType.Timer) {
-                recorded.push({ event: event(EventType.TimerCreated, { FireAt: a.fireAt! }, iso(), id), open: { kind: 'timer', fireAt: a.fireAt! } });
+                recorded.push({
+                    event: event(EventType.TimerCreated, { FireAt: a.fireAt! }, iso(), id),
+                    open: { kind: 'timer', fireAt: a.fireAt! },
+                });
             } else {
                 const signal = a.actionType === ActionType.SignalEntity;
                 const requestId = randomUUID();
                 const input = a.input === undefined ? null : JSON.stringify(a.input);
-                const request = JSON.stringify({ id: requestId, op: a.operation, signal, input, parent: o.id, parentExecution: o.record.executionId });
+                const request = JSON.stringify({
+                    id: requestId,
+                    op: a.operation,
+                    signal,
+                    input,
+                    parent: o.id,
+                    parentExecution: o.record.executionId,
+                });
                 const sent = event(EventType.EventSent, { InstanceId: a.instanceId, Name: 'op', Input: request }, iso(), id);
                 recorded.push(signal ? { event: sent } : { event: sent, open: { kind: 'call', requestId } });
-                outbox.messages.push({ to: a.instanceId!, message: { type: 'operation', operation: a.operation!, input, signal, requestId, from: signal ? null : o.id, at: iso() } });
+                outbox.messages.push({
+                    to: a.instanceId!,
+                    message: {
+                        type: 'operation',
+                        operation: a.operation!,
+                        input,
+                        signal,
+                        requestId,
+                        from: signal ? null : o.id,
+                        at: iso(),
+                    },
+                });
             }
         }
         return recorded;
@@ -334,8 +426,19 @@ export class Engine {
     private scheduledChild(o: Orchestration, id: number, call: Extract<Open, { kind: 'child' }>, outbox: OutboxRow): Recorded {
         const { name, instanceId, input } = call;
         const parent = { instanceId: o.id, executionId: o.record.executionId, taskId: id };
-        outbox.messages.push({ to: instanceId, message: { type: 'start', name, input: JSON.stringify(input), version: this.options.defaultVersion, parent, at: iso() } });
-        return { event: event(EventType.SubOrchestrationInstanceCreated, { Name: name, Version: this.options.defaultVersion, InstanceId: instanceId, Input: null, ClientSpanId: null, Tags: null }, iso(), id), open: call };
+        outbox.messages.push({
+            to: instanceId,
+            message: { type: 'start', name, input: JSON.stringify(input), version: this.options.defaultVersion, parent, at: iso() },
+        });
+        return {
+            event: event(
+                EventType.SubOrchestrationInstanceCreated,
+                { Name: name, Version: this.options.defaultVersion, InstanceId: instanceId, Input: null, ClientSpanId: null, Tags: null },
+                iso(),
+                id,
+            ),
+            open: call,
+        };
     }
 
     /** The SDK's retry options: a failed try makes a timer, a fired timer the next try; the last failure gets a timer of no length. */
@@ -349,7 +452,12 @@ export class Engine {
             const delay = last ? 0 : Math.min(first * backoffCoefficient ** (retry.attempt - 1), most ?? Infinity);
             const fireAt = iso(Date.now() + delay);
             const id = o.record.nextId++;
-            return [{ event: event(EventType.TimerCreated, { FireAt: fireAt }, iso(), id), open: { kind: 'timer', fireAt, ...(last ? { last: true } : { retry }) } }];
+            return [
+                {
+                    event: event(EventType.TimerCreated, { FireAt: fireAt }, iso(), id),
+                    open: { kind: 'timer', fireAt, ...(last ? { last: true } : { retry }) },
+                },
+            ];
         }
         if (happened.EventType !== EventType.TimerFired) return [];
         const next: Retry = { ...retry, attempt: retry.attempt + 1 };
@@ -364,36 +472,79 @@ export class Engine {
     private async continueAsNew(o: Orchestration, action: Action, outbox: OutboxRow, batch: Inboxed[]): Promise<void> {
         const raised = o.history.filter((e) => e.EventType === EventType.EventRaised && !/^[0-9a-f-]{36}$/.test(String(e.Name))).length;
         const waited = leavesCount(o, ActionType.ExternalEvent);
-        if (raised > waited) this.options.log('warning', 'Host.Durable', `${o.record.name} ${o.id} continued as new: ${raised - waited} external event(s) that came before are dropped, as on the real host.`);
+        if (raised > waited)
+            this.options.log(
+                'warning',
+                'Host.Durable',
+                `${o.record.name} ${o.id} continued as new: ${raised - waited} external event(s) that came before are dropped, as on the real host.`,
+            );
         const old = historyKeys(o);
         o.beginGeneration(randomUUID());
         o.record.input = quoted(action.input);
         const input = o.record.input;
-        const restart: Message = { type: 'start', name: o.record.name, input, version: o.record.version, parent: o.record.parent, at: iso() };
+        const restart: Message = {
+            type: 'start',
+            name: o.record.name,
+            input,
+            version: o.record.version,
+            parent: o.record.parent,
+            at: iso(),
+        };
         const rowKey = `m-${String(Date.now()).padStart(14, '0')}-${String(this.counter++).padStart(8, '0')}-again`;
-        await this.commit(o, [], outbox, batch.flatMap((b) => b.rowKey ?? []), [{ rowKey, value: restart }]);
+        await this.commit(
+            o,
+            [],
+            outbox,
+            batch.flatMap((b) => b.rowKey ?? []),
+            [{ rowKey, value: restart }],
+        );
         // The restart goes before what has come in since this batch, which is still at the front.
         o.inbox.splice(batch.length, 0, { message: restart, rowKey });
         await this.store.commit(o.id, { remove: old });
     }
 
-    private async finish(o: Orchestration, status: Status, output: unknown, recorded: Recorded[], batch: Inboxed[], outbox: OutboxRow = { messages: [] }): Promise<void> {
+    private async finish(
+        o: Orchestration,
+        status: Status,
+        output: unknown,
+        recorded: Recorded[],
+        batch: Inboxed[],
+        outbox: OutboxRow = { messages: [] },
+    ): Promise<void> {
         o.record.status = status;
         o.record.output = output;
         const { parent } = o.record;
         if (parent) {
             const ids = { executionId: parent.executionId, taskId: parent.taskId, child: true, at: iso() };
             const message: Message =
-                status === 'Completed' ? { type: 'done', ...ids, result: JSON.stringify(output ?? null) } : { type: 'failed', ...ids, reason: `Sub-orchestrator function '${o.record.name}' failed: ${String(output)}`, details: String(output) };
+                status === 'Completed'
+                    ? { type: 'done', ...ids, result: JSON.stringify(output ?? null) }
+                    : {
+                          type: 'failed',
+                          ...ids,
+                          reason: `Sub-orchestrator function '${o.record.name}' failed: ${String(output)}`,
+                          details: String(output),
+                      };
             outbox.messages.push({ to: parent.instanceId, message });
         }
         for (const id of o.timers.keys()) this.disarm(o, id);
         o.open.clear();
-        await this.commit(o, recorded, outbox, batch.flatMap((b) => b.rowKey ?? []));
+        await this.commit(
+            o,
+            recorded,
+            outbox,
+            batch.flatMap((b) => b.rowKey ?? []),
+        );
         this.holding.delete(o.id);
     }
 
-    private async commit(o: Orchestration, recorded: Recorded[], outbox: OutboxRow, remove: string[], extra: { rowKey: string; value: unknown }[] = []): Promise<void> {
+    private async commit(
+        o: Orchestration,
+        recorded: Recorded[],
+        outbox: OutboxRow,
+        remove: string[],
+        extra: { rowKey: string; value: unknown }[] = [],
+    ): Promise<void> {
         o.record.updatedAt = iso();
         const put: { rowKey: string; value: unknown; active?: boolean }[] = [...extra];
         if (recorded.length > 0) put.push({ rowKey: historyKey(o, o.record.episodes++), value: recorded });
@@ -412,21 +563,33 @@ export class Engine {
         if (open.kind !== 'activity') return;
         if (recovering && this.options.workerDeath) {
             const reason = `Activity function '${open.name}' failed:  ${this.options.workerDeath}`;
-            this.enqueue(o.id, { message: { type: 'failed', executionId, taskId: id, child: false, reason, details: this.options.workerDeath, at: iso() } });
+            this.enqueue(o.id, {
+                message: { type: 'failed', executionId, taskId: id, child: false, reason, details: this.options.workerDeath, at: iso() },
+            });
             return;
         }
         void this.activityGate.run(async () => {
             if (this.stopped || !o.open.has(id) || o.record.executionId !== executionId) return;
             const message = await this.activity(o.id, open);
-            if (!this.stopped) this.enqueue(o.id, { message: { ...message, executionId, taskId: id, child: false, at: iso() } as Message });
+            if (!this.stopped) this.enqueue(o.id, { message: { ...message, executionId, taskId: id, child: false, at: iso() } });
         });
     }
 
-    private async activity(instanceId: string, { name, input }: { name: string; input: string }): Promise<{ type: 'done'; result: string } | { type: 'failed'; reason: string; details: string }> {
+    private async activity(
+        instanceId: string,
+        { name, input }: { name: string; input: string },
+    ): Promise<{ type: 'done'; result: string } | { type: 'failed'; reason: string; details: string }> {
         const fn = this.function('activityTrigger', name);
-        if (!fn) return { type: 'failed', reason: `The activity function '${name}' doesn't exist, is disabled, or is not an activity function.`, details: '' };
+        if (!fn)
+            return {
+                type: 'failed',
+                reason: `The activity function '${name}' doesn't exist, is disabled, or is not an activity function.`,
+                details: '',
+            };
         try {
-            const returned = await this.app.invoke(fn, [{ name: fn.trigger.name, data: input === 'null' ? {} : { string: input } }], { instanceId: { string: instanceId } });
+            const returned = await this.app.invoke(fn, [{ name: fn.trigger.name, data: input === 'null' ? {} : { string: input } }], {
+                instanceId: { string: instanceId },
+            });
             return { type: 'done', result: resultOf(returned) };
         } catch (error) {
             const message = error instanceof Error ? error.message : String(error);
@@ -474,16 +637,34 @@ const byKey = (a: Row, b: Row) => (a.rowKey < b.rowKey ? -1 : 1);
 const tag = (id: string) => id.replaceAll(/[^A-Za-z0-9]/g, '').slice(-40);
 const historyKey = (o: Orchestration, n: number) => `h-${String(o.record.generation).padStart(6, '0')}-${String(n).padStart(8, '0')}`;
 const historyKeys = (o: Orchestration) => Array.from({ length: o.record.episodes }, (_, n) => historyKey(o, n));
-const leavesCount = (o: Orchestration, _type: number) => o.history.filter((e) => e.EventType === EventType.EventRaised && e.IsPlayed).length;
-const scheduledTask = (id: number, call: Extract<Open, { kind: 'activity' }>): Recorded => ({ event: event(EventType.TaskScheduled, { Name: call.name, Version: '', Input: null, ParentTraceContext: null, Tags: null }, iso(), id), open: call });
+const leavesCount = (o: Orchestration, _type: number) =>
+    o.history.filter((e) => e.EventType === EventType.EventRaised && e.IsPlayed).length;
+const scheduledTask = (id: number, call: Extract<Open, { kind: 'activity' }>): Recorded => ({
+    event: event(EventType.TaskScheduled, { Name: call.name, Version: '', Input: null, ParentTraceContext: null, Tags: null }, iso(), id),
+    open: call,
+});
 const firstTry = (options: unknown, again: Retry['again']): Retry => ({ attempt: 1, options: options as Retry['options'], again });
 
 function begin(o: Orchestration, start: Extract<Message, { type: 'start' }>, defaultVersion: string | null): void {
     const { generation, sent, executionId, createdAt } = o.record ?? { generation: -1, sent: 0, executionId: '', createdAt: start.at };
     const fresh = !o.record || isEnded(o.record.status);
     o.record = {
-        kind: 'orchestration', name: start.name, status: 'Running', version: start.version ?? defaultVersion, executionId, input: start.input, output: null, customStatus: null,
-        createdAt: fresh ? start.at : createdAt, updatedAt: start.at, parent: start.parent, generation, episodes: 0, nextId: 0, leaves: 0, sent,
+        kind: 'orchestration',
+        name: start.name,
+        status: 'Running',
+        version: start.version ?? defaultVersion,
+        executionId,
+        input: start.input,
+        output: null,
+        customStatus: null,
+        createdAt: fresh ? start.at : createdAt,
+        updatedAt: start.at,
+        parent: start.parent,
+        generation,
+        episodes: 0,
+        nextId: 0,
+        leaves: 0,
+        sent,
     };
     if (fresh) o.beginGeneration(randomUUID());
 }
@@ -501,5 +682,7 @@ function restore(o: Orchestration, record: OrchestrationRecord, rows: Row[]): vo
 /** Timers that the orchestrator has cancelled and that are still armed. Their ids are found by counting, as when they were given. */
 function cancelledTimers(o: Orchestration, leaves: Action[]): number[] {
     const fireTimes = new Set(leaves.filter((a) => a.actionType === ActionType.Timer && a.isCanceled).map((a) => a.fireAt));
-    return [...o.open].filter(([, open]) => open.kind === 'timer' && !open.retry && !open.last && fireTimes.has(open.fireAt)).map(([id]) => id);
+    return [...o.open]
+        .filter(([, open]) => open.kind === 'timer' && !open.retry && !open.last && fireTimes.has(open.fireAt))
+        .map(([id]) => id);
 }

@@ -25,7 +25,9 @@ export async function runEntity(engine: Engine, app: App, entity: EntityInstance
     const fn = engine.function('entityTrigger', name);
     const outbox: OutboxRow = { messages: [] };
     if (!fn) {
-        for (const o of operations) if (o.from) outbox.messages.push(reply(o.from, o.requestId, JSON.stringify(`the entity function '${name}' does not exist`), true));
+        for (const o of operations)
+            if (o.from)
+                outbox.messages.push(reply(o.from, o.requestId, JSON.stringify(`the entity function '${name}' does not exist`), true));
     } else if (operations.length > 0) {
         const trigger = {
             self: { name: name.toLowerCase(), key },
@@ -35,10 +37,19 @@ export async function runEntity(engine: Engine, app: App, entity: EntityInstance
         };
         const returned = await app.invoke(fn, [{ name: fn.trigger.name, data: { string: JSON.stringify(trigger) } }], {});
         const answer = JSON.parse((returned?.string ?? returned?.json ?? 'null') as string) as EntityAnswer;
-        for (const [i, o] of operations.entries()) if (o.from) outbox.messages.push(reply(o.from, o.requestId, answer.results[i]?.result, answer.results[i]?.isError ?? true));
+        for (const [i, o] of operations.entries())
+            if (o.from) outbox.messages.push(reply(o.from, o.requestId, answer.results[i]?.result, answer.results[i]?.isError ?? true));
         // A signal keeps the capitals of its target's name: the real host sends it to another entity then.
         for (const s of answer.signals) {
-            const message = { type: 'operation' as const, operation: s.name, input: s.input ?? null, signal: true, requestId: crypto.randomUUID(), from: null, at: iso() };
+            const message = {
+                type: 'operation' as const,
+                operation: s.name,
+                input: s.input ?? null,
+                signal: true,
+                requestId: crypto.randomUUID(),
+                from: null,
+                at: iso(),
+            };
             outbox.messages.push({ to: `@${s.target.name}@${s.target.key}`, message });
         }
         entity.record = { ...entity.record, exists: answer.entityExists, state: answer.entityExists ? answer.entityState : null };
@@ -53,6 +64,9 @@ export async function runEntity(engine: Engine, app: App, entity: EntityInstance
 }
 
 function reply(to: string, requestId: string, result: string | undefined, isError: boolean): OutboxRow['messages'][number] {
-    const input = JSON.stringify({ ...(result === undefined ? {} : { result }), ...(isError ? { exceptionType: 'System.Exception' } : {}) });
+    const input = JSON.stringify({
+        ...(result === undefined ? {} : { result }),
+        ...(isError ? { exceptionType: 'System.Exception' } : {}),
+    });
     return { to, message: { type: 'reply', requestId, input, at: iso() } };
 }

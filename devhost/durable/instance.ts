@@ -37,7 +37,13 @@ export class Orchestration {
     }
 }
 
-export const event = (type: number, fields: Record<string, unknown>, at = iso(), id = -1): HistoryEvent => ({ EventType: type, ...fields, EventId: id, IsPlayed: false, Timestamp: at });
+export const event = (type: number, fields: Record<string, unknown>, at = iso(), id = -1): HistoryEvent => ({
+    EventType: type,
+    ...fields,
+    EventId: id,
+    IsPlayed: false,
+    Timestamp: at,
+});
 
 /** A message as the history event that it becomes; null when it is late, doubled, or of an earlier execution. */
 export function eventOf(o: Orchestration, message: Message): HistoryEvent | null {
@@ -47,10 +53,16 @@ export function eventOf(o: Orchestration, message: Message): HistoryEvent | null
         case 'event':
             return event(EventType.EventRaised, { Name: message.name, Input: message.input }, message.at);
         case 'reply':
-            return [...o.open.values()].some((x) => x.kind === 'call' && x.requestId === message.requestId) ? event(EventType.EventRaised, { Name: message.requestId, Input: message.input }, message.at) : null;
+            return [...o.open.values()].some((x) => x.kind === 'call' && x.requestId === message.requestId)
+                ? event(EventType.EventRaised, { Name: message.requestId, Input: message.input }, message.at)
+                : null;
         case 'done':
             if (!isOpen(o, message)) return null;
-            return event(message.child ? EventType.SubOrchestrationInstanceCompleted : EventType.TaskCompleted, { TaskScheduledId: message.taskId, Result: message.result }, message.at);
+            return event(
+                message.child ? EventType.SubOrchestrationInstanceCompleted : EventType.TaskCompleted,
+                { TaskScheduledId: message.taskId, Result: message.result },
+                message.at,
+            );
         case 'failed':
             if (!isOpen(o, message)) return null;
             return event(
@@ -69,11 +81,17 @@ export function eventOf(o: Orchestration, message: Message): HistoryEvent | null
     }
 }
 
-const isOpen = (o: Orchestration, m: { executionId: string; taskId: number }): boolean => m.executionId === o.record.executionId && o.open.has(m.taskId);
+const isOpen = (o: Orchestration, m: { executionId: string; taskId: number }): boolean =>
+    m.executionId === o.record.executionId && o.open.has(m.taskId);
 
 export function startedEvent(o: Orchestration, at: string): HistoryEvent {
     const { record } = o;
-    const parent = record.parent && { Name: null, OrchestrationInstance: { InstanceId: record.parent.instanceId, ExecutionId: record.parent.executionId }, TaskScheduleId: record.parent.taskId, Version: null };
+    const parent = record.parent && {
+        Name: null,
+        OrchestrationInstance: { InstanceId: record.parent.instanceId, ExecutionId: record.parent.executionId },
+        TaskScheduleId: record.parent.taskId,
+        Version: null,
+    };
     return event(
         EventType.ExecutionStarted,
         {
@@ -110,7 +128,15 @@ export function triggerOf(o: Orchestration): Record<string, unknown> {
 }
 
 /** What a finished episode turns into played: the messages, not what the host itself wrote. */
-const messages = new Set<number>([EventType.ExecutionStarted, EventType.TaskCompleted, EventType.TaskFailed, EventType.SubOrchestrationInstanceCompleted, EventType.SubOrchestrationInstanceFailed, EventType.TimerFired, EventType.EventRaised]);
+const messages = new Set<number>([
+    EventType.ExecutionStarted,
+    EventType.TaskCompleted,
+    EventType.TaskFailed,
+    EventType.SubOrchestrationInstanceCompleted,
+    EventType.SubOrchestrationInstanceFailed,
+    EventType.TimerFired,
+    EventType.EventRaised,
+]);
 export function markPlayed(events: HistoryEvent[]): void {
     for (const e of events) if (messages.has(e.EventType)) e.IsPlayed = true;
 }

@@ -59,14 +59,17 @@ export class HubStore {
 
     /** Changes rows of one instance, all or none. More than a transaction holds: the removals that are over follow after it, for they may come twice. */
     async commit(id: string, change: Change): Promise<void> {
-        const puts = await Promise.all((change.put ?? []).map(async (p) => ['upsert', { ...(await this.encode(id, p)) }, 'Replace'] as TransactionAction));
+        const puts = await Promise.all(
+            (change.put ?? []).map(async (p) => ['upsert', { ...(await this.encode(id, p)) }, 'Replace'] as TransactionAction),
+        );
         const removals = (change.remove ?? []).map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction);
         const actions = [...puts, ...removals];
         if (actions.length === 1 && puts.length === 1) {
-            await this.table.upsertEntity(puts[0]![1] as { partitionKey: string; rowKey: string }, 'Replace');
+            await this.table.upsertEntity(puts[0]![1], 'Replace');
             return;
         }
-        for (let at = 0; at < actions.length; at += MAX_OPERATIONS) await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
+        for (let at = 0; at < actions.length; at += MAX_OPERATIONS)
+            await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
     }
 
     /** Adds a message to an instance's inbox; one that is there already is the same message. */
@@ -85,13 +88,20 @@ export class HubStore {
     async purge(id: string): Promise<void> {
         const rows = await this.loadKeys(id);
         for (let at = 0; at < rows.length; at += MAX_OPERATIONS) {
-            await this.table.submitTransaction(rows.slice(at, at + MAX_OPERATIONS).map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction));
+            await this.table.submitTransaction(
+                rows
+                    .slice(at, at + MAX_OPERATIONS)
+                    .map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction),
+            );
         }
     }
 
     private async loadKeys(id: string): Promise<string[]> {
         const keys: string[] = [];
-        for await (const row of this.table.listEntities<StoredRow>({ queryOptions: { filter: `PartitionKey eq '${partition(id)}'`, select: ['rowKey'] } })) keys.push(row.rowKey);
+        for await (const row of this.table.listEntities<StoredRow>({
+            queryOptions: { filter: `PartitionKey eq '${partition(id)}'`, select: ['rowKey'] },
+        }))
+            keys.push(row.rowKey);
         return keys;
     }
 

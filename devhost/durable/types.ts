@@ -39,7 +39,12 @@ export type Open =
 
 export interface Retry {
     attempt: number;
-    options: { firstRetryIntervalInMilliseconds: number; maxNumberOfAttempts: number; backoffCoefficient?: number; maxRetryIntervalInMilliseconds?: number };
+    options: {
+        firstRetryIntervalInMilliseconds: number;
+        maxNumberOfAttempts: number;
+        backoffCoefficient?: number;
+        maxRetryIntervalInMilliseconds?: number;
+    };
     again: { kind: 'activity'; name: string; input: string } | { kind: 'child'; name: string; instanceId: string; input: unknown };
 }
 
