@@ -207,7 +207,13 @@ export class HttpFront {
         for (const [name, binding] of Object.entries(fn.metadata.bindings))
             if (binding.type.toLowerCase() === 'durableclient')
                 inputs.push({ name, data: { string: this.durable.clientBinding(url.origin) } });
-        return this.app.invoke(fn, inputs, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, { string: v }])), invocationId);
+        const metadata = {
+            ...Object.fromEntries(Object.entries(params).map(([k, v]) => [k, { string: v }])),
+            Query: { json: JSON.stringify(Object.fromEntries(url.searchParams)) },
+            // With streamed bodies the SDK takes the request's headers from here.
+            Headers: { json: JSON.stringify(headers) },
+        };
+        return this.app.invoke(fn, inputs, metadata, invocationId);
     }
 }
 

@@ -18,7 +18,8 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
 });
 
 // Settings that belong to the platform or to Fanfold itself: a job spec must not be able to send them anywhere.
-const platform = /^(APPINSIGHTS|APPLICATIONINSIGHTS|APPSETTING|AZURE|CONTAINER|DOTNET|ENCRYPTION|FANFOLD|FUNCTIONS?|HOST|IDENTITY|LD|MACHINEKEY|MSI|NODE|NPM|SCM|WEBSITES?|WEBJOBS)_/;
+const platform =
+    /^(APPINSIGHTS|APPLICATIONINSIGHTS|APPSETTING|AZURE|CONTAINER|DOTNET|ENCRYPTION|FANFOLD|FUNCTIONS?|HOST|IDENTITY|LD|MACHINEKEY|MSI|NODE|NPM|SCM|WEBSITES?|WEBJOBS)_/;
 const own = new Set(['PATH', 'HOME', 'PWD', 'USER', 'SHELL', 'HOSTNAME']);
 
 /** The value of a secret that a job spec names, or undefined when there is no such setting or it is not for job specs. */

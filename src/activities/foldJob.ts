@@ -36,7 +36,17 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
     const plan = await store.readPlan(input.jobId);
     const endedAt = new Date().toISOString();
     const times = { ...(input.startedAt ? { startedAt: input.startedAt } : {}), endedAt };
-    if (!plan || input.as === 'failed') return end(store, { jobId: input.jobId, state: input.as === 'completed' ? 'failed' : input.as, total: plan?.total ?? null, counts: noCounts(), invalid: plan?.invalid ?? invalidOf(input), failures: [], ...(input.error ? { error: input.error } : {}), ...times });
+    if (!plan || input.as === 'failed')
+        return end(store, {
+            jobId: input.jobId,
+            state: input.as === 'completed' ? 'failed' : input.as,
+            total: plan?.total ?? null,
+            counts: noCounts(),
+            invalid: plan?.invalid ?? invalidOf(input),
+            failures: [],
+            ...(input.error ? { error: input.error } : {}),
+            ...times,
+        });
 
     const parts: ManifestPart[] = [];
     let failures: FailureGroup[] = [];
@@ -54,9 +64,18 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
     const counts = parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
     await store.writeJson(names.manifest(input.jobId), { jobId: input.jobId, total: plan.total, counts, parts, createdAt: endedAt });
     const summary = { jobId: input.jobId, total: plan.total, counts, invalid: plan.invalid, failures, ...times };
-    if (broken.length > 0) return end(store, { ...summary, state: 'failed', error: failure('NOT_CONSERVED', `Not every item has exactly one outcome: ${broken.slice(0, 5).join('; ')}`) });
+    if (broken.length > 0)
+        return end(store, {
+            ...summary,
+            state: 'failed',
+            error: failure('NOT_CONSERVED', `Not every item has exactly one outcome: ${broken.slice(0, 5).join('; ')}`),
+        });
     if (input.as === 'cancelled') return end(store, { ...summary, state: 'cancelled' });
-    return end(store, { ...summary, state: 'completed', outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial' });
+    return end(store, {
+        ...summary,
+        state: 'completed',
+        outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial',
+    });
 }
 
 const invalidOf = (input: FoldInput): number => input.error?.invalid ?? 0;
@@ -78,7 +97,7 @@ export async function readPart(store: JobStore, plan: Plan, part: number): Promi
     const [, , items, firstIndex] = plan.partitions[part]!;
     const data = await store.readOutcomes(plan.jobId, part);
     const seen = new Uint8Array(items);
-    let counts = noCounts();
+    const counts = noCounts();
     let failures: FailureGroup[] = [];
     const repeated: number[] = [];
     for (let start = 0, end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
@@ -92,11 +111,20 @@ export async function readPart(store: JobStore, plan: Plan, part: number): Promi
         counts.retries += Math.max(0, head.attempts - 1);
         if (head.outcome === 'failed') {
             const { index, key, error } = JSON.parse(data.toString('utf8', start, end)) as Outcome;
-            failures = mergeFailures(failures, [{ code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key, message: error?.message ?? '' } }]);
+            failures = mergeFailures(failures, [
+                { code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key, message: error?.message ?? '' } },
+            ]);
         }
     }
     const missing: number[] = [];
-    if (settled(counts) !== items || repeated.length > 0) for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
-    return { bytes: data.length, sha256: createHash('sha256').update(data).digest('hex'), counts, failures, repeated: repeated.slice(0, 5), missing };
+    if (settled(counts) !== items || repeated.length > 0)
+        for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
+    return {
+        bytes: data.length,
+        sha256: createHash('sha256').update(data).digest('hex'),
+        counts,
+        failures,
+        repeated: repeated.slice(0, 5),
+        missing,
+    };
 }
-

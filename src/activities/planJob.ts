@@ -8,6 +8,7 @@ import { readRows } from '../sources/open';
 import { isItem, SourceError, type Row } from '../sources/types';
 import { ItemsWriter } from '../storage/items';
 import { names, type JobStore } from '../storage/jobStore';
+import { readUpload } from '../storage/uploads';
 import { watchControl } from './slice/job';
 
 /** Bad rows that are listed; all are counted. */
@@ -97,7 +98,6 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
         return chunks ? { chunks, format: 'ndjson' } : refused('SOURCE_NOT_FOUND', 'the inline items are gone');
     }
     const blob = 'blob' in source ? source.blob : names.upload(source.upload);
-    const client = store.container.getBlobClient(blob);
     const chunks = await store.openBlob(blob);
     if (!chunks)
         return refused(
@@ -106,18 +106,12 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
                 ? `there is no blob "${source.blob}" in container "${store.container.containerName}"`
                 : `there is no upload ${source.upload}`,
         );
-    const name = 'blob' in source ? source.blob : uploadName((await client.getProperties()).metadata);
+    const name = 'blob' in source ? source.blob : (await readUpload(store, source.upload))?.name;
     const format = formatOf(source.format, name);
     if (!format) chunks.destroy(); // unread, its connection would stay open
     return format
         ? { chunks, format }
         : refused('FORMAT_UNKNOWN', `"${name ?? blob}" does not tell its format; set source.format to csv, ndjson or json`);
-}
-
-/** The name a file was uploaded under, as the upload's metadata keeps it (percent-encoded: metadata is ASCII). */
-function uploadName(metadata: Record<string, string> | undefined): string | undefined {
-    const name = metadata?.name;
-    return name === undefined ? undefined : decodeURIComponent(name);
 }
 
 async function read(source: Source, spec: StoredSpec, writer: ItemsWriter, bad: BadRows, cancelled: () => boolean): Promise<void> {

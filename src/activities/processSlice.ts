@@ -69,7 +69,8 @@ class Slice {
             else if (lease.mode === 'careful') await this.careful();
             else await this.engine.run();
         } catch (error) {
-            if (error instanceof Redelivered) return { epoch: lease.epoch, lost: 'died', reason: 'the process died during an earlier run of this slice' };
+            if (error instanceof Redelivered)
+                return { epoch: lease.epoch, lost: 'died', reason: 'the process died during an earlier run of this slice' };
             throw error;
         } finally {
             clearInterval(reporter);
@@ -107,7 +108,12 @@ class Slice {
                 if (run.isRecorded(index)) continue;
                 const key = this.job.keyOf(JSON.parse(run.text(index)), index);
                 const attempts = run.waiting.get(index)?.attempts ?? 0;
-                run.record({ text: outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at }), index, outcome: 'cancelled', attempts });
+                run.record({
+                    text: outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at }),
+                    index,
+                    outcome: 'cancelled',
+                    attempts,
+                });
             }
             run.cursor = run.items;
             await run.flush();
@@ -126,7 +132,10 @@ class Slice {
                 callAll: (r, indexes) => this.engine.callAll(r, indexes),
                 giveUp: (r, index, strikes) => {
                     const attempts = (r.waiting.get(index)?.attempts ?? 0) + strikes;
-                    this.engine.fail(r, index, this.job.keyOf(JSON.parse(r.text(index)), index), attempts, poisonError(strikes), { ms: 0, at: new Date().toISOString() });
+                    this.engine.fail(r, index, this.job.keyOf(JSON.parse(r.text(index)), index), attempts, poisonError(strikes), {
+                        ms: 0,
+                        at: new Date().toISOString(),
+                    });
                 },
             });
         }
@@ -140,7 +149,14 @@ class Slice {
         this.written = now;
         const { worker, lease, jobId } = this.input;
         try {
-            await this.store.writeProgress(jobId, { worker, epoch: lease.epoch, counts: total(this.runs), inFlight: this.engine.inFlight, rate: this.rate(), at: new Date(now).toISOString() });
+            await this.store.writeProgress(jobId, {
+                worker,
+                epoch: lease.epoch,
+                counts: total(this.runs),
+                inFlight: this.engine.inFlight,
+                rate: this.rate(),
+                at: new Date(now).toISOString(),
+            });
         } catch (error) {
             console.warn(`progress of ${worker} was not written: ${String(error)}`);
         }
@@ -178,5 +194,13 @@ function parked(run: PartitionRun): Parked {
     const { succeeded, failed, skipped, cancelled, retries } = run.counts;
     const onlyWaiting = settled(run.counts) + run.waiting.size === run.items;
     const due = Math.min(...[...run.waiting.values()].map((w) => w.due));
-    return [run.part, onlyWaiting || run.waiting.size > 0 && run.cursor >= run.items ? due : Date.now(), succeeded, failed, skipped, cancelled, retries];
+    return [
+        run.part,
+        onlyWaiting || (run.waiting.size > 0 && run.cursor >= run.items) ? due : Date.now(),
+        succeeded,
+        failed,
+        skipped,
+        cancelled,
+        retries,
+    ];
 }

@@ -13,10 +13,18 @@ export const catalogue = {
     ILLEGAL_MOVE: { status: 409, title: 'The job is in a state that does not allow this', remedy: 'See "state" and "allowed".' },
     NOT_READY: { status: 409, title: 'Not there yet', remedy: 'Ask again when the job has ended.' },
     IDEMPOTENCY_CONFLICT: { status: 409, title: 'This Idempotency-Key was used with another body', remedy: 'Use a new key for a new job.' },
-    UPLOAD_CONFLICT: { status: 409, title: 'The upload is not where this request expects it', remedy: 'Ask for the offset with HEAD and go on from there.' },
+    UPLOAD_CONFLICT: {
+        status: 409,
+        title: 'The upload is not where this request expects it',
+        remedy: 'Ask for the offset with HEAD and go on from there.',
+    },
     PRECONDITION_FAILED: { status: 412, title: 'Protocol version not supported', remedy: 'Send Tus-Resumable: 1.0.0.' },
     TOO_LARGE: { status: 413, title: 'The request is too large', remedy: 'Upload the items in a file and name the upload as the source.' },
-    UNSUPPORTED_MEDIA: { status: 415, title: 'The content type is not supported', remedy: 'Send the content type that the route documents.' },
+    UNSUPPORTED_MEDIA: {
+        status: 415,
+        title: 'The content type is not supported',
+        remedy: 'Send the content type that the route documents.',
+    },
     INTERNAL: { status: 500, title: 'Something went wrong here', remedy: 'Try again; the log holds the details under the invocation id.' },
     STORAGE_UNAVAILABLE: { status: 503, title: 'Storage does not answer', remedy: 'Try again in a few seconds.' },
 } as const;
@@ -63,4 +71,8 @@ export interface Failure {
 
 export const MAX_MESSAGE = 500;
 
-export const failure = (code: string, message: string, retryable = false): Failure & { retryable: boolean } => ({ code, message: message.slice(0, MAX_MESSAGE), retryable });
+export const failure = (code: string, message: string, retryable = false): Failure & { retryable: boolean } => ({
+    code,
+    message: message.slice(0, MAX_MESSAGE),
+    retryable,
+});

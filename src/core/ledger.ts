@@ -23,7 +23,15 @@ const WORKER_CONCURRENCY = 32;
 const MAX_WORKERS = 8;
 
 /** A partition some of whose items are still to do: `[partition, wakeAt (ms), succeeded, failed, skipped, cancelled, retries]`. */
-export type Parked = [partition: number, wakeAt: number, succeeded: number, failed: number, skipped: number, cancelled: number, retries: number];
+export type Parked = [
+    partition: number,
+    wakeAt: number,
+    succeeded: number,
+    failed: number,
+    skipped: number,
+    cancelled: number,
+    retries: number,
+];
 
 export interface Lease {
     epoch: number;
@@ -116,7 +124,11 @@ export type LedgerOperation =
     | { op: 'end'; state: 'completed' | 'failed' | 'cancelled' };
 
 export type LeaseReply = { kind: 'work'; lease: Lease } | { kind: 'wait'; until: number; why: string } | { kind: 'stop'; why: string };
-export type SettleReply = { kind: 'work'; workers: number; round: number } | { kind: 'wait'; until: number; why: string } | { kind: 'done'; as: 'completed' | 'cancelled' } | { kind: 'ended'; state: JobState };
+export type SettleReply =
+    | { kind: 'work'; workers: number; round: number }
+    | { kind: 'wait'; until: number; why: string }
+    | { kind: 'done'; as: 'completed' | 'cancelled' }
+    | { kind: 'ended'; state: JobState };
 export type LedgerReply = LeaseReply | SettleReply | { kind: 'ok'; state: JobState };
 
 export const newLedger = (jobId: string): LedgerState => ({
@@ -177,7 +189,14 @@ function move(state: LedgerState, by: Parameters<typeof next>[1]): boolean {
 function open(state: LedgerState, o: Extract<LedgerOperation, { op: 'open' }>, now: number): LedgerReply {
     // A cancel may have come before the plan: the partitions are wanted all the same, to record every item as cancelled.
     if (state.startedAt === null && (move(state, 'open') || state.state === 'cancelling')) {
-        Object.assign(state, { jobId: o.jobId, total: o.total, invalid: o.invalid, partitions: o.partitions, maxConcurrency: o.maxConcurrency, startedAt: now });
+        Object.assign(state, {
+            jobId: o.jobId,
+            total: o.total,
+            invalid: o.invalid,
+            partitions: o.partitions,
+            maxConcurrency: o.maxConcurrency,
+            startedAt: now,
+        });
     }
     return { kind: 'ok', state: state.state };
 }
@@ -193,7 +212,8 @@ function end(state: LedgerState, as: 'completed' | 'failed' | 'cancelled', now: 
 function lease(state: LedgerState, o: Extract<LedgerOperation, { op: 'lease' }>, now: number): LeaseReply {
     if (o.round !== state.round) return { kind: 'stop', why: 'a later round of workers has begun' };
     const last = state.answered[o.worker];
-    if (last && o.seq <= last.seq) return o.seq === last.seq ? last.reply : { kind: 'stop', why: 'this operation is older than one already answered' };
+    if (last && o.seq <= last.seq)
+        return o.seq === last.seq ? last.reply : { kind: 'stop', why: 'this operation is older than one already answered' };
     if (o.report) takeReport(state, o.worker, o.report, now);
     const reply = decide(state, o.worker, o.slot, now);
     state.answered[o.worker] = { seq: o.seq, reply };
@@ -237,23 +257,35 @@ function decide(state: LedgerState, worker: string, slot: number, now: number): 
     const resume = takeDue(state, cancel ? Infinity : now + DUE_SOON_MS);
     const [from, to] = cancel || state.parked.length < MAX_PARKED ? takeFresh(state) : [0, 0];
     if (resume.length > 0 || to > from) {
-        const granted: Lease = { epoch: ++state.epoch, resume: resume.map((p) => p[0]), from, to, mode: cancel ? 'cancel' : 'normal', concurrency: share(state, slot), startAt: state.limit };
+        const granted: Lease = {
+            epoch: ++state.epoch,
+            resume: resume.map((p) => p[0]),
+            from,
+            to,
+            mode: cancel ? 'cancel' : 'normal',
+            concurrency: share(state, slot),
+            startAt: state.limit,
+        };
         state.leases[worker] = { ...granted, base: sum(resume), deaths: 0, againAt: null };
         return { kind: 'work', lease: granted };
     }
     if (state.parked.length === 0) return { kind: 'stop', why: 'every partition is finished or in another worker’s hands' };
     const until = earliest(state);
-    return until - now <= MAX_WORKER_WAIT_MS ? { kind: 'wait', until, why: 'the next retry is due then' } : { kind: 'stop', why: 'the next retry is far off' };
+    return until - now <= MAX_WORKER_WAIT_MS
+        ? { kind: 'wait', until, why: 'the next retry is due then' }
+        : { kind: 'stop', why: 'the next retry is far off' };
 }
 
 function again(state: LedgerState, worker: string, held: HeldLease, now: number): LeaseReply {
-    if (held.againAt !== null && held.againAt > now) return { kind: 'wait', until: held.againAt, why: 'the process that worked on these items died' };
+    if (held.againAt !== null && held.againAt > now)
+        return { kind: 'wait', until: held.againAt, why: 'the process that worked on these items died' };
     const careful = held.deaths >= DEATHS_BEFORE_CARE;
     if (careful || state.quarantine) {
         state.quarantine ??= worker;
         // A lease held by another worker counts as at work unless its slice is known to be lost.
         const busy = Object.entries(state.leases).some(([w, l]) => w !== worker && l.againAt === null);
-        if (state.quarantine !== worker || busy) return { kind: 'wait', until: now + 1000, why: 'one worker at a time, to find the item that kills its process' };
+        if (state.quarantine !== worker || busy)
+            return { kind: 'wait', until: now + 1000, why: 'one worker at a time, to find the item that kills its process' };
     }
     held.epoch = ++state.epoch;
     held.againAt = null;
@@ -264,12 +296,19 @@ function again(state: LedgerState, worker: string, held: HeldLease, now: number)
 
 /** The counts that parked partitions carry. */
 export const sum = (parked: Parked[]): Counts =>
-    parked.reduce((total, [, , succeeded, failed, skipped, cancelled, retries]) => addCounts(total, { succeeded, failed, skipped, cancelled, retries }), noCounts());
+    parked.reduce(
+        (total, [, , succeeded, failed, skipped, cancelled, retries]) =>
+            addCounts(total, { succeeded, failed, skipped, cancelled, retries }),
+        noCounts(),
+    );
 
 const earliest = (state: LedgerState): number => Math.min(...state.parked.map((p) => p[1]));
 
 function takeDue(state: LedgerState, by: number): Parked[] {
-    const due = state.parked.filter((p) => p[1] <= by).sort((a, b) => a[1] - b[1] || a[0] - b[0]).slice(0, MAX_RESUMED);
+    const due = state.parked
+        .filter((p) => p[1] <= by)
+        .sort((a, b) => a[1] - b[1] || a[0] - b[0])
+        .slice(0, MAX_RESUMED);
     state.parked = state.parked.filter((p) => !due.includes(p));
     return due;
 }

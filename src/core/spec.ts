@@ -26,12 +26,19 @@ const blob = z.strictObject({
         .string()
         .min(1)
         .max(1024)
-        .refine((b) => !RESERVED_PREFIXES.some((p) => b.startsWith(p)), { error: `names one of Fanfold's own blobs (${RESERVED_PREFIXES.join(', ')})` }),
+        .refine((b) => !RESERVED_PREFIXES.some((p) => b.startsWith(p)), {
+            error: `names one of Fanfold's own blobs (${RESERVED_PREFIXES.join(', ')})`,
+        }),
     format: format.optional(),
 });
-const upload = z.strictObject({ upload: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'not an upload id' }), format: format.optional() });
+const upload = z.strictObject({
+    upload: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'not an upload id' }),
+    format: format.optional(),
+});
 
-const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, { error: 'a secret is named by the app setting that holds it: capitals, digits and underscores' });
+const secretName = z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,99}$/, { error: 'a secret is named by the app setting that holds it: capitals, digits and underscores' });
 const headerValue = z.union([z.string().max(8192), z.strictObject({ secret: secretName })]);
 
 export const httpProcess = z.strictObject({
@@ -64,7 +71,12 @@ export const jobSpec = z.strictObject({
         })
         .prefault({}),
     partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
-    results: z.strictObject({ keep: z.enum(['all', 'failed', 'none']).default('all'), maxOutputBytes: z.int().min(0).max(1_048_576).default(65_536) }).prefault({}),
+    results: z
+        .strictObject({
+            keep: z.enum(['all', 'failed', 'none']).default('all'),
+            maxOutputBytes: z.int().min(0).max(1_048_576).default(65_536),
+        })
+        .prefault({}),
     tags: z.record(z.string().min(1).max(50), z.string().max(200)).default({}),
 });
 
@@ -92,7 +104,11 @@ type Issue = z.core.$ZodIssue;
 function describe(issue: Issue, base: PropertyKey[], input: unknown): FieldError[] {
     const path = [...base, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
-        return issue.keys.map((key) => ({ pointer: pointer([...path, key]), message: `unknown field "${key}"`, allowed: knownFields(path) }));
+        return issue.keys.map((key) => ({
+            pointer: pointer([...path, key]),
+            message: `unknown field "${key}"`,
+            allowed: knownFields(path),
+        }));
     }
     if (issue.code === 'invalid_union') {
         const choice = path.length === 1 ? alternatives[String(path[0])] : undefined;
@@ -103,7 +119,13 @@ function describe(issue: Issue, base: PropertyKey[], input: unknown): FieldError
             const branch = issue.errors[choice.keys.indexOf(present[0]!)] ?? [];
             return branch.flatMap((inner) => describe(inner, path, input));
         }
-        return [{ pointer: pointer(path), message: choice ? (value === undefined ? 'missing' : 'not one of the alternatives') : 'not one of the allowed forms', allowed: choice?.allowed ?? 'a string or {"secret": "NAME"}' }];
+        return [
+            {
+                pointer: pointer(path),
+                message: choice ? (value === undefined ? 'missing' : 'not one of the alternatives') : 'not one of the allowed forms',
+                allowed: choice?.allowed ?? 'a string or {"secret": "NAME"}',
+            },
+        ];
     }
     const missing = issue.code === 'invalid_type' && at(input, path) === undefined;
     return [{ pointer: pointer(path), message: missing ? 'missing' : issue.message, allowed: allowedBy(issue) }];
@@ -126,10 +148,12 @@ function knownFields(path: PropertyKey[]): string | undefined {
 
 const isObject = (x: unknown): x is Record<PropertyKey, unknown> => typeof x === 'object' && x !== null;
 
-const at = (input: unknown, path: PropertyKey[]): unknown => path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), input);
+const at = (input: unknown, path: PropertyKey[]): unknown =>
+    path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), input);
 
 /** RFC 6901 JSON pointer of a path. */
-export const pointer = (path: PropertyKey[]): string => path.map((p) => `/${String(p).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+export const pointer = (path: PropertyKey[]): string =>
+    path.map((p) => `/${String(p).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** The format of a source: what the spec says, else what the file's name says; null when neither does. */
 export function formatOf(given: Format | undefined, name: string | undefined): Format | null {

@@ -28,8 +28,21 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
 
     if (!resumedFrom) {
         const plan = yield* planned(context, jobId);
-        if (!plan.ok) return yield* ended(context, { jobId, as: plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed', startedAt, error: plan.error });
-        yield tell(context, jobId, { op: 'open', jobId, total: plan.total, invalid: plan.invalid, partitions: plan.partitions, maxConcurrency: plan.concurrency });
+        if (!plan.ok)
+            return yield* ended(context, {
+                jobId,
+                as: plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed',
+                startedAt,
+                error: plan.error,
+            });
+        yield tell(context, jobId, {
+            op: 'open',
+            jobId,
+            total: plan.total,
+            invalid: plan.invalid,
+            partitions: plan.partitions,
+            maxConcurrency: plan.concurrency,
+        });
     }
 
     let cancel = false;
@@ -45,7 +58,8 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
 
 type Step<T> = Generator<Task, T, unknown>;
 
-const tell = (context: OrchestrationContext, jobId: string, operation: LedgerOperation): Task => context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation);
+const tell = (context: OrchestrationContext, jobId: string, operation: LedgerOperation): Task =>
+    context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation);
 
 function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
     for (let attempt = 1; ; attempt++) {
@@ -53,14 +67,17 @@ function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply>
             return (yield context.df.callActivity('planJob', { jobId })) as PlanReply;
         } catch (error) {
             // planJob returns what is wrong with the source; what is thrown is the death of its process or of storage.
-            if (attempt === PLAN_ATTEMPTS) return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${attempt} times, last: ${reason(error)}` } };
+            if (attempt === PLAN_ATTEMPTS)
+                return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${attempt} times, last: ${reason(error)}` } };
             yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
         }
     }
 }
 
 function* workers(context: OrchestrationContext, jobId: string, { workers: count, round }: { workers: number; round: number }): Step<void> {
-    const running = Array.from({ length: count }, (_, slot) => context.df.callSubOrchestrator('runworker', { jobId, round, slot }, `${jobId}-r${round}w${slot}`));
+    const running = Array.from({ length: count }, (_, slot) =>
+        context.df.callSubOrchestrator('runworker', { jobId, round, slot }, `${jobId}-r${round}w${slot}`),
+    );
     try {
         yield context.df.Task.all(running);
     } catch (error) {

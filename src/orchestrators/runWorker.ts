@@ -21,7 +21,14 @@ export const runWorker: OrchestrationHandler = function* (context: Orchestration
     let report = carried;
 
     for (let step = 1; step <= SLICES_PER_GENERATION; step++) {
-        const reply = (yield context.df.callEntity(ledger, 'lease', { op: 'lease', round, worker, slot, seq: seq + step, report })) as LeaseReply;
+        const reply = (yield context.df.callEntity(ledger, 'lease', {
+            op: 'lease',
+            round,
+            worker,
+            slot,
+            seq: seq + step,
+            report,
+        })) as LeaseReply;
         report = null;
         if (reply.kind === 'stop') return { worker, why: reply.why };
         if (reply.kind === 'wait') {
@@ -29,7 +36,11 @@ export const runWorker: OrchestrationHandler = function* (context: Orchestration
             continue;
         }
         try {
-            report = (yield context.df.callActivity('processSlice', { jobId, worker, lease: reply.lease } satisfies SliceInput)) as SliceReport;
+            report = (yield context.df.callActivity('processSlice', {
+                jobId,
+                worker,
+                lease: reply.lease,
+            } satisfies SliceInput)) as SliceReport;
         } catch (error) {
             // A slice returns its failures; what is thrown is the end of its process.
             report = { epoch: reply.lease.epoch, lost: 'died', reason: reason(error) };

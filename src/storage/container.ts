@@ -20,7 +20,15 @@ async function open(settings: Settings): Promise<ContainerClient> {
 }
 
 // An outage of a minute or two is waited out here, by whoever calls, rather than failing a slice: 0.2 s doubling to 10 s, about 100 s in all.
-const pipeline: StoragePipelineOptions = { retryOptions: { retryPolicyType: StorageRetryPolicyType.EXPONENTIAL, maxTries: 15, retryDelayInMs: 200, maxRetryDelayInMs: 10_000, tryTimeoutInMs: 60_000 } };
+const pipeline: StoragePipelineOptions = {
+    retryOptions: {
+        retryPolicyType: StorageRetryPolicyType.EXPONENTIAL,
+        maxTries: 15,
+        retryDelayInMs: 200,
+        maxRetryDelayInMs: 10_000,
+        tryTimeoutInMs: 60_000,
+    },
+};
 
 export async function serviceClient(settings: Settings): Promise<BlobServiceClient> {
     if (settings.dataAccountUrl) {
@@ -30,5 +38,7 @@ export async function serviceClient(settings: Settings): Promise<BlobServiceClie
         return new BlobServiceClient(settings.dataAccountUrl, credential, pipeline);
     }
     if (settings.dataConnection) return BlobServiceClient.fromConnectionString(settings.dataConnection, pipeline);
-    throw new Error('No storage for job data: set FANFOLD_DATA_ACCOUNT_URL (by identity) or FANFOLD_DATA_CONNECTION or AzureWebJobsStorage (connection string).');
+    throw new Error(
+        'No storage for job data: set FANFOLD_DATA_ACCOUNT_URL (by identity) or FANFOLD_DATA_CONNECTION or AzureWebJobsStorage (connection string).',
+    );
 }

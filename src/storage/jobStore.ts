@@ -76,7 +76,8 @@ export interface StoredJob {
 /** The service takes 4 MiB in one append (100 MiB in newer versions; Azurite keeps the older bound). */
 export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
 
-export const isStatus = (error: unknown, ...codes: number[]): boolean => error instanceof RestError && codes.includes(error.statusCode ?? 0);
+export const isStatus = (error: unknown, ...codes: number[]): boolean =>
+    error instanceof RestError && codes.includes(error.statusCode ?? 0);
 
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
 
@@ -107,7 +108,9 @@ export class JobStore {
     async createJson(name: string, value: unknown): Promise<boolean> {
         const text = JSON.stringify(value);
         try {
-            await this.container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), { ...json, conditions: { ifNoneMatch: '*' } });
+            await this.container
+                .getBlockBlobClient(name)
+                .upload(text, Buffer.byteLength(text), { ...json, conditions: { ifNoneMatch: '*' } });
             return true;
         } catch (error) {
             if (isStatus(error, 409, 412)) return false;
@@ -129,7 +132,8 @@ export class JobStore {
     /** The progress of every worker that has written one. */
     async readProgress(jobId: string): Promise<Progress[]> {
         const found: Promise<Progress | null>[] = [];
-        for await (const blob of this.container.listBlobsFlat({ prefix: names.progress(jobId, '').replace('.json', '') })) found.push(this.readJson<Progress>(blob.name));
+        for await (const blob of this.container.listBlobsFlat({ prefix: names.progress(jobId, '').replace('.json', '') }))
+            found.push(this.readJson<Progress>(blob.name));
         return (await Promise.all(found)).filter((p) => p !== null);
     }
 
@@ -157,7 +161,10 @@ export class JobStore {
     /** Creates the outcomes blob of a partition; false when it exists. */
     async createOutcomes(jobId: string, part: number): Promise<boolean> {
         try {
-            await this.outcomes(jobId, part).create({ conditions: { ifNoneMatch: '*' }, blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
+            await this.outcomes(jobId, part).create({
+                conditions: { ifNoneMatch: '*' },
+                blobHTTPHeaders: { blobContentType: 'application/x-ndjson' },
+            });
             return true;
         } catch (error) {
             if (isStatus(error, 409, 412)) return false;

@@ -25,7 +25,10 @@ export function suspicion(tried: number[][], isRecorded: (index: number) => bool
 export const chunkSize = (suspects: number): number => Math.max(1, Math.ceil(suspects / NARROWING));
 
 export const poisonError = (strikes: number) =>
-    failure('POISON', `Processing this item ended the worker process each time (out of memory, process.exit or a crash), ${strikes} times with nothing else in flight; it was given up.`);
+    failure(
+        'POISON',
+        `Processing this item ended the worker process each time (out of memory, process.exit or a crash), ${strikes} times with nothing else in flight; it was given up.`,
+    );
 
 export interface CarefulOptions {
     /** Calls the items, and resolves when each has an outcome or a failed attempt recorded in the run's buffer. */
@@ -45,7 +48,8 @@ export async function workCarefully(run: PartitionRun, o: CarefulOptions): Promi
     }
     if (found.kind === 'suspects') {
         const size = chunkSize(found.indexes.length);
-        for (let at = 0; at < found.indexes.length && !o.stop(); at += size) await announceAndCall(run, found.indexes.slice(at, at + size), o);
+        for (let at = 0; at < found.indexes.length && !o.stop(); at += size)
+            await announceAndCall(run, found.indexes.slice(at, at + size), o);
     }
     while (!o.stop()) {
         const indexes: number[] = [];

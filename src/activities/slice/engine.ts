@@ -201,9 +201,16 @@ export class Engine {
         if (result.ok) {
             succeeded(this.o.concurrency);
             const keep = this.o.keepOutput(true);
-            const output = !keep ? undefined : (result.outputJson ?? (result.output === undefined ? undefined : JSON.stringify(result.output)));
+            const output = !keep
+                ? undefined
+                : (result.outputJson ?? (result.output === undefined ? undefined : JSON.stringify(result.output)));
             const cut = keep && result.truncated ? { truncated: true, outputBytes: result.outputBytes ?? 0 } : {};
-            run.record({ text: outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...status, ms, at, ...cut }, output), index, outcome: 'succeeded', attempts: attempt });
+            run.record({
+                text: outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...status, ms, at, ...cut }, output),
+                index,
+                outcome: 'succeeded',
+                attempts: attempt,
+            });
             return;
         }
         if (result.throttled) throttled(this.o.concurrency, now, ms);
@@ -223,14 +230,21 @@ export class Engine {
         await Promise.all(indexes.map((index) => this.start(run, index, (run.waiting.get(index)?.attempts ?? 0) + 1)));
     }
 
-    fail(run: PartitionRun, index: number, key: string | number, attempts: number, error: Failure, rest: { status?: number; ms: number; at: string }): void {
+    fail(
+        run: PartitionRun,
+        index: number,
+        key: string | number,
+        attempts: number,
+        error: Failure,
+        rest: { status?: number; ms: number; at: string },
+    ): void {
         this.failures = mergeFailures(this.failures, [{ code: error.code, count: 1, sample: { index, key, message: error.message } }]);
         run.record({ text: outcomeLine({ index, outcome: 'failed', key, attempts, ...rest, error }), index, outcome: 'failed', attempts });
     }
 
     private addRetry(retry: Retry): void {
         let low = 0;
-        for (let high = this.retries.length; low < high; ) {
+        for (let high = this.retries.length; low < high;) {
             const middle = (low + high) >> 1;
             if (this.retries[middle]!.due > retry.due) low = middle + 1;
             else high = middle;

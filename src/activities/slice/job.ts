@@ -40,7 +40,15 @@ async function load(store: JobStore, jobId: string): Promise<LoadedJob> {
         plan,
         retry: retryPolicy(job.spec.retry),
         keyOf: keyReader(job.spec.key),
-        call: ({ index, key, attempt, item, rawItem }) => run(item, rawItem, { jobId, index, key, attempt, idempotencyKey: `${jobId}:${key}`, maxOutputBytes: job.spec.results.maxOutputBytes }),
+        call: ({ index, key, attempt, item, rawItem }) =>
+            run(item, rawItem, {
+                jobId,
+                index,
+                key,
+                attempt,
+                idempotencyKey: `${jobId}:${key}`,
+                maxOutputBytes: job.spec.results.maxOutputBytes,
+            }),
     };
 }
 

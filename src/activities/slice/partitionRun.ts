@@ -3,7 +3,19 @@
 // The outcomes blob is the checkpoint. Every append is conditional on the position this run expects, so a line lands only
 // when everything before it has been read: what another run has recorded is dropped from the batch, and a later fence ends this run.
 import { MAX_APPEND_BYTES, type PartitionEntry, type JobStore } from '../../storage/jobStore';
-import { addCounts, fenceLine, isAttempt, isFence, isTrying, noCounts, OUTCOME_PREFIX, readOutcomeHead, type ControlLine, type Counts, type OutcomeKind } from '../../core/outcome';
+import {
+    addCounts,
+    fenceLine,
+    isAttempt,
+    isFence,
+    isTrying,
+    noCounts,
+    OUTCOME_PREFIX,
+    readOutcomeHead,
+    type ControlLine,
+    type Counts,
+    type OutcomeKind,
+} from '../../core/outcome';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
 export class Fenced extends Error {}
@@ -127,7 +139,7 @@ export class PartitionRun {
     }
 
     private async append(batch: Line[]): Promise<void> {
-        for (let left = batch; left.length > 0; ) {
+        for (let left = batch; left.length > 0;) {
             const bytes = Buffer.from(left.map((l) => l.text).join(''), 'utf8');
             if (await this.store.appendOutcomes(this.jobId, this.part, this.position, bytes)) {
                 this.position += bytes.length;
@@ -168,7 +180,8 @@ export class PartitionRun {
     private readControlLine(line: ControlLine): boolean {
         if (isFence(line)) {
             if (line.run === this.run) return true;
-            if (line.fence > this.epoch || (line.fence === this.epoch && this.fencedIn)) throw new Fenced(`partition ${this.part} was taken over under epoch ${line.fence}`);
+            if (line.fence > this.epoch || (line.fence === this.epoch && this.fencedIn))
+                throw new Fenced(`partition ${this.part} was taken over under epoch ${line.fence}`);
             if (line.fence === this.epoch) this.redelivered = true;
         } else if (isAttempt(line)) {
             this.waiting.set(line.index, { attempts: line.attempt, due: Date.parse(line.retryAt) });
