@@ -1,88 +1,143 @@
-// Starts the local host as a process of its own, on free ports and with storage of its own, and brings it down in every way there is.
+// Starts the local host on an app as a child process, on free ports, with an Azurite and a data folder of its own.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { freePorts } from '../../samples/ports';
-import { until } from './until';
-
-export interface Host {
-    url: string;
-    /** What it has printed. */
-    output: () => string;
-    /** SIGKILL, to the supervisor; host and storage go with it. Resolves when the port is free. */
-    kill9: () => Promise<void>;
-    /** The same app on the same data and ports. */
-    restart: () => Promise<void>;
-    stop: () => Promise<void>;
-}
 
 export interface HostOptions {
+    /** Folder of the built app. */
     app: string;
     env?: Record<string, string>;
-    args?: string[];
+    /** Check function keys; the key is then in `key`. */
+    auth?: boolean;
 }
 
-const cli = path.resolve(__dirname, '../../dist/devhost/cli.js');
+export interface RunningHost {
+    readonly url: string;
+    /** Of the supervisor, which leads a process group with the host process in it. */
+    readonly pid: number;
+    readonly key: string | undefined;
+    /** What the host needs to be found by a storage client. */
+    readonly storage: string;
+    output(): string;
+    /** Kills supervisor and host with SIGKILL, as a power cut would; storage keeps what it holds. */
+    kill9(): Promise<void>;
+    /** Ends everything and removes the data. */
+    stop(): Promise<void>;
+    /** Starts again on the same ports and data, after kill9 or in place of the running one. */
+    restart(): Promise<void>;
+}
 
-export async function startHost({ app, env = {}, args = [] }: HostOptions): Promise<Host> {
-    const [port, blob, queue, table] = (await freePorts(4)) as [number, number, number, number];
-    const data = mkdtempSync(path.join(os.tmpdir(), 'fanfold-'));
+const cli = process.env.DEVHOST_CLI ?? path.resolve(__dirname, '../../dist/devhost/cli.js');
+/** Well known: the storage emulator's only account. */
+const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+export async function startHost(options: HostOptions): Promise<RunningHost> {
+    const [port, blob, queue, table] = await freePorts(4);
+    const data = await mkdtemp(path.join(os.tmpdir(), 'devhost-'));
     const url = `http://127.0.0.1:${port}`;
-    const environment = {
-        ...process.env,
-        AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-        AZURITE_BLOB_PORT: String(blob),
-        AZURITE_QUEUE_PORT: String(queue),
-        AZURITE_TABLE_PORT: String(table),
-        ...env,
-    };
+    const account = (kind: string, at: number) => `${kind}Endpoint=http://127.0.0.1:${at}/devstoreaccount1;`;
     let child: ChildProcess;
-    let output = '';
-    const start = async () => {
-        child = spawn(process.execPath, [cli, '--app', app, '--port', String(port), '--data', data, ...args], {
-            env: environment,
-            stdio: ['ignore', 'pipe', 'pipe'],
-        });
+    let said = '';
+
+    const start = async (): Promise<void> => {
+        child = spawn(
+            process.execPath,
+            [cli, '--app', options.app, '--port', String(port), '--data', data, ...(options.auth ? ['--auth'] : [])],
+            {
+                env: {
+                    ...process.env,
+                    AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+                    AZURITE_BLOB_PORT: String(blob),
+                    AZURITE_QUEUE_PORT: String(queue),
+                    AZURITE_TABLE_PORT: String(table),
+                    ...options.env,
+                },
+                stdio: ['ignore', 'pipe', 'pipe'],
+                // A group of its own, so that kill9 reaches the host process with the supervisor.
+                detached: true,
+            },
+        );
         for (const stream of [child.stdout!, child.stderr!])
-            stream.on('data', (d: Buffer) => (output = (output + d.toString()).slice(-20_000)));
+            stream.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-200_000)));
         await until(
             async () => {
-                if (child.exitCode !== null) throw new Error(`the host ended with ${child.exitCode}: ${output}`);
-                return (await status(url)) === 'Running';
+                if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the local host ended while starting:\n${said}`);
+                return isRunning(url);
             },
-            () => `the host is not ready: ${output}`,
+            60_000,
+            () => `the local host was not ready in time:\n${said}`,
         );
     };
-    const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
-        const gone =
-            child.exitCode !== null || child.signalCode !== null
-                ? Promise.resolve()
-                : new Promise((resolve) => child.once('exit', resolve));
-        child.kill(signal);
+    const end = async (signal: NodeJS.Signals, group: boolean): Promise<void> => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const gone = once(child, 'exit');
+        process.kill(group ? -child.pid! : child.pid!, signal);
         await gone;
-        await until(
-            async () => (await status(url)) === null,
-            () => 'the port is still in use',
-        );
     };
-    await start();
+    const stopAll = async (): Promise<void> => {
+        await end('SIGTERM', false);
+        await rm(data, { recursive: true, force: true, maxRetries: 5 });
+    };
+    try {
+        await start();
+    } catch (error) {
+        await stopAll();
+        throw error;
+    }
     return {
         url,
-        output: () => output,
-        kill9: () => end('SIGKILL'),
-        restart: start,
-        stop: async () => {
-            await end('SIGTERM');
-            rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+        get pid() {
+            return child.pid!;
+        },
+        get key() {
+            return /Function key: (\S+)/.exec(said)?.[1];
+        },
+        storage: `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};${account('Blob', blob!)}${account('Queue', queue!)}${account('Table', table!)}`,
+        output: () => said,
+        kill9: () => end('SIGKILL', true),
+        stop: stopAll,
+        restart: async () => {
+            await end('SIGTERM', false);
+            await start();
         },
     };
 }
 
-async function status(url: string): Promise<string | null> {
+async function isRunning(url: string): Promise<boolean> {
     try {
-        return ((await (await fetch(`${url}/admin/host/status`)).json()) as { state: string }).state;
+        const response = await fetch(`${url}/admin/host/status`);
+        return response.ok && ((await response.json()) as { state: string }).state === 'Running';
     } catch {
-        return null; // nothing listens
+        return false; // nobody listens yet
     }
+}
+
+/** Asks again every 25 ms until the answer is yes; a test waits on conditions, never on a guess. */
+export async function until(
+    condition: () => Promise<boolean> | boolean,
+    timeout = 30_000,
+    why: () => string = () => 'no reason',
+): Promise<void> {
+    for (const deadline = Date.now() + timeout; ;) {
+        if (await condition()) return;
+        if (Date.now() > deadline) throw new Error(`gave up after ${timeout} ms: ${why()}`);
+        await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+}
+
+/** Ports that are free now; all are held at once, so that they differ. */
+export async function freePorts(count: number): Promise<number[]> {
+    const servers = await Promise.all(
+        Array.from({ length: count }, async () => {
+            const server = net.createServer().listen(0, '127.0.0.1');
+            await once(server, 'listening');
+            return server;
+        }),
+    );
+    const ports = servers.map((s) => (s.address() as net.AddressInfo).port);
+    await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+    return ports;
 }
