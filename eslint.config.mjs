@@ -28,15 +28,39 @@ export default tseslint.config(
         { object: 'Date', property: 'now', message: 'Time is an argument in core/.' },
         { object: 'Math', property: 'random', message: 'Chance is an argument in core/.' },
       ],
-      'no-restricted-syntax': ['error', { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Time is an argument in core/.' }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'Time is an argument in core/.' },
+      ],
     },
   },
   { files: ['devhost/**/*.ts'], rules: forbid([{ regex: '/src/', message: 'devhost/ and src/ do not import each other.' }]) },
-  { files: ['src/**/*.ts'], ignores: ['src/core/**'], rules: forbid([{ regex: '/devhost/', message: 'devhost/ and src/ do not import each other.' }]) },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/core/**'],
+    rules: forbid([{ regex: '/devhost/', message: 'devhost/ and src/ do not import each other.' }]),
+  },
   {
     files: ['src/{sources,processors,reducers,storage}/**/*.ts'],
-    rules: forbid([{ regex: '/devhost/|^(@azure/functions|durable-functions)', message: 'SDK types stay in orchestrators/, entities/, activities/, http/ and functions/.' }]),
+    rules: forbid([
+      {
+        regex: '/devhost/|^(@azure/functions|durable-functions)',
+        message: 'SDK types stay in orchestrators/, entities/, activities/, http/ and functions/.',
+      },
+    ]),
   },
-  { files: ['**/*.{mjs,cjs}'], languageOptions: { globals: { process: 'readonly', console: 'readonly', module: 'writable', URL: 'readonly', Buffer: 'readonly' } } },
-  { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/no-unsafe-return': 'off' } },
+  {
+    files: ['**/*.{mjs,cjs}'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', module: 'writable', URL: 'readonly', Buffer: 'readonly' } },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
 );

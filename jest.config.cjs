@@ -2,10 +2,15 @@
 const esm = ['url-template', '@jmespath-community/jmespath', '@streamparser/json', 'p-map'];
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
-  transform: { '^.+\\.[mc]?[jt]s$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' }, sourceMaps: 'inline' }] },
-  transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
-  testTimeout: 120_000,
+    testEnvironment: 'node',
+    roots: ['<rootDir>/test'],
+    testMatch: ['**/*.test.ts'],
+    transform: {
+        '^.+\\.[mc]?[jt]s$': [
+            '@swc/jest',
+            { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' }, sourceMaps: 'inline' },
+        ],
+    },
+    transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
+    testTimeout: 120_000,
 };

@@ -134,7 +134,9 @@ export class HttpFront {
             const proxied = http.request(
                 { host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false },
                 (answer) => {
-                    const { connection: _c, 'keep-alive': _k, 'transfer-encoding': _t, ...rest } = answer.headers;
+                    const rest = { ...answer.headers };
+                    // These speak of the connection to the app, not of the one to the caller.
+                    for (const name of ['connection', 'keep-alive', 'transfer-encoding']) delete rest[name];
                     res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
                     answer.pipe(res);
                     answer.on('error', reject);
@@ -221,7 +223,7 @@ const nullable = (o: Record<string, string>) => Object.fromEntries(Object.entrie
 
 function routeOf(fn: RegisteredFunction, prefix: string): Route {
     const { binding } = fn.trigger;
-    const route = String(binding.route ?? fn.metadata.name).replace(/^\//, '');
+    const route = ((binding.route as string | undefined) ?? fn.metadata.name).replace(/^\//, '');
     const path = [prefix, route].filter(Boolean).join('/');
     const params: string[] = [];
     const source = path
@@ -240,7 +242,7 @@ function routeOf(fn: RegisteredFunction, prefix: string): Route {
         methods: methods?.length ? new Set(methods.map((m) => m.toUpperCase())) : null,
         pattern: new RegExp(`^${source}/?$`, 'i'),
         params,
-        authLevel: String(binding.authLevel ?? 'function').toLowerCase(),
+        authLevel: ((binding.authLevel as string | undefined) ?? 'function').toLowerCase(),
         display: path,
     };
 }

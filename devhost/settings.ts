@@ -20,7 +20,7 @@ const readJson = (file: string): Record<string, unknown> => {
     try {
         return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, '')) as Record<string, unknown>;
     } catch (error) {
-        throw new Error(`${file} is not JSON: ${(error as Error).message}`);
+        throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error });
     }
 };
 
@@ -37,33 +37,34 @@ export function readHostSettings(app: string, env: NodeJS.ProcessEnv = process.e
     const file = path.join(app, 'host.json');
     if (!existsSync(file)) throw new Error(`${app} holds no host.json: it is not a Functions app`);
     const config = readJson(file);
-    const get = (...keys: string[]): unknown => {
+    const get = (...keys: string[]): string | undefined => {
         const name = `AzureFunctionsJobHost__${keys.join('__')}`.toLowerCase();
         const override = Object.entries(env).find(([k]) => k.toLowerCase() === name)?.[1];
         if (override !== undefined) return override;
-        return keys.reduce<unknown>(
+        const found = keys.reduce<unknown>(
             (node, key) =>
                 typeof node === 'object' && node !== null
                     ? Object.entries(node).find(([k]) => k.toLowerCase() === key.toLowerCase())?.[1]
                     : undefined,
             config,
         );
+        return typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean' ? String(found) : undefined;
     };
     const durable = (...keys: string[]) => get('extensions', 'durableTask', ...keys);
-    const hub = String(durable('hubName') ?? 'TestHubName');
+    const hub = durable('hubName') ?? 'TestHubName';
     if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub))
         throw new Error(`the hub name "${hub}" must be 3 to 45 letters and digits, a letter first`);
     for (const key of ['workItemQueueVisibilityTimeout', 'controlQueueVisibilityTimeout']) {
         const given = durable('storageProvider', key);
         // The real host refuses to start then, so this one does.
-        if (given !== undefined && !/^00:([0-5]\d):\d\d$|^01:00:00$/.test(String(given)))
-            throw new Error(`host.json: ${key} is ${String(given)}; allowed is 00:01:00 to 01:00:00`);
+        if (given !== undefined && !/^00:(?!00)[0-5]\d:\d\d$|^01:00:00$/.test(given))
+            throw new Error(`host.json: ${key} is ${given}; allowed is 00:01:00 to 01:00:00`);
     }
     return {
         hub,
-        routePrefix: String(get('extensions', 'http', 'routePrefix') ?? 'api'),
+        routePrefix: get('extensions', 'http', 'routePrefix') ?? 'api',
         maxActivities: Number(durable('maxConcurrentActivityFunctions') ?? 10),
         maxOrchestrations: Number(durable('maxConcurrentOrchestratorFunctions') ?? 5),
-        defaultVersion: (durable('defaultVersion') as string | undefined) ?? null,
+        defaultVersion: durable('defaultVersion') ?? null,
     };
 }

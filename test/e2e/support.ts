@@ -1,6 +1,6 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
-import { startHost, type Host } from '../support/host';
+import { startHost, type RunningHost } from '../support/host';
 import { DEADLINE_MS, until } from '../support/until';
 
 export interface Job {
@@ -21,7 +21,7 @@ export interface Job {
     links: Record<string, string>;
 }
 
-let host: Host | undefined;
+let host: RunningHost | undefined;
 let base = process.env.FANFOLD_URL ?? '';
 
 /** Uses the host that FANFOLD_URL names; without it, starts the local one for this file. */

@@ -1,5 +1,15 @@
 import * as fc from 'fast-check';
-import { newLedger, reduceLedger, type LedgerOperation, type LedgerReply, type LedgerState, type LeaseReply, type Parked, type SettleReply, type SliceReport } from '../../src/core/ledger';
+import {
+    newLedger,
+    reduceLedger,
+    type LedgerOperation,
+    type LedgerReply,
+    type LedgerState,
+    type LeaseReply,
+    type Parked,
+    type SettleReply,
+    type SliceReport,
+} from '../../src/core/ledger';
 import { noCounts, settled } from '../../src/core/outcome';
 
 /** Drives a ledger the way runJob and its workers do; the dice decide what a slice gets done, what dies, and what arrives twice. */
@@ -68,7 +78,12 @@ class World {
                 this.now = reply.until;
                 continue;
             }
-            const workers = Array.from({ length: reply.workers }, (_, slot) => ({ slot, seq: 0, report: null as SliceReport | null, done: false }));
+            const workers = Array.from({ length: reply.workers }, (_, slot) => ({
+                slot,
+                seq: 0,
+                report: null as SliceReport | null,
+                done: false,
+            }));
             while (workers.some((w) => !w.done)) {
                 const w = workers[Math.floor(this.dice() * workers.length)]!;
                 if (w.done) continue;
@@ -79,7 +94,14 @@ class World {
                     w.done = true;
                     continue;
                 }
-                const answer = this.tell({ op: 'lease', round: reply.round, worker: `r${reply.round}w${w.slot}`, slot: w.slot, seq: ++w.seq, report: w.report }) as LeaseReply;
+                const answer = this.tell({
+                    op: 'lease',
+                    round: reply.round,
+                    worker: `r${reply.round}w${w.slot}`,
+                    slot: w.slot,
+                    seq: ++w.seq,
+                    report: w.report,
+                }) as LeaseReply;
                 w.report = null;
                 this.checkHands();
                 if (answer.kind === 'stop') w.done = true;
@@ -104,7 +126,12 @@ class World {
 
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 
-const world = fc.record({ partitions: fc.integer({ min: 1, max: 60 }), perPartition: fc.integer({ min: 1, max: 50 }), seed: fc.integer(), cancelAfter: fc.constantFrom(0, 0, 1, 5, 40) });
+const world = fc.record({
+    partitions: fc.integer({ min: 1, max: 60 }),
+    perPartition: fc.integer({ min: 1, max: 50 }),
+    seed: fc.integer(),
+    cancelAfter: fc.constantFrom(0, 0, 1, 5, 40),
+});
 
 /** mulberry32: small, and good enough for dice. */
 function dice(seed: number): () => number {
@@ -154,7 +181,8 @@ test('an operation out of place changes nothing and answers with data', () => {
 test('two deaths in a row put the lease in careful hands, alone', () => {
     const w = new World(10, 10, () => 0.5);
     const settle = w.tell({ op: 'settle' }) as Extract<SettleReply, { kind: 'work' }>;
-    const ask = (slot: number, seq: number, report: SliceReport | null) => w.tell({ op: 'lease', round: settle.round, worker: `r${settle.round}w${slot}`, slot, seq, report }) as LeaseReply;
+    const ask = (slot: number, seq: number, report: SliceReport | null) =>
+        w.tell({ op: 'lease', round: settle.round, worker: `r${settle.round}w${slot}`, slot, seq, report }) as LeaseReply;
     const lost = (r: LeaseReply): SliceReport => ({ epoch: r.kind === 'work' ? r.lease.epoch : -1, lost: 'died', reason: 'exit 137' });
     let a = ask(0, 1, null);
     expect(ask(1, 1, null).kind).toBe('work');
@@ -167,7 +195,16 @@ test('two deaths in a row put the lease in careful hands, alone', () => {
     w.now += 60_000;
     expect(ask(0, 5, null)).toMatchObject({ kind: 'wait' }); // the other worker is still at work
     const other = w.state.leases[`r${settle.round}w1`]!;
-    const done: SliceReport = { epoch: other.epoch, closed: other.to - other.from, counts: noCounts(), open: [], untouched: other.to, failures: [], rate: 1, limit: null };
+    const done: SliceReport = {
+        epoch: other.epoch,
+        closed: other.to - other.from,
+        counts: noCounts(),
+        open: [],
+        untouched: other.to,
+        failures: [],
+        rate: 1,
+        limit: null,
+    };
     expect(ask(1, 2, done)).toMatchObject({ kind: 'wait' });
     expect(ask(0, 6, null)).toMatchObject({ kind: 'work', lease: { mode: 'careful' } });
 });

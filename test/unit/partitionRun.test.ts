@@ -22,13 +22,21 @@ class Blob {
     } as unknown as JobStore;
 
     recorded(): number[] {
-        return this.data!.toString().split('\n').map((l) => readOutcomeHead(l)?.index).filter((i) => i !== undefined);
+        return this.data!.toString()
+            .split('\n')
+            .map((l) => readOutcomeHead(l)?.index)
+            .filter((i) => i !== undefined);
     }
 }
 
 const ITEMS = 10;
 const run = (blob: Blob, epoch: number, id: string) => new PartitionRun(blob.store, 'job', 0, [0, 0, ITEMS, 100], epoch, id);
-const done = (index: number) => ({ text: outcomeLine({ index, outcome: 'succeeded', key: index, attempts: 1, ms: 1, at: 'T' }, '{}'), index, outcome: 'succeeded' as const, attempts: 1 });
+const done = (index: number) => ({
+    text: outcomeLine({ index, outcome: 'succeeded', key: index, attempts: 1, ms: 1, at: 'T' }, '{}'),
+    index,
+    outcome: 'succeeded' as const,
+    attempts: 1,
+});
 
 test('a run records what it is given, and the next one knows it', async () => {
     const blob = new Blob();
@@ -91,7 +99,12 @@ test('a fence whose answer was lost is taken as put up', async () => {
     await only.takeOver();
     only.record(done(100));
     await only.flush();
-    expect(blob.data!.toString().split('\n').filter((l) => l.startsWith('{"fence"'))).toHaveLength(1);
+    expect(
+        blob
+            .data!.toString()
+            .split('\n')
+            .filter((l) => l.startsWith('{"fence"')),
+    ).toHaveLength(1);
 });
 
 test('a second run of the same lease says that it is one, and leaves the blob alone', async () => {
@@ -108,7 +121,16 @@ test('failed attempts survive the slice: the next run goes on counting and waits
     const blob = new Blob();
     const first = run(blob, 1, 'a');
     await first.takeOver();
-    first.record({ text: attemptLine({ attempt: 3, index: 105, at: 'T', ms: 1, error: { code: 'HTTP_STATUS', message: '' }, retryAt: '2026-11-24T00:00:00.000Z' }) });
+    first.record({
+        text: attemptLine({
+            attempt: 3,
+            index: 105,
+            at: 'T',
+            ms: 1,
+            error: { code: 'HTTP_STATUS', message: '' },
+            retryAt: '2026-11-24T00:00:00.000Z',
+        }),
+    });
     await first.flush();
     const second = run(blob, 2, 'b');
     await second.takeOver();
