@@ -26,6 +26,12 @@ export async function processSlice(input: SliceInput, store: JobStore): Promise<
     }
 }
 
+/**
+ * What kills was in flight when the process died, so it is among the first items that are not recorded: those called, and those
+ * answered whose lines were not yet written. Beyond them there is no need for care.
+ */
+const CAREFUL_ITEMS = 512;
+
 class Redelivered extends Error {}
 
 class Slice {
@@ -121,7 +127,9 @@ class Slice {
     }
 
     private async careful(): Promise<void> {
-        const late = () => this.engine.stopped !== null || Date.now() >= this.began + SLICE_MS;
+        let called = 0;
+        const enough = CAREFUL_ITEMS + this.input.lease.concurrency;
+        const late = () => this.engine.stopped !== null || called >= enough || Date.now() >= this.began + SLICE_MS;
         while (!late()) {
             const run = await this.openNext();
             if (!run) return;
@@ -129,7 +137,10 @@ class Slice {
                 epoch: this.input.lease.epoch,
                 chunk: this.input.lease.concurrency,
                 stop: late,
-                callAll: (r, indexes) => this.engine.callAll(r, indexes),
+                callAll: (r, indexes) => {
+                    called += indexes.length;
+                    return this.engine.callAll(r, indexes);
+                },
                 giveUp: (r, index, strikes) => {
                     const attempts = (r.waiting.get(index)?.attempts ?? 0) + strikes;
                     this.engine.fail(r, index, this.job.keyOf(JSON.parse(r.text(index)), index), attempts, poisonError(strikes), {
