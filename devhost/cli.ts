@@ -50,18 +50,23 @@ class Supervisor {
         );
     }
 
-    private run(env: NodeJS.ProcessEnv, storage: string, workerDeath: string | null): void {
+    private run(env: NodeJS.ProcessEnv, storage: string, workerDeath: HostStart['workerDeath']): void {
         const host = fork(path.join(__dirname, 'host.js'), [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
         this.host = host;
+        const running = new Set<string>();
         host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath } satisfies HostStart);
-        host.on('message', (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null }) => {
-            if (m.failed) return console.error(m.failed);
-            if (!m.ready) return;
-            console.log(`\nFunctions:\n${m.functions!.map((f) => `  ${f}`).join('\n')}\n`);
-            if (m.key) console.log(`Function key: ${m.key}`);
-            console.log(`Ready on http://localhost:${this.port} — Ctrl-C stops.`);
-            setTimeout(() => (this.crashes = 0), 60_000).unref();
-        });
+        host.on(
+            'message',
+            (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null; activity?: string; runs?: boolean }) => {
+                if (m.activity !== undefined) return void (m.runs ? running.add(m.activity) : running.delete(m.activity));
+                if (m.failed) return console.error(m.failed);
+                if (!m.ready) return;
+                console.log(`\nFunctions:\n${m.functions!.map((f) => `  ${f}`).join('\n')}\n`);
+                if (m.key) console.log(`Function key: ${m.key}`);
+                console.log(`Ready on http://localhost:${this.port} — Ctrl-C stops.`);
+                setTimeout(() => (this.crashes = 0), 60_000).unref();
+            },
+        );
         host.once('exit', (code, signal) => {
             if (this.stopping) return;
             if (code === CANNOT_START) return this.stop(1);
@@ -69,10 +74,8 @@ class Supervisor {
             const status = code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGABRT' ? 6 : 15);
             const delay = Math.min(5000, 200 * 2 ** this.crashes++);
             console.error(`The host process ended with ${signal ?? code}; it starts again in ${delay} ms.`);
-            setTimeout(
-                () => this.stopping || this.run(env, storage, `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`),
-                delay,
-            );
+            const death = { how: `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`, running: [...running] };
+            setTimeout(() => this.stopping || this.run(env, storage, death), delay);
         });
     }
 

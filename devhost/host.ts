@@ -12,8 +12,8 @@ export interface HostStart {
     port: number;
     auth: boolean;
     storage: string;
-    /** How the last host process ended, when its supervisor lived on. */
-    workerDeath: string | null;
+    /** How the last host process ended, when its supervisor lived on, and which activities it ran then. */
+    workerDeath: { how: string; running: string[] } | null;
 }
 
 const quiet = new Set(['trace', 'debug']);
@@ -30,7 +30,12 @@ async function run(start: HostStart): Promise<void> {
     const app = new App(start.app, log);
     const store = await HubStore.open(start.storage, settings.hub);
     await app.load();
-    const engine = new Engine(app, store, { ...settings, log, workerDeath: start.workerDeath });
+    const engine = new Engine(app, store, {
+        ...settings,
+        log,
+        workerDeath: start.workerDeath,
+        onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
+    });
     let state: 'Running' | 'Initialized' = 'Initialized';
     const front = new HttpFront(app, new DurableApi(engine, settings.hub), {
         routePrefix: settings.routePrefix,

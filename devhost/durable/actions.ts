@@ -36,6 +36,8 @@ export interface Answer {
     output?: unknown;
     customStatus?: unknown;
     error?: string;
+    /** Set by this host: the orchestration fails at once, whatever is open. */
+    fatal?: string;
 }
 
 export function leavesOf(actions: Action[]): Action[] {
@@ -45,7 +47,6 @@ export function leavesOf(actions: Action[]): Action[] {
 /** What this host does not do, by name; null when it does. */
 export function unsupported(action: Action): string | null {
     if (action.actionType === ActionType.Http) return 'callHttp';
-    if (action.actionType === ActionType.Lock || action.actionType === ActionType.Release) return 'entity locks (df.lock)';
     return Object.values(ActionType).includes(action.actionType as never) ? null : `action type ${action.actionType}`;
 }
 
@@ -59,9 +60,9 @@ export function activityInput(input: unknown): string {
 export const quoted = (input: unknown): string => (typeof input === 'string' ? input : JSON.stringify(input ?? null));
 
 /** Leaves that the orchestrator yields a second time: the same object stands in the tree twice. */
-export function yieldedAgain(actions: Action[]): Action[] {
+export function yieldedAgain(leaves: Action[]): Action[] {
     const seen = new Set<Action>();
-    return leavesOf(actions).filter((a) => seen.size === seen.add(a).size);
+    return leaves.filter((a) => seen.size === seen.add(a).size);
 }
 
 /** An orchestrator that threw: the SDK puts its state behind this mark in the message. */

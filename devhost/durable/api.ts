@@ -1,7 +1,8 @@
 // The durable HTTP API, and the payload of the durable client binding that points to it.
 import { randomUUID } from 'node:crypto';
 import type { Engine } from './engine';
-import type { Orchestration } from './instance';
+import { signal } from './entities';
+import { rowsOfHistory, type Orchestration } from './instance';
 import { EventType, isEnded, iso, type EntityRecord, type OrchestrationRecord, type Recorded } from './types';
 
 export const MANAGEMENT_PATH = '/runtime/webhooks/durabletask';
@@ -65,16 +66,11 @@ export class DurableApi {
                 status: 400,
                 body: { Message: `"${id}" is not an instance id: at most 256 characters, no leading @, none of / \\ ? #` },
             };
-        const existing = await this.engine.find(id);
-        if (existing && (!existing.record || !isEnded(existing.record.status)))
-            return {
-                status: 409,
-                body: { Message: `An Orchestration instance with the status ${existing.record?.status ?? 'Pending'} already exists.` },
-            };
         const input = request.body === '' ? null : request.body;
         if (input !== null && !isJson(input)) return { status: 400, body: { Message: 'The request body is not JSON.' } };
         const version = request.query.get('version') ?? this.engine.options.defaultVersion;
-        await this.engine.send(id, { type: 'start', name, input, version, parent: null, at: iso() });
+        if (!(await this.engine.start(id, { type: 'start', name, input, version, parent: null, at: iso() })))
+            return { status: 409, body: { Message: `An Orchestration instance with the id ${id} is active already.` } };
         const base = `${request.origin}${MANAGEMENT_PATH}`;
         const links = urls(base, id, `taskHub=${this.hub}&connection=Storage&code=local`);
         return { status: 202, headers: { location: links.statusQueryGetUri!, 'retry-after': '10' }, body: { id, ...links } };
@@ -95,7 +91,7 @@ export class DurableApi {
             return none(202);
         }
         if (action === 'terminate' || action === 'suspend' || action === 'resume') {
-            if (!ended) await this.engine.send(id, { type: 'control', action, reason: request.query.get('reason') ?? '', at: iso() });
+            if (!ended) await this.engine.control(id, action, request.query.get('reason') ?? '');
             return none(202);
         }
         return { status: 501, body: { Message: `The local host does not support "${action}".` } };
@@ -110,11 +106,7 @@ export class DurableApi {
 
     private async history(o: Orchestration): Promise<unknown[]> {
         const rows = await this.engine.store.loadInstance(o.id);
-        const prefix = `h-${String(o.record.generation).padStart(6, '0')}-`;
-        const events = rows
-            .filter((r) => r.rowKey.startsWith(prefix))
-            .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
-            .flatMap((r) => (r.value as Recorded[]).map((x) => x.event));
+        const events = rowsOfHistory(o.record, rows).flatMap((r) => (r.value as Recorded[]).map((x) => x.event));
         const nameOf = Object.fromEntries(Object.entries(EventType).map(([name, n]) => [n, name]));
         return events
             .filter((e) => e.EventType !== EventType.OrchestratorStarted && e.EventType !== EventType.OrchestratorCompleted)
@@ -144,8 +136,7 @@ export class DurableApi {
 
     private async purge(o: Orchestration): Promise<ApiAnswer> {
         if (!o.record || !isEnded(o.record.status)) return none(404);
-        await this.engine.store.purge(o.id);
-        this.engine.orchestrations.delete(o.id);
+        await this.engine.purge(o);
         return { status: 200, body: { instancesDeleted: 1 } };
     }
 
@@ -165,15 +156,7 @@ export class DurableApi {
         const id = `@${name.toLowerCase()}@${key}`;
         if (request.method === 'POST') {
             const input = request.body === '' ? null : request.body;
-            await this.engine.send(id, {
-                type: 'operation',
-                operation: request.query.get('op') ?? '',
-                input,
-                signal: true,
-                requestId: randomUUID(),
-                from: null,
-                at: iso(),
-            });
+            await this.engine.send(id, signal(request.query.get('op') ?? '', input));
             return none(202);
         }
         const { record }: { record: EntityRecord } = await this.engine.findEntity(id);

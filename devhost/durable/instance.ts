@@ -1,17 +1,85 @@
 // One orchestration in memory: its record, its history, what it waits for; and how messages become history.
-import { EventType, iso, type HistoryEvent, type Inboxed, type Message, type Open, type OrchestrationRecord, type Recorded } from './types';
+import { randomUUID } from 'node:crypto';
+import type { Row } from './store';
+import {
+    EventType,
+    isEnded,
+    iso,
+    type HistoryEvent,
+    type Inboxed,
+    type Message,
+    type Open,
+    type OrchestrationRecord,
+    type Recorded,
+} from './types';
 
-export class Orchestration {
+/** Rows of messages that one episode takes in: their removals must fit one transaction beside its own rows. */
+const MAX_ROWS = 90;
+
+/** Whoever has an inbox. */
+export abstract class Addressee {
+    inbox: Inboxed[] = [];
+    running = false;
+    /** Episodes in a row that broke off. */
+    failures = 0;
+    private readonly keys = new Set<string>();
+
+    constructor(readonly id: string) {}
+
+    push(message: Inboxed): void {
+        if (message.rowKey !== undefined) {
+            if (this.keys.has(message.rowKey)) return;
+            this.keys.add(message.rowKey);
+        }
+        this.inbox.push(message);
+    }
+
+    /** Before all others. */
+    unshift(message: Inboxed): void {
+        this.push(message);
+        this.inbox.unshift(this.inbox.pop()!);
+    }
+
+    drop(batch: Inboxed[]): void {
+        const gone = new Set(batch);
+        this.inbox = this.inbox.filter((m) => !gone.has(m));
+        for (const { rowKey } of batch) if (rowKey !== undefined) this.keys.delete(rowKey);
+    }
+
+    /** The messages that the next turn takes. */
+    abstract next(): Inboxed[];
+}
+
+export class Orchestration extends Addressee {
     record!: OrchestrationRecord;
     history: HistoryEvent[] = [];
     readonly open = new Map<number, Open>();
-    inbox: Inboxed[] = [];
-    running = false;
     /** Told to be suspended: messages gather, nothing runs. */
-    suspended = false;
+    get suspended(): boolean {
+        return (this.record as OrchestrationRecord | undefined)?.status === 'Suspended';
+    }
     readonly timers = new Map<number, NodeJS.Timeout>();
 
-    constructor(readonly id: string) {}
+    next(): Inboxed[] {
+        const control = this.inbox.filter((m) => m.message.type === 'control');
+        if (control.length > 0 && (this.record as OrchestrationRecord | undefined)) return control.slice(0, 1);
+        if (this.suspended) return [];
+        const batch: Inboxed[] = [];
+        let rows = 0;
+        for (const m of this.inbox) {
+            if (m.rowKey !== undefined && ++rows > MAX_ROWS) break;
+            // Such an event takes an id when the SDK comes to it, after the ids of what the events before it led to: it must come first.
+            if (batch.length > 0 && this.takesId(m.message)) break;
+            batch.push(m);
+        }
+        return batch;
+    }
+
+    private takesId(m: Message): boolean {
+        if (m.type !== 'failed' && m.type !== 'timer') return false;
+        const open = this.open.get(m.taskId);
+        return open !== undefined && open.kind !== 'call' && open.retry !== undefined;
+    }
 
     /** Puts an event into history, and keeps the books of what is open. */
     apply({ event, open }: Recorded): void {
@@ -30,6 +98,7 @@ export class Orchestration {
         this.record.episodes = 0;
         this.record.nextId = 0;
         this.record.leaves = 0;
+        delete this.record.locks;
         this.history = [];
         this.open.clear();
         for (const timer of this.timers.values()) clearTimeout(timer);
@@ -76,6 +145,8 @@ export function eventOf(o: Orchestration, message: Message): HistoryEvent | null
             return event(EventType.TimerFired, { TimerId: message.taskId, FireAt: timer.fireAt }, message.at);
         }
         case 'control':
+        case 'lock':
+        case 'release':
         case 'operation':
             return null;
     }
@@ -139,4 +210,48 @@ const messages = new Set<number>([
 ]);
 export function markPlayed(events: HistoryEvent[]): void {
     for (const e of events) if (messages.has(e.EventType)) e.IsPlayed = true;
+}
+
+/** Takes up an orchestration from its rows. The history of one that has ended is left in storage. */
+export function restore(o: Orchestration, record: OrchestrationRecord, rows: Row[]): void {
+    o.record = record;
+    o.history = [];
+    o.open.clear();
+    if (isEnded(record.status)) return;
+    for (const row of rowsOfHistory(record, rows)) for (const r of row.value as Recorded[]) o.apply(r);
+    markPlayed(o.history);
+}
+
+export const rowsOfHistory = (record: OrchestrationRecord, rows: Row[]): Row[] => {
+    const prefix = historyKey(record, 0).slice(0, -8);
+    return rows.filter((r) => r.rowKey.startsWith(prefix)).sort(byKey);
+};
+export const historyKey = (record: OrchestrationRecord, episode: number): string =>
+    `h-${String(record.generation).padStart(6, '0')}-${String(episode).padStart(8, '0')}`;
+export const byKey = (a: Row, b: Row): number => (a.rowKey < b.rowKey ? -1 : 1);
+
+/** The record of an orchestration that a message starts; `before` is the ended instance whose id it takes. */
+export function newRecord(
+    start: Extract<Message, { type: 'start' }>,
+    before: OrchestrationRecord | undefined,
+    defaultVersion: string | null,
+): OrchestrationRecord {
+    return {
+        kind: 'orchestration',
+        name: start.name,
+        status: 'Pending',
+        version: start.version ?? defaultVersion,
+        executionId: randomUUID(),
+        input: start.input,
+        output: null,
+        customStatus: null,
+        createdAt: start.at,
+        updatedAt: start.at,
+        parent: start.parent,
+        generation: (before?.generation ?? -1) + 1,
+        episodes: 0,
+        nextId: 0,
+        leaves: 0,
+        sent: before?.sent ?? 0,
+    };
 }

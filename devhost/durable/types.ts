@@ -30,12 +30,14 @@ export interface Recorded {
     open?: Open;
 }
 
-/** Something that was begun and has not come back. */
-export type Open =
+/** Something that was begun and has not come back. `leaf` is its place among the leaves of the action tree. */
+export type Open = { leaf?: number } & (
     | { kind: 'activity'; name: string; input: string; retry?: Retry }
     | { kind: 'child'; name: string; instanceId: string; input: unknown; retry?: Retry }
-    | { kind: 'timer'; fireAt: string; retry?: Retry; last?: boolean }
-    | { kind: 'call'; requestId: string };
+    | { kind: 'timer'; fireAt: string; retry?: Retry }
+    | { kind: 'call'; requestId: string }
+);
+export type Call = Extract<Open, { kind: 'activity' | 'child' }>;
 
 export interface Retry {
     attempt: number;
@@ -45,7 +47,8 @@ export interface Retry {
         backoffCoefficient?: number;
         maxRetryIntervalInMilliseconds?: number;
     };
-    again: { kind: 'activity'; name: string; input: string } | { kind: 'child'; name: string; instanceId: string; input: unknown };
+    /** What a fired retry timer begins. */
+    again: Call;
 }
 
 export type Status = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'Terminated' | 'Suspended' | 'ContinuedAsNew';
@@ -57,13 +60,15 @@ export interface Parent {
 }
 
 export type Message =
-    | { type: 'start'; name: string; input: string | null; version: string | null; parent: Parent | null; at: string }
+    | { type: 'start'; name: string; input: string | null; version: string | null; parent: Parent | null; executionId?: string; at: string }
     | { type: 'event'; name: string; input: string; at: string }
     | { type: 'reply'; requestId: string; input: string; at: string }
     | { type: 'done'; executionId: string; taskId: number; child: boolean; result: string; at: string }
     | { type: 'failed'; executionId: string; taskId: number; child: boolean; reason: string; details: string; at: string }
     | { type: 'timer'; executionId: string; taskId: number; at: string }
     | { type: 'control'; action: 'terminate' | 'suspend' | 'resume'; reason: string; at: string }
+    | { type: 'lock'; set: string[]; place: number; requestId: string; from: string; at: string }
+    | { type: 'release'; from: string; at: string }
     | { type: 'operation'; operation: string; input: string | null; signal: boolean; requestId: string; from: string | null; at: string };
 
 /** A message in an inbox; without a row key it is not stored, for it can be found again (an activity is run again, a timer armed again). */
@@ -91,18 +96,28 @@ export interface OrchestrationRecord {
     /** Leaves of the action tree that have been acted on. */
     leaves: number;
     sent: number;
+    /** Entities that it has asked to lock, or holds. */
+    locks?: string[];
 }
 
 export interface EntityRecord {
     kind: 'entity';
     exists: boolean;
     state: string | null;
+    /** The orchestration in whose critical section it is. */
+    lockedBy?: string | undefined;
     updatedAt: string;
     sent: number;
 }
 
+export interface Outgoing {
+    to: string;
+    message: Message;
+}
+
+/** Messages with the row keys they will have in their inboxes: delivered twice, they are one row. */
 export interface OutboxRow {
-    messages: { to: string; message: Message }[];
+    messages: (Outgoing & { rowKey: string })[];
 }
 
 export const isEnded = (s: Status): boolean => s === 'Completed' || s === 'Failed' || s === 'Terminated';

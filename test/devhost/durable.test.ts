@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { startHost, until, type RunningHost } from '../support/host';
+import { startHost, until, type Host } from '../support/host';
 
 const app = path.resolve(__dirname, '../fixtures/durable-app');
-let host: RunningHost;
+let host: Host;
 beforeAll(async () => {
     host = await startHost({ app });
 });

@@ -1,0 +1,38 @@
+// Asks the orchestrator function what it wants, and looks whether it yields a task a second time.
+import type { App, RegisteredFunction } from '../core';
+import { ActionType, answerOf, leavesOf, yieldedAgain, type Action, type Answer } from './actions';
+import type { Engine } from './engine';
+import { triggerOf, type Orchestration } from './instance';
+
+export async function decide(engine: Engine, app: App, o: Orchestration): Promise<Answer> {
+    const fn = engine.function('orchestrationTrigger', o.record.name);
+    if (!fn) {
+        const error = `The orchestrator function '${o.record.name}' doesn't exist, is disabled, or is not an orchestrator function.`;
+        return { isDone: true, actions: [], error };
+    }
+    let live: Answer | undefined;
+    const watched: RegisteredFunction = { ...fn, callback: async (...args) => (live = (await fn.callback(...args)) as Answer) };
+    try {
+        const trigger = { name: fn.trigger.name, data: { string: JSON.stringify(triggerOf(o)) } };
+        const returned = await app.invoke(watched, [trigger], {});
+        const answer = JSON.parse((returned?.string ?? returned?.json ?? 'null') as string) as Answer;
+        const twice = live && secondYield(o, live);
+        return twice ? { ...answer, fatal: explain(twice) } : answer;
+    } catch (error) {
+        return answerOf(error) ?? { isDone: true, actions: [], error: (error as Error).message };
+    }
+}
+
+const explain = (a: Action): string =>
+    `Non-Deterministic workflow detected: a pending task (${a.functionName ?? a.operation ?? 'a timer'}) was yielded a second time. ` +
+    `The engine schedules it again then, and later results reach the wrong tasks. Yield each task once.`;
+
+/** A task that was yielded again while it had not come back. Only the live objects show it: in JSON, two equal calls look the same. */
+function secondYield(o: Orchestration, live: Answer): Action | undefined {
+    const leaves = leavesOf(live.actions.flat());
+    const pending = new Set([...o.open.values()].map((open) => open.leaf));
+    return yieldedAgain(leaves).find((a) => {
+        const first = leaves.indexOf(a);
+        return a.actionType !== ActionType.ExternalEvent && (first >= o.record.leaves || pending.has(first));
+    });
+}

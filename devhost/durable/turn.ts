@@ -1,0 +1,217 @@
+// A turn of an orchestration: messages become history, the orchestrator decides, all of it is committed, then work begins.
+import { randomUUID } from 'node:crypto';
+import type { App } from '../core';
+import { ActionType, leavesOf, quoted, unsupported, type Action, type Answer } from './actions';
+import { decide } from './decide';
+import type { Engine } from './engine';
+import { event, eventOf, historyKey, markPlayed, newRecord, type Orchestration } from './instance';
+import { cancelledTimers, retries, schedule } from './schedule';
+import {
+    EventType,
+    isEnded,
+    iso,
+    type Inboxed,
+    type Message,
+    type OrchestrationRecord,
+    type Outgoing,
+    type Parent,
+    type Recorded,
+    type Status,
+} from './types';
+
+const rowsOf = (batch: Inboxed[]): string[] => batch.flatMap((b) => b.rowKey ?? []);
+
+export class OrchestrationTurn {
+    constructor(
+        private readonly engine: Engine,
+        private readonly app: App,
+    ) {}
+
+    async run(o: Orchestration, batch: Inboxed[]): Promise<void> {
+        if (batch[0]?.message.type === 'control') return this.control(o, batch[0].message, batch);
+        const out: Outgoing[] = [];
+        const happened = this.takeIn(o, batch, out);
+        // Nothing but messages that are late, doubled or of an ended instance.
+        if (happened.length === 0) return this.forget(o, batch, out);
+
+        const { engine } = this;
+        const fresh: Recorded[] = [{ event: event(EventType.OrchestratorStarted, {}) }];
+        o.history.push(fresh[0]!.event);
+        const retried: Recorded[] = [];
+        for (const { message } of batch) {
+            const e = happened.includes(message) ? eventOf(o, message) : null;
+            if (!e) continue;
+            const open = o.open.get((e.TaskScheduledId ?? e.TimerId) as number);
+            fresh.push({ event: e });
+            o.apply({ event: e });
+            if (open) retried.push(...retries(o, e, open, out, engine.options.defaultVersion));
+        }
+        if (fresh.length === 1) {
+            o.history.pop();
+            return this.forget(o, batch, out);
+        }
+        for (const r of retried) o.apply(r);
+
+        const answer = await decide(engine, this.app, o);
+        if (answer.customStatus !== undefined) o.record.customStatus = answer.customStatus;
+        const leaves = leavesOf((answer.actions ?? []).flat());
+        const refused = leaves.map(unsupported).find((u) => u !== null);
+        const fatal = refused
+            ? `The local host does not support ${refused}. Use Azure Functions Core Tools for this orchestration.`
+            : answer.fatal;
+        if (fatal) return this.finish(o, 'Failed', failure(o, fatal), [...fresh, ...retried], batch, out);
+
+        const scheduled = schedule(o, leaves, out, engine.options.defaultVersion);
+        for (const r of scheduled) o.apply(r);
+        const end = event(EventType.OrchestratorCompleted, {});
+        o.history.push(end);
+        for (const id of cancelledTimers(o, leaves)) engine.work.disarm(o, id);
+        const recorded = [...fresh, ...retried, ...scheduled, { event: end }];
+
+        const again = leaves.find((a) => a.actionType === ActionType.ContinueAsNew);
+        const done = answer.isDone || answer.error !== undefined;
+        if (done && again && answer.error === undefined) return this.continueAsNew(o, again, leaves, out, batch);
+        if (done && o.open.size === 0) {
+            if (answer.error !== undefined) return this.finish(o, 'Failed', failure(o, answer.error), recorded, batch, out);
+            return this.finish(o, 'Completed', answer.output ?? null, recorded, batch, out);
+        }
+        this.warnIfStuck(o, answer, leaves);
+        o.record.status = 'Running';
+        await this.commit(o, recorded, out, batch);
+        markPlayed(o.history);
+        for (const r of [...retried, ...scheduled])
+            if (r.open && o.open.has(r.event.EventId)) engine.work.begin(o, r.event.EventId, r.open);
+    }
+
+    /** The messages of a batch that mean something to this instance; a start may make it a new one. */
+    private takeIn(o: Orchestration, batch: Inboxed[], out: Outgoing[]): Message[] {
+        const happened: Message[] = [];
+        for (const { message } of batch) {
+            const record = o.record as OrchestrationRecord | undefined;
+            if (message.type !== 'start') {
+                if (record && !isEnded(record.status)) happened.push(message);
+                continue;
+            }
+            if (message.executionId) {
+                // Its record was written with it. Terminated before it began, it is not the record's any more.
+                if (record?.executionId === message.executionId && !isEnded(record.status) && o.history.length === 0)
+                    happened.push(message);
+            } else if (!record || isEnded(record.status)) {
+                o.record = newRecord(message, record, this.engine.options.defaultVersion);
+                o.history = [];
+                o.open.clear();
+                happened.push(message);
+            } else if (message.parent) out.push(refusal(o, message.parent));
+        }
+        return happened;
+    }
+
+    private async forget(o: Orchestration, batch: Inboxed[], out: Outgoing[]): Promise<void> {
+        if (out.length > 0) return this.commit(o, [], out, batch);
+        const remove = rowsOf(batch);
+        if (remove.length > 0) await this.engine.store.commit(o.id, { remove });
+    }
+
+    /** Terminate, suspend and resume come before everything else in the inbox. */
+    private async control(o: Orchestration, message: Message, batch: Inboxed[]): Promise<void> {
+        if (message.type !== 'control' || isEnded(o.record.status)) return this.forget(o, batch, []);
+        if (message.action === 'terminate') return this.finish(o, 'Terminated', message.reason, [], batch);
+        if (message.action === 'suspend') o.record.status = 'Suspended';
+        else if (o.suspended) o.record.status = 'Running';
+        await this.commit(o, [], [], batch);
+    }
+
+    private warnIfStuck(o: Orchestration, answer: Answer, leaves: Action[]): void {
+        if (answer.isDone || o.open.size > 0 || leaves.some((l) => l.actionType === ActionType.ExternalEvent)) return;
+        this.engine.warn(
+            `${o.record.name} ${o.id} waits for nothing: it yielded a task over tasks that had all completed, and will never go on. The real host does the same.`,
+        );
+    }
+
+    private async continueAsNew(o: Orchestration, action: Action, leaves: Action[], out: Outgoing[], batch: Inboxed[]): Promise<void> {
+        const isReply = (name: unknown) => /^[0-9a-f]{8}-[0-9a-f]{4}-/.test(String(name));
+        const raised = o.history.filter((e) => e.EventType === EventType.EventRaised && !isReply(e.Name)).length;
+        const waited = leaves.filter((l) => l.actionType === ActionType.ExternalEvent).length;
+        if (raised > waited)
+            this.engine.warn(
+                `${o.record.name} ${o.id} continued as new: ${raised - waited} external event(s) of the generation that ends are dropped, as on the real host.`,
+            );
+        const old = Array.from({ length: o.record.episodes }, (_, n) => ({ generation: o.record.generation, n }));
+        const keys = old.map(({ n }) => historyKey(o.record, n));
+        out.push(...releases(o));
+        o.beginGeneration(randomUUID());
+        const { name, version, parent, executionId } = o.record;
+        o.record.input = quoted(action.input);
+        o.record.status = 'Running';
+        const start: Message = { type: 'start', name, input: o.record.input, version, parent, executionId, at: iso() };
+        const rowKey = this.engine.newKey();
+        await this.commit(o, [], out, batch, [{ rowKey, value: start }]);
+        // The start goes before what has come in meanwhile.
+        o.unshift({ message: start, rowKey });
+        // What is left of the old generation is never read again: to clean up may fail.
+        await this.engine.store
+            .commit(o.id, { remove: keys })
+            .catch((error: unknown) => this.engine.warn(`old history of ${o.id} stays: ${String(error)}`));
+    }
+
+    async finish(
+        o: Orchestration,
+        status: Status,
+        output: unknown,
+        recorded: Recorded[],
+        batch: Inboxed[],
+        out: Outgoing[] = [],
+    ): Promise<void> {
+        o.record.status = status;
+        o.record.output = output;
+        const { parent, name } = o.record;
+        if (parent) {
+            const ids = { executionId: parent.executionId, taskId: parent.taskId, child: true, at: iso() };
+            const why = String(output);
+            const message: Message =
+                status === 'Completed'
+                    ? { type: 'done', ...ids, result: JSON.stringify(output ?? null) }
+                    : { type: 'failed', ...ids, reason: `Sub-orchestrator function '${name}' failed: ${why}`, details: why };
+            out.push({ to: parent.instanceId, message });
+        }
+        out.push(...releases(o));
+        for (const id of [...o.timers.keys()]) this.engine.work.disarm(o, id);
+        o.open.clear();
+        await this.commit(o, recorded, out, batch);
+        // It is read from storage when somebody asks.
+        o.history = [];
+    }
+
+    private async commit(
+        o: Orchestration,
+        recorded: Recorded[],
+        out: Outgoing[],
+        batch: Inboxed[],
+        extra: { rowKey: string; value: unknown }[] = [],
+    ): Promise<void> {
+        o.record.updatedAt = iso();
+        const put: { rowKey: string; value: unknown; active?: boolean }[] = [...extra];
+        if (recorded.length > 0) put.push({ rowKey: historyKey(o.record, o.record.episodes++), value: recorded });
+        const outKey = `o-${String(o.record.sent).padStart(8, '0')}`;
+        const outbox = this.engine.outbox(out);
+        if (out.length > 0) {
+            o.record.sent++;
+            put.push({ rowKey: outKey, value: outbox });
+        }
+        put.push({ rowKey: 'i', value: o.record, active: !isEnded(o.record.status) });
+        await this.engine.store.commit(o.id, { put, remove: rowsOf(batch) });
+        if (out.length > 0) this.engine.deliver(o.id, outKey, outbox);
+    }
+}
+
+const failure = (o: Orchestration, error: string): string => `Orchestrator function '${o.record.name}' failed: ${error}`;
+
+/** Locks do not outlive the execution that took them. */
+const releases = (o: Orchestration): Outgoing[] =>
+    (o.record.locks ?? []).map((to) => ({ to, message: { type: 'release', from: o.id, at: iso() } }));
+
+/** The id that a parent gave its child belongs to an instance that is active. */
+function refusal(o: Orchestration, { instanceId, executionId, taskId }: Parent): Outgoing {
+    const reason = `An orchestration with the id ${o.id} is already running.`;
+    return { to: instanceId, message: { type: 'failed', executionId, taskId, child: true, reason, details: reason, at: iso() } };
+}
