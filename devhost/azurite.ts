@@ -1,6 +1,6 @@
 // Azurite, when nothing listens where the app's storage is expected.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 
@@ -28,6 +28,29 @@ export const listens = (port: number): Promise<boolean> =>
         socket.on('error', () => resolve(false));
     });
 
+/** In the data folder: the process ids of Azurite and of the supervisor that started it. */
+const OWNER = 'devhost.pid';
+
+export function isAlive(pid: number): boolean {
+    try {
+        process.kill(pid, 0);
+        return true;
+    } catch (error) {
+        return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+}
+
+/** An Azurite whose supervisor was killed is saving its data and about to end: a new one must not read them before that. */
+export async function waitForOrphan(data: string): Promise<void> {
+    const file = path.join(data, OWNER);
+    if (!existsSync(file)) return;
+    const [azurite, supervisor] = readFileSync(file, 'utf8').split(' ').map(Number);
+    if (!azurite || !supervisor || isAlive(supervisor)) return;
+    // After that long it is some other process with the same number.
+    for (const deadline = Date.now() + 15_000; isAlive(azurite) && Date.now() < deadline;)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 /** Starts Azurite and resolves when all three services answer. It is detached from Ctrl-C, and stopped by whoever started it. */
 export async function startAzurite(app: string, ports: Ports, data: string): Promise<ChildProcess> {
     mkdirSync(data, { recursive: true });
@@ -46,9 +69,13 @@ export async function startAzurite(app: string, ports: Ports, data: string): Pro
         '--tablePort',
         String(ports.table),
     ];
-    // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then.
-    const guard = `process.stdin.resume();process.stdin.on('end',()=>process.exit());process.argv=[process.argv[0],${JSON.stringify(script)},...${JSON.stringify(args)}];require(${JSON.stringify(script)})`;
+    // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then. Azurite keeps its tables in memory
+    // and saves them every few seconds, so it must be told to end in order, or what was last written is lost.
+    const guard =
+        `process.stdin.resume();process.stdin.on('end',()=>{process.emit('SIGTERM')||process.exit();setTimeout(()=>process.exit(),10000).unref()});` +
+        `process.argv=[process.argv[0],${JSON.stringify(script)},...${JSON.stringify(args)}];require(${JSON.stringify(script)})`;
     const child = spawn(process.execPath, ['-e', guard], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
+    writeFileSync(path.join(data, OWNER), `${child.pid} ${process.pid}`);
     let said = '';
     child.stderr.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-2000)));
     for (let tries = 0; tries < 300; tries++) {

@@ -2,9 +2,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { emulatorConnection, listens, portsFrom, startAzurite } from './azurite';
+import { emulatorConnection, listens, portsFrom, startAzurite, waitForOrphan } from './azurite';
 import type { HostStart } from './host';
-import { readHostSettings, readLocalSettings } from './settings';
+import { CANNOT_START, readHostSettings, readLocalSettings } from './settings';
 
 const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR]
   --app DIR   the built Functions app (default: this folder)
@@ -12,9 +12,6 @@ const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [
   --auth      check function keys, as Azure does; the key is printed at the start
   --data DIR  where Azurite keeps its data (default: .azurite in the app)
 Environment: AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT choose Azurite's ports.`;
-
-/** Exit code with which the host process says that starting again is of no use. */
-const CANNOT_START = 70;
 
 class Supervisor {
     private host: ChildProcess | undefined;
@@ -37,6 +34,7 @@ class Supervisor {
         const storage = env.AzureWebJobsStorage ?? 'UseDevelopmentStorage=true';
         const emulated = storage === 'UseDevelopmentStorage=true';
         const connection = emulated ? emulatorConnection(ports) : storage;
+        if (emulated) await waitForOrphan(this.data);
         if (emulated && !(await listens(ports.table))) {
             this.azurite = await startAzurite(this.app, ports, this.data);
             console.log(`Azurite started, data in ${this.data}`);
@@ -84,14 +82,18 @@ class Supervisor {
         this.stopping = true;
         if (why) console.error(why);
         const end = () => {
-            this.azurite?.kill('SIGTERM');
-            process.exit(code);
+            const { azurite } = this;
+            if (!azurite || azurite.exitCode !== null || azurite.signalCode !== null) process.exit(code);
+            // It saves its data first; when this returns, they are whole and the ports are free.
+            azurite.once('exit', () => process.exit(code));
+            azurite.kill('SIGTERM');
+            setTimeout(() => azurite.kill('SIGKILL'), 10_000);
         };
         if (!this.host || this.host.exitCode !== null || !this.host.connected) return end();
         this.host.once('exit', end);
         this.host.send('stop');
         // Whoever asked to stop does not wait for a call that hangs.
-        setTimeout(() => (this.host!.kill('SIGKILL'), end()), 3000);
+        setTimeout(() => this.host!.kill('SIGKILL'), 3000);
     }
 }
 

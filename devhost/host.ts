@@ -3,8 +3,9 @@ import { DurableApi } from './durable/api';
 import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
 import { App } from './core';
+import { HubLock } from './lock';
 import { HttpFront } from './http';
-import { readHostSettings } from './settings';
+import { CANNOT_START, readHostSettings } from './settings';
 import { startTimers } from './timers';
 
 export interface HostStart {
@@ -28,6 +29,10 @@ async function run(start: HostStart): Promise<void> {
     const settings = readHostSettings(start.app);
     process.chdir(start.app);
     const app = new App(start.app, log);
+    const lock = await HubLock.take(start.storage, settings.hub, () => {
+        console.error(`Another local host has taken the task hub "${settings.hub}"; this one ends.`);
+        process.exit(CANNOT_START);
+    });
     const store = await HubStore.open(start.storage, settings.hub);
     await app.load();
     const engine = new Engine(app, store, {
@@ -53,7 +58,7 @@ async function run(start: HostStart): Promise<void> {
         engine.stop();
         front.server.close();
         front.server.closeAllConnections();
-        void app.terminate().finally(() => process.exit(0));
+        void Promise.allSettled([app.terminate(), lock.release()]).then(() => process.exit(0));
     };
     process.on('SIGTERM', stop);
     process.on('message', (m) => (m === 'stop' ? stop() : undefined));
@@ -85,7 +90,7 @@ process.once('message', (start: HostStart) => {
                     ? `Port ${start.port} is taken: another copy or another program listens there. Stop it, or choose a port with --port.`
                     : ((error as Error).stack ?? String(error)),
             },
-            () => process.exit(70),
+            () => process.exit(CANNOT_START),
         );
     });
 });

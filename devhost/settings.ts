@@ -2,6 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+/** Exit code with which the host process tells its supervisor that starting again is of no use. */
+export const CANNOT_START = 70;
+
 export interface HostSettings {
     hub: string;
     routePrefix: string;

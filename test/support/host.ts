@@ -14,7 +14,7 @@ export interface HostOptions {
     auth?: boolean;
 }
 
-export interface Host {
+export interface RunningHost {
     readonly url: string;
     /** Of the supervisor, which leads a process group with the host process in it. */
     readonly pid: number;
@@ -34,7 +34,7 @@ const cli = process.env.DEVHOST_CLI ?? path.resolve(__dirname, '../../dist/devho
 /** Well known: the storage emulator's only account. */
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
-export async function startHost(options: HostOptions): Promise<Host> {
+export async function startHost(options: HostOptions): Promise<RunningHost> {
     const [port, blob, queue, table] = await freePorts(4);
     const data = await mkdtemp(path.join(os.tmpdir(), 'devhost-'));
     const url = `http://127.0.0.1:${port}`;

@@ -1,0 +1,66 @@
+// One host for a hub: the engine keeps instances in memory, and a second one would work on stale copies of them.
+import os from 'node:os';
+import { RestError, TableClient } from '@azure/data-tables';
+import { isAlive } from './azurite';
+
+const BEAT = 5_000;
+/** A holder on another machine that has not been heard of for so long is gone. */
+const STALE = 20_000;
+const where = { partitionKey: '~host', rowKey: 'lock' };
+
+interface LockRow {
+    machine: string;
+    pid: number;
+    beat: number;
+}
+
+export class HubLock {
+    private timer: NodeJS.Timeout | undefined;
+
+    private constructor(
+        private readonly table: TableClient,
+        private etag: string,
+        private readonly onLost: () => void,
+    ) {}
+
+    static async take(connection: string, hub: string, onLost: () => void): Promise<HubLock> {
+        const table = TableClient.fromConnectionString(connection, `${hub}DevHost`, { allowInsecureConnection: true });
+        await table.createTable();
+        const held = await table.getEntity<LockRow>(where.partitionKey, where.rowKey).catch((error: unknown) => {
+            if (error instanceof RestError && error.statusCode === 404) return null;
+            throw error;
+        });
+        const here = held?.machine === os.hostname();
+        if (held && held.pid !== process.pid && (here ? isAlive(held.pid) : Date.now() - held.beat < STALE))
+            throw new Error(
+                `The task hub "${hub}" is in use by another local host (process ${held.pid} on ${held.machine}). Stop it, or give this one a hub of its own: AzureFunctionsJobHost__extensions__durableTask__hubName.`,
+            );
+        const lock = new HubLock(table, held?.etag ?? '', onLost);
+        await lock.write();
+        lock.timer = setInterval(() => void lock.beat(), BEAT);
+        lock.timer.unref();
+        return lock;
+    }
+
+    private async write(): Promise<void> {
+        const row = { ...where, machine: os.hostname(), pid: process.pid, beat: Date.now() };
+        // With the tag of what was read: of two that start at once, one fails here.
+        const written = this.etag ? await this.table.updateEntity(row, 'Replace', { etag: this.etag }) : await this.table.createEntity(row);
+        this.etag = written.etag ?? '*';
+    }
+
+    private async beat(): Promise<void> {
+        try {
+            await this.write();
+        } catch (error) {
+            // Storage that does not answer for a moment is no loss of the lock; another holder is.
+            if (error instanceof RestError && error.statusCode === 412) this.onLost();
+        }
+    }
+
+    /** Frees the hub at once for a host on another machine too. */
+    async release(): Promise<void> {
+        clearInterval(this.timer);
+        await this.table.deleteEntity(where.partitionKey, where.rowKey).catch(() => undefined); // it goes stale by itself
+    }
+}
