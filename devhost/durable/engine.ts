@@ -166,7 +166,7 @@ export class Engine {
         this.starting.add(id);
         try {
             const existing = await this.find(id);
-            const before = existing?.record as OrchestrationRecord | undefined;
+            const before = existing?.record;
             if (existing && !(before && isEnded(before.status))) return false;
             const record = newRecord(message, before, this.options.defaultVersion);
             const inboxed = { message: { ...message, executionId: record.executionId }, rowKey: this.newKey() };

@@ -1,6 +1,6 @@
-import { startTarget, type Target } from '../../samples/target';
+import type { Target } from '../../samples/target';
 import { until } from '../support/until';
-import { api, body, ended, expectConserved, job, post, results, run, start, upload, useHost, type Outcome } from './support';
+import { api, body, ended, expectConserved, job, post, results, run, start, startTarget, upload, useHost, type Outcome } from './support';
 
 useHost();
 
@@ -8,7 +8,6 @@ let target: Target;
 beforeAll(async () => {
     target = await startTarget({ latencyMs: 5 });
 });
-afterAll(() => target.stop());
 
 const cities = Array.from({ length: 40 }, (_, i) => ({ id: `c${i}`, lat: i, lon: -i }));
 const http = (path = '/x/{id}', more = {}) => ({ http: { url: `${target.url}${path}`, ...more } });
@@ -26,9 +25,9 @@ describe('a job', () => {
             attempts: 1,
             output: { distanceKm: expect.any(Number) },
         });
-        const manifest = await (await api(`/jobs/${j.id}/manifest`)).json();
+        const manifest = await body(api(`/jobs/${j.id}/manifest`));
         expect(manifest).toMatchObject({ total: 40, parts: [{ items: 40, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }] });
-        expect(await (await post(`/jobs/${j.id}/verify`, '')).json()).toMatchObject({ ok: true });
+        expect(await body(post(`/jobs/${j.id}/verify`, ''))).toMatchObject({ ok: true });
     });
 
     test.each([
@@ -38,7 +37,7 @@ describe('a job', () => {
     ])('reads an uploaded %s', async (name, content, second) => {
         const j = await run({ source: { upload: await upload(content, name) }, process: { processor: 'digest' } });
         expect(j).toMatchObject({ state: 'completed', counts: { total: 2, succeeded: 2 } });
-        expect((await body(await api(`/jobs/${j.id}/items/1`))).item).toEqual(second);
+        expect((await body(api(`/jobs/${j.id}/items/1`))).item).toEqual(second);
     });
 
     test('is cut into partitions, worked by several workers, and still conserves', async () => {
@@ -59,14 +58,13 @@ describe('a job', () => {
             retry: { ...quick, attempts: 15 },
         });
         const { perKey } = flaky.stats();
-        await flaky.stop();
         expect(j).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: 40 } });
         const all = await expectConserved(j);
         const retried = all.filter((o) => o.attempts > 1);
         expect(retried.length).toBeGreaterThan(0);
         expect(j.counts.retries).toBe(all.reduce((n, o) => n + o.attempts - 1, 0));
         for (const o of all) expect(perKey[`${j.id}:${o.key}`]).toMatchObject({ calls: o.attempts, succeeded: 1 });
-        const item = await body(await api(`/jobs/${j.id}/items/${retried[0]!.index}`));
+        const item = await body(api(`/jobs/${j.id}/items/${retried[0]!.index}`));
         expect(item.attempts).toHaveLength(retried[0]!.attempts);
         expect(item.attempts[0]).toMatchObject({ attempt: 1, error: { code: 'HTTP_STATUS' } });
     });
@@ -117,7 +115,6 @@ describe('a job', () => {
             },
             () => 'the job has not ended',
         );
-        await slow.stop();
         expect(seen.map((o) => o.index).sort((a, b) => a - b)).toEqual([...Array(120).keys()]);
     });
 
@@ -139,13 +136,12 @@ describe('a job', () => {
         const then = slow.stats().requests;
         const end = await ended(j.id);
         expect(slow.stats().requests).toBe(then);
-        await slow.stop();
         expect(end.state).toBe('cancelled');
         expect(end.counts.cancelled).toBeGreaterThan(0);
         await expectConserved(end);
         const again = await post(`/jobs/${j.id}/cancel`, '');
         expect(again.status).toBe(409);
-        expect(await again.json()).toMatchObject({ code: 'ILLEGAL_MOVE', state: 'cancelled', allowed: [] });
+        expect(await body(again)).toMatchObject({ code: 'ILLEGAL_MOVE', state: 'cancelled', allowed: [] });
     });
 });
 
@@ -223,7 +219,7 @@ describe('the API', () => {
     ])('refuses %s', async (_what, spec, status, code) => {
         const response = await post('/jobs', spec);
         expect(response.status).toBe(status);
-        expect(await response.json()).toMatchObject({ code, status });
+        expect(await body(response)).toMatchObject({ code, status });
     });
 
     test.each([
@@ -236,7 +232,7 @@ describe('the API', () => {
     ])('%s %s is %i %s', async (method, route, status, code) => {
         const response = await api(route, { method });
         expect(response.status).toBe(status);
-        expect(await response.json()).toMatchObject({ code });
+        expect(await body(response)).toMatchObject({ code });
     });
 
     test('gives the same job for the same Idempotency-Key and body, and refuses another body', async () => {
@@ -262,11 +258,11 @@ describe('the API', () => {
             next = page.next;
         }
         expect(found).toEqual(ids);
-        const tagged = await body(await api(`/jobs?name=${encodeURIComponent(name)}&tag=n:2`));
+        const tagged = await body(api(`/jobs?name=${encodeURIComponent(name)}&tag=n:2`));
         expect(tagged.jobs.map((j: { id: string }) => j.id)).toEqual([ids[1]]);
     });
 
     test('is healthy', async () => {
-        expect(await (await api('/health')).json()).toMatchObject({ status: 'ok' });
+        expect(await body(api('/health'))).toMatchObject({ status: 'ok' });
     });
 });

@@ -1,5 +1,6 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
+import * as sample from '../../samples/target';
 import { startHost, type RunningHost } from '../support/host';
 import { DEADLINE_MS, until } from '../support/until';
 
@@ -32,7 +33,19 @@ export function useHost(): void {
         host = await startHost({ app: path.resolve(__dirname, '../..') });
         base = host.url;
     });
-    afterAll(async () => host?.stop());
+    afterAll(async () => {
+        await Promise.all(targets.map((t) => t.stop()));
+        await host?.stop();
+    });
+}
+
+const targets: sample.Target[] = [];
+
+/** A service for jobs to call; stopped at the end of the file, however its tests went. */
+export async function startTarget(options: sample.TargetOptions): Promise<sample.Target> {
+    const started = await sample.startTarget(options);
+    targets.push(started);
+    return started;
 }
 
 export function api(route: string, init: RequestInit = {}): Promise<Response> {
@@ -45,7 +58,7 @@ export function api(route: string, init: RequestInit = {}): Promise<Response> {
 
 /** A JSON answer; tests say what they expect of it. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export const body = (response: Response): Promise<any> => response.json();
+export const body = async (response: Response | Promise<Response>): Promise<any> => (await response).json();
 
 export const post = (route: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
     api(route, {
