@@ -48,11 +48,14 @@ export async function startTarget(options: sample.TargetOptions): Promise<sample
     return started;
 }
 
+export const baseUrl = (): string => base;
+
+export const keyHeader = (): Record<string, string> => (process.env.FANFOLD_KEY ? { 'x-functions-key': process.env.FANFOLD_KEY } : {});
+
 export function api(route: string, init: RequestInit = {}): Promise<Response> {
-    const key = process.env.FANFOLD_KEY;
     return fetch(`${base}${route.startsWith('/api') ? route : `/api${route}`}`, {
         ...init,
-        headers: { ...(key ? { 'x-functions-key': key } : {}), ...(init.headers as Record<string, string>) },
+        headers: { ...keyHeader(), ...(init.headers as Record<string, string>) },
     });
 }
 
@@ -76,11 +79,12 @@ export async function start(spec: object, headers: Record<string, string> = {}):
 
 export const job = async (id: string): Promise<Job> => (await (await api(`/jobs/${id}`)).json()) as Job;
 
-export async function ended(id: string): Promise<Job> {
+export async function ended(id: string, deadlineMs = DEADLINE_MS): Promise<Job> {
     let last: Job | undefined;
     return until(
         async () => ((last = await job(id)).ended ? last : null),
         () => `job ${id} has not ended: ${JSON.stringify(last)}`,
+        deadlineMs,
     );
 }
 
