@@ -89,6 +89,55 @@ describe('a job', () => {
         expect(csv.trim().split('\n')).toHaveLength(3);
     });
 
+    test('waits as long as Retry-After says, and tells until when', async () => {
+        const throttling = await startTarget({ latencyMs: 2, rate429: 0.5, retryAfterSeconds: 2 });
+        const j = await run({
+            source: { items: cities },
+            process: { http: { url: throttling.url } },
+            retry: { ...quick, attempts: 20 },
+        });
+        expect(j).toMatchObject({ state: 'completed', outcome: 'succeeded' });
+        const retried = (await results(j.id)).find((o) => o.attempts > 1)!;
+        const { attempts } = await body(api(`/jobs/${j.id}/items/${retried.index}`));
+        expect(attempts[0]).toMatchObject({ attempt: 1, status: 429, retryAt: expect.any(String) });
+        const [first, second] = attempts.map((a: { at: string }) => Date.parse(a.at));
+        expect(second - first).toBeGreaterThanOrEqual(1900);
+    });
+
+    test('runs a processor with its options, and refuses options that it does not know', async () => {
+        const items = [{ url: `${target.url}/there` }, { url: 7 }];
+        const j = await run({ source: { items }, process: { processor: 'checkLink', options: { method: 'GET' } } });
+        expect(j).toMatchObject({ outcome: 'partial', counts: { succeeded: 1, failed: 1, retries: 0 } });
+        const [there, none] = await results(j.id, '?order=input');
+        expect(there).toMatchObject({ index: 0, output: { status: 200, alive: true } });
+        expect(none).toMatchObject({ index: 1, error: { code: 'PROCESSOR_FATAL' } });
+        const refused = await post('/jobs', { source: { items }, process: { processor: 'checkLink', options: { metod: 'GET' } } });
+        expect(refused.status).toBe(400);
+        expect(await body(refused)).toMatchObject({ errors: [{ pointer: expect.stringMatching(/^\/process\/options/) }] });
+    });
+
+    test('holds the reply to ?wait until the state changes', async () => {
+        const j = await start({ source: { items: cities }, process: http() });
+        const seen = [j.state];
+        await until(
+            async () => {
+                const next = await body(api(`/jobs/${j.id}?wait=20`));
+                seen.push(next.state);
+                return next.ended;
+            },
+            () => `the job is not over: ${seen.join()}`,
+        );
+        expect(seen.at(-1)).toBe('completed');
+        expect(new Set(seen).size).toBeGreaterThan(1);
+    });
+
+    test('keeps what it is told to keep of the answers', async () => {
+        const keep = async (spec: object) =>
+            (await results((await run({ source: { items: [1] }, process: http('/x'), results: spec })).id))[0];
+        expect(await keep({ keep: 'none' })).not.toHaveProperty('output');
+        expect(await keep({ maxOutputBytes: 4 })).toMatchObject({ output: '{"ok', truncated: true, outputBytes: 11 });
+    });
+
     test('gives results while it runs, with a cursor to go on from', async () => {
         const slow = await startTarget({ latencyMs: 100 });
         const j = await start({
@@ -173,6 +222,8 @@ describe('a source with bad rows', () => {
         ['broken.ndjson', '{"a":1}\n{"a":\n', 'SOURCE_INVALID'],
         ['quote.csv', 'id,n\n1,"a"b\n', 'SOURCE_INVALID'],
         ['object.json', '{"a":1}', 'JSON_NOT_ARRAY'],
+        ['latin1.csv', Buffer.from('id,n\n1,caf\xe9\n', 'latin1'), 'NOT_UTF8'],
+        ['twice.csv', 'id,id\n1,2\n', 'CSV_HEADER'],
         ['large.ndjson', `{"a":"${'x'.repeat(5_000_000)}"}\n`, 'SOURCE_INVALID'],
     ])('%s ends in a failure that says what is wrong', async (name, content, code) => {
         if (content === '') {
@@ -214,6 +265,8 @@ describe('the API', () => {
             400,
             'BAD_SPEC',
         ],
+        ['a blob that is not there', { source: { blob: 'in/none.csv' }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
+        ['an upload that is not there', { source: { upload: 'none' }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
         ['a broken template', { source: { items: [1] }, process: { http: { url: 'http://127.0.0.1:1/{id' } } }, 400, 'BAD_SPEC'],
         ['an item of 5 MB', { source: { items: ['x'.repeat(5_000_000)] }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
     ])('refuses %s', async (_what, spec, status, code) => {
