@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, openSync, closeSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Presets, SingleBar } from 'cli-progress';
+import { freePorts } from './ports';
 import { startTarget, type Target } from './target';
 
 // Compiled, this file is dist/samples/demo.js.
@@ -164,24 +164,6 @@ async function stopChild(child: ChildProcess): Promise<void> {
     const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await gone;
     clearTimeout(force);
-}
-
-/** Ports that are free now. All are held at once, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-    const servers = await Promise.all(
-        Array.from(
-            { length: count },
-            () =>
-                new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-                    const server = createServer();
-                    server.once('error', reject);
-                    server.listen(0, '127.0.0.1', () => resolve(server));
-                }),
-        ),
-    );
-    const ports = servers.map((server) => (server.address() as AddressInfo).port);
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    return ports;
 }
 
 async function follow(url: string): Promise<Status> {

@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePorts } from '../../samples/ports';
 
 export interface HostOptions {
     /** Folder of the built app. */
@@ -126,18 +126,4 @@ export async function until(
         if (Date.now() > deadline) throw new Error(`gave up after ${timeout} ms: ${why()}`);
         await new Promise((resolve) => setTimeout(resolve, 25));
     }
-}
-
-/** Ports that are free now; all are held at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-    const servers = await Promise.all(
-        Array.from({ length: count }, async () => {
-            const server = net.createServer().listen(0, '127.0.0.1');
-            await once(server, 'listening');
-            return server;
-        }),
-    );
-    const ports = servers.map((s) => (s.address() as net.AddressInfo).port);
-    await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-    return ports;
 }
