@@ -86,7 +86,7 @@ class Supervisor {
             if (!azurite || azurite.exitCode !== null || azurite.signalCode !== null) process.exit(code);
             // It saves its data first; when this returns, they are whole and the ports are free.
             azurite.once('exit', () => process.exit(code));
-            azurite.kill('SIGTERM');
+            azurite.stdin?.end();
             setTimeout(() => azurite.kill('SIGKILL'), 10_000);
         };
         if (!this.host || this.host.exitCode !== null || !this.host.connected) return end();

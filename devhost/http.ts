@@ -130,38 +130,40 @@ export class HttpFront {
             'x-forwarded-proto': 'http',
         };
         const to = new URL(this.app.httpUri!);
+        const proxied = http.request({ host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false });
         const answered = new Promise<void>((resolve, reject) => {
-            const proxied = http.request(
-                { host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false },
-                (answer) => {
-                    const rest = { ...answer.headers };
-                    // These speak of the connection to the app, not of the one to the caller.
-                    for (const name of ['connection', 'keep-alive', 'transfer-encoding']) delete rest[name];
-                    res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
-                    answer.pipe(res);
-                    answer.on('error', reject);
-                    res.on('finish', resolve);
-                    res.on('close', () => (answer.destroy(), resolve()));
-                },
-            );
-            proxied.on('error', reject);
-            let bytes = 0;
-            req.on('data', (chunk: Buffer) => {
-                bytes += chunk.length;
-                if (bytes > MAX_BODY) proxied.destroy(new Error('the request body is over 100 MB'));
+            proxied.on('response', (answer) => {
+                const rest = { ...answer.headers };
+                // These speak of the connection to the app, not of the one to the caller.
+                for (const name of ['connection', 'keep-alive', 'transfer-encoding']) delete rest[name];
+                res.writeHead(answer.statusCode ?? 500, { ...rest, 'x-ms-invocation-id': invocationId });
+                answer.pipe(res);
+                answer.on('error', reject);
             });
-            req.pipe(proxied);
+            proxied.on('error', reject);
+            res.on('finish', resolve);
+            // A caller who has gone takes the request to the app along.
+            res.on('close', () => (proxied.destroy(), resolve()));
         });
-        const invoked = this.invoke(found, url, req, undefined, invocationId);
-        try {
-            await invoked;
-        } catch (error) {
-            console.error(`${found.route.fn.metadata.name} failed: ${(error as Error).message}`);
+        let bytes = 0;
+        req.on('data', (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes > MAX_BODY) proxied.destroy(new Error('the request body is over 100 MB'));
+        });
+        req.pipe(proxied);
+        const fail = (error: Error) => {
+            if (!res.writableEnded) console.error(`${found.route.fn.metadata.name} failed: ${error.message}`);
+            req.unpipe(proxied);
+            // Read to its end, so that the caller comes to read the answer.
+            req.resume();
             if (!res.headersSent) end(res, 500, undefined, { 'x-ms-invocation-id': invocationId });
-            await answered.catch(() => undefined); // the proxied request ends with the invocation; its error is the one just told
-            return;
-        }
-        await answered;
+            else if (!res.writableEnded) res.destroy();
+        };
+        this.invoke(found, url, req, undefined, invocationId).catch((error: Error) => {
+            fail(error);
+            proxied.destroy();
+        });
+        await answered.catch(fail);
     }
 
     private async whole(
@@ -249,7 +251,10 @@ function routeOf(fn: RegisteredFunction, prefix: string): Route {
 
 async function bodyOf(req: http.IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = [];
-    for await (const chunk of req) chunks.push(chunk as Buffer);
+    let bytes = 0;
+    // What is over the limit is read, so that the caller comes to read the answer, but not kept.
+    for await (const chunk of req) if ((bytes += (chunk as Buffer).length) <= MAX_BODY + 1) chunks.push(chunk as Buffer);
+    if (bytes > MAX_BODY) return Buffer.alloc(MAX_BODY + 1);
     return Buffer.concat(chunks);
 }
 
