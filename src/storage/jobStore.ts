@@ -92,7 +92,11 @@ export class JobStore {
 
     async readJson<T>(name: string): Promise<T | null> {
         try {
-            return JSON.parse((await this.container.getBlobClient(name).downloadToBuffer()).toString('utf8')) as T;
+            // One request, so one version: downloadToBuffer asks for the size first, and a document replaced in between comes cut off.
+            const { readableStreamBody } = await this.container.getBlobClient(name).download();
+            const chunks: Buffer[] = [];
+            for await (const chunk of readableStreamBody ?? []) chunks.push(chunk as Buffer);
+            return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
         } catch (error) {
             if (isStatus(error, 404)) return null;
             throw error;
