@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { emulatorConnection, listens, portsFrom, startAzurite, waitForOrphan } from './azurite';
 import type { HostStart } from './host';
-import { CANNOT_START, readHostSettings, readLocalSettings } from './settings';
+import { CANNOT_START, readHostSettings, readLocalSettings, START_AGAIN } from './settings';
 
 const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR]
   --app DIR   the built Functions app (default: this folder)
@@ -72,7 +72,10 @@ class Supervisor {
             const status = code ?? 128 + (signal === 'SIGKILL' ? 9 : signal === 'SIGABRT' ? 6 : 15);
             const delay = Math.min(5000, 200 * 2 ** this.crashes++);
             console.error(`The host process ended with ${signal ?? code}; it starts again in ${delay} ms.`);
-            const death = { how: `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`, running: [...running] };
+            const death =
+                code === START_AGAIN
+                    ? null
+                    : { how: `node exited with code ${status} (0x${status.toString(16).toUpperCase()})`, running: [...running] };
             setTimeout(() => this.stopping || this.run(env, storage, death), delay);
         });
     }

@@ -5,7 +5,7 @@ import { HubStore } from './durable/store';
 import { App } from './core';
 import { HubLock } from './lock';
 import { HttpFront } from './http';
-import { CANNOT_START, readHostSettings } from './settings';
+import { CANNOT_START, readHostSettings, START_AGAIN } from './settings';
 import { startTimers } from './timers';
 
 export interface HostStart {
@@ -39,6 +39,10 @@ async function run(start: HostStart): Promise<void> {
         ...settings,
         log,
         workerDeath: start.workerDeath,
+        restart: (why) => {
+            console.error(`The host process starts again: ${why}.`);
+            process.exit(START_AGAIN);
+        },
         onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
     });
     let state: 'Running' | 'Initialized' = 'Initialized';

@@ -4,6 +4,8 @@ import path from 'node:path';
 
 /** Exit code with which the host process tells its supervisor that starting again is of no use. */
 export const CANNOT_START = 70;
+/** And with which it asks to be started again, as after a power cut: its running activities have not failed. */
+export const START_AGAIN = 75;
 
 export interface HostSettings {
     hub: string;

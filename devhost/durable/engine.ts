@@ -31,6 +31,8 @@ export interface EngineOptions {
     workerDeath: { how: string; running: string[] } | null;
     /** Told of each activity's begin and end, by a key. */
     onActivity: (key: string, runs: boolean) => void;
+    /** Ends this process for a new one that recovers from storage. */
+    restart: (why: string) => never;
 }
 
 export class Engine {
@@ -134,8 +136,12 @@ export class Engine {
     }
 
     /** Back to what is committed, after a turn that broke off. */
-    private async reload(o: Orchestration): Promise<void> {
+    private async reload(o: Orchestration, batch: Inboxed[]): Promise<void> {
         const rows = await this.store.loadInstance(o.id);
+        const stored = new Set(rows.map((r) => r.rowKey));
+        // The turn was committed after all, and only the answer was lost: what it asked for is taken up as after a restart.
+        if (batch.some((m) => m.rowKey !== undefined && !stored.has(m.rowKey)))
+            this.options.restart(`storage lost its answer about ${o.id}`);
         const record = rows.find((r) => r.rowKey === 'i')?.value as OrchestrationRecord | undefined;
         if (record) restore(o, record, rows);
         else (o as { record: OrchestrationRecord | undefined }).record = undefined;
@@ -261,7 +267,7 @@ export class Engine {
         it.failures++;
         try {
             if (it instanceof Orchestration) {
-                await this.reload(it);
+                await this.reload(it, batch);
                 if (it.failures >= MAX_FAILURES && (it.record as OrchestrationRecord | undefined)) {
                     await this.turns.finish(it, 'Failed', `The host could not run this orchestration: ${String(error)}`, [], batch);
                     it.drop(batch);

@@ -32,6 +32,9 @@ interface StoredRow {
 }
 
 export class HubStore {
+    /** By row, `partition/row key`: the blob that holds its value. */
+    private readonly blobOf = new Map<string, string>();
+
     private constructor(
         private readonly table: TableClient,
         private readonly blobs: ContainerClient,
@@ -64,17 +67,25 @@ export class HubStore {
         );
         const removals = (change.remove ?? []).map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction);
         const actions = [...puts, ...removals];
-        if (actions.length === 1 && puts.length === 1) {
-            await this.table.upsertEntity(puts[0]![1], 'Replace');
-            return;
-        }
-        for (let at = 0; at < actions.length; at += MAX_OPERATIONS)
-            await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
+        const superseded = actions.flatMap(([, row]) => this.blobOf.get(keyOf(row)) ?? []);
+        if (actions.length === 1 && puts.length === 1) await this.table.upsertEntity(puts[0]![1], 'Replace');
+        else
+            for (let at = 0; at < actions.length; at += MAX_OPERATIONS)
+                await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
+        for (const [, row] of actions) this.note(row as unknown as StoredRow);
+        this.dropBlobs(superseded);
     }
 
     /** Adds a message to an instance's inbox; one that is there already is the same message. */
     async deliver(id: string, rowKey: string, value: unknown): Promise<void> {
-        await this.table.upsertEntity(await this.encode(id, { rowKey, value }), 'Replace');
+        const row = await this.encode(id, { rowKey, value });
+        await this.table.upsertEntity(row, 'Replace');
+        this.note(row);
+    }
+
+    private note(row: StoredRow): void {
+        if (row.blob) this.blobOf.set(keyOf(row), row.blob);
+        else this.blobOf.delete(keyOf(row));
     }
 
     async remove(id: string, rowKey: string): Promise<void> {
@@ -83,9 +94,17 @@ export class HubStore {
         } catch (error) {
             if (!(error instanceof RestError) || error.statusCode !== 404) throw error;
         }
+        const key = keyOf({ partitionKey: partition(id), rowKey });
+        const blob = this.blobOf.get(key);
+        if (blob) this.dropBlobs([blob]);
+        this.blobOf.delete(key);
     }
 
     async purge(id: string): Promise<void> {
+        const blobs: string[] = [];
+        for await (const blob of this.blobs.listBlobsFlat({ prefix: `${partition(id)}/` })) blobs.push(blob.name);
+        // A blob is named after its row, with a UUID behind.
+        for (const name of blobs) this.blobOf.delete(name.slice(0, -37));
         const rows = await this.loadKeys(id);
         for (let at = 0; at < rows.length; at += MAX_OPERATIONS) {
             await this.table.submitTransaction(
@@ -94,6 +113,12 @@ export class HubStore {
                     .map((rowKey) => ['delete', { partitionKey: partition(id), rowKey }] as TransactionAction),
             );
         }
+        this.dropBlobs(blobs);
+    }
+
+    /** Values of rows that are gone. One that stays behind costs only space, so a failure is left to the purge of its instance. */
+    private dropBlobs(names: string[]): void {
+        for (const name of names) void this.blobs.deleteBlob(name).catch(() => undefined);
     }
 
     private async loadKeys(id: string): Promise<string[]> {
@@ -121,6 +146,7 @@ export class HubStore {
     }
 
     private async decode(row: StoredRow): Promise<Row> {
+        this.note(row);
         const text = row.blob ? (await this.blobs.getBlobClient(row.blob).downloadToBuffer()).toString('utf8') : row.value!;
         return { id: row.id, rowKey: row.rowKey, value: JSON.parse(text) as unknown };
     }
@@ -128,3 +154,4 @@ export class HubStore {
 
 /** An instance id as a partition key: table keys allow less than ids do. */
 const partition = (id: string): string => id.replaceAll(/[^A-Za-z0-9@._-]/g, (c) => `~${c.codePointAt(0)!.toString(16)}~`);
+const keyOf = (row: { partitionKey: string; rowKey: string }): string => `${row.partitionKey}/${row.rowKey}`;

@@ -43,6 +43,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     let said = '';
 
     const start = async (): Promise<void> => {
+        said = '';
         child = spawn(
             process.execPath,
             [cli, '--app', options.app, '--port', String(port), '--data', data, ...(options.auth ? ['--auth'] : [])],
@@ -65,7 +66,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         await until(
             async () => {
                 if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the local host ended while starting:\n${said}`);
-                return isRunning(url);
+                // The function key is printed after the host has said that it runs.
+                return isRunning(url).then((runs) => runs && (!options.auth || said.includes('Function key: ')));
             },
             60_000,
             () => `the local host was not ready in time:\n${said}`,
