@@ -3,7 +3,7 @@ import { DurableApi } from './durable/api';
 import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
 import { App } from './core';
-import { HubLock } from './lock';
+import { HubInUse, HubLock } from './lock';
 import { HttpFront } from './http';
 import { CANNOT_START, readHostSettings, START_AGAIN } from './settings';
 import { startTimers } from './timers';
@@ -76,6 +76,7 @@ async function listen(front: HttpFront, port: number): Promise<void> {
             return;
         } catch (error) {
             if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 15) throw error;
+            front.server.removeAllListeners('listening');
             await new Promise((resolve) => setTimeout(resolve, 200));
         }
     }
@@ -92,7 +93,9 @@ process.once('message', (start: HostStart) => {
             {
                 failed: taken
                     ? `Port ${start.port} is taken: another copy or another program listens there. Stop it, or choose a port with --port.`
-                    : ((error as Error).stack ?? String(error)),
+                    : error instanceof HubInUse
+                      ? error.message
+                      : ((error as Error).stack ?? String(error)),
             },
             () => process.exit(CANNOT_START),
         );

@@ -14,6 +14,8 @@ interface LockRow {
     beat: number;
 }
 
+export class HubInUse extends Error {}
+
 export class HubLock {
     private timer: NodeJS.Timeout | undefined;
 
@@ -32,7 +34,7 @@ export class HubLock {
         });
         const here = held?.machine === os.hostname();
         if (held && held.pid !== process.pid && (here ? isAlive(held.pid) : Date.now() - held.beat < STALE))
-            throw new Error(
+            throw new HubInUse(
                 `The task hub "${hub}" is in use by another local host (process ${held.pid} on ${held.machine}). Stop it, or give this one a hub of its own: AzureFunctionsJobHost__extensions__durableTask__hubName.`,
             );
         const lock = new HubLock(table, held?.etag ?? '', onLost);
