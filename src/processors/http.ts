@@ -5,7 +5,7 @@ import { durationMs } from '../core/duration';
 import type { FieldError } from '../core/errors';
 import type { HttpProcess } from '../core/spec';
 import { allowedHeaders, OutgoingError, send, target, type OutgoingAnswer } from '../net/outgoing';
-import type { ProcessorContext, ProcessorResult } from './types';
+import type { Kept, ProcessorContext, ProcessorResult } from './types';
 
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504]);
 const THROTTLED = new Set([429, 503]);
@@ -92,6 +92,7 @@ function judge(answer: OutgoingAnswer, success: Ast | null, maxOutputBytes: numb
             RETRYABLE.has(status),
         ),
         status,
+        ...kept(answer, parsed.json, maxOutputBytes),
         throttled: THROTTLED.has(status),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
@@ -99,12 +100,17 @@ function judge(answer: OutgoingAnswer, success: Ast | null, maxOutputBytes: numb
 
 const failed = (code: string, message: string, retryable: boolean) => ({ ok: false as const, error: { code, message, retryable } });
 
-function succeeded(answer: OutgoingAnswer, json: string | null, maxOutputBytes: number): ProcessorResult {
-    const { status, body, bodyBytes } = answer;
-    if (bodyBytes === 0) return { ok: true, status };
-    if (bodyBytes > maxOutputBytes)
-        return { ok: true, status, output: body.toString('utf8', 0, maxOutputBytes), truncated: true, outputBytes: bodyBytes };
-    return json === null ? { ok: true, status, output: body.toString('utf8') } : { ok: true, status, outputJson: json };
+const succeeded = (answer: OutgoingAnswer, json: string | null, maxOutputBytes: number): ProcessorResult => ({
+    ok: true,
+    status: answer.status,
+    ...kept(answer, json, maxOutputBytes),
+});
+
+/** The answer's body as output: JSON where it is whole and JSON, else text. */
+function kept({ body, bodyBytes }: OutgoingAnswer, json: string | null, maxOutputBytes: number): Kept {
+    if (bodyBytes === 0) return {};
+    if (bodyBytes > maxOutputBytes) return { output: body.toString('utf8', 0, maxOutputBytes), truncated: true, outputBytes: bodyBytes };
+    return json === null ? { output: body.toString('utf8') } : { outputJson: json };
 }
 
 /** The body as a value for expressions, and as JSON text on one line when it is JSON. */

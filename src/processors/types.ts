@@ -17,17 +17,22 @@ export interface ProcessorContext {
     send: typeof send;
 }
 
-export interface Succeeded {
-    ok: true;
+/** What is kept of the answer, if the job keeps it. */
+export interface Kept {
     output?: unknown;
     /** Output that is JSON text already, on one line. */
     outputJson?: string;
-    status?: number;
     truncated?: boolean;
+    /** Length of the whole output, when it is cut. */
     outputBytes?: number;
 }
 
-export interface Failed {
+export interface Succeeded extends Kept {
+    ok: true;
+    status?: number;
+}
+
+export interface Failed extends Kept {
     ok: false;
     error: { code: string; message: string; retryable: boolean };
     status?: number;

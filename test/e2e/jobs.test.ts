@@ -136,6 +136,11 @@ describe('a job', () => {
             (await results((await run({ source: { items: [1] }, process: http('/x'), results: spec })).id))[0];
         expect(await keep({ keep: 'none' })).not.toHaveProperty('output');
         expect(await keep({ maxOutputBytes: 4 })).toMatchObject({ output: '{"ok', truncated: true, outputBytes: 11 });
+        expect(await keep({ keep: 'failed' })).not.toHaveProperty('output');
+        const failing = { source: { items: [1] }, process: http('/x', { success: 'status == `204`' }), retry: { attempts: 1 } };
+        const failed = async (spec: object) => (await results((await run({ ...failing, results: spec })).id))[0];
+        expect(await failed({ keep: 'failed' })).toMatchObject({ outcome: 'failed', output: { ok: true } });
+        expect(await failed({ keep: 'none' })).not.toHaveProperty('output');
     });
 
     test('gives results while it runs, with a cursor to go on from', async () => {

@@ -200,11 +200,7 @@ export class Engine {
         const status = result.status === undefined ? {} : { status: result.status };
         if (result.ok) {
             succeeded(this.o.concurrency);
-            const keep = this.o.keepOutput(true);
-            const output = !keep
-                ? undefined
-                : (result.outputJson ?? (result.output === undefined ? undefined : JSON.stringify(result.output)));
-            const cut = keep && result.truncated ? { truncated: true, outputBytes: result.outputBytes ?? 0 } : {};
+            const { cut, output } = this.kept(result);
             run.record({
                 text: outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...status, ms, at, ...cut }, output),
                 index,
@@ -222,7 +218,15 @@ export class Engine {
             this.addRetry({ run, index, due });
             return;
         }
-        this.fail(run, index, key, attempt, error, { ...status, ms, at });
+        const { cut, output } = this.kept(result);
+        this.fail(run, index, key, attempt, error, { ...status, ms, at, ...cut }, output);
+    }
+
+    /** The output as JSON text, if the job keeps it, and whether it was cut. */
+    private kept(result: ProcessorResult): { output?: string; cut: { truncated?: true; outputBytes?: number } } {
+        const output = result.outputJson ?? (result.output === undefined ? undefined : JSON.stringify(result.output));
+        if (output === undefined || !this.o.keepOutput(result.ok)) return { cut: {} };
+        return { output, cut: result.truncated ? { truncated: true, outputBytes: result.outputBytes ?? 0 } : {} };
     }
 
     /** Careful mode: calls just these items and resolves when each has answered. */
@@ -236,10 +240,16 @@ export class Engine {
         key: string | number,
         attempts: number,
         error: Failure,
-        rest: { status?: number; ms: number; at: string },
+        rest: { status?: number; ms: number; at: string; truncated?: boolean; outputBytes?: number },
+        output?: string,
     ): void {
         this.failures = mergeFailures(this.failures, [{ code: error.code, count: 1, sample: { index, key, message: error.message } }]);
-        run.record({ text: outcomeLine({ index, outcome: 'failed', key, attempts, ...rest, error }), index, outcome: 'failed', attempts });
+        run.record({
+            text: outcomeLine({ index, outcome: 'failed', key, attempts, ...rest, error }, output),
+            index,
+            outcome: 'failed',
+            attempts,
+        });
     }
 
     private addRetry(retry: Retry): void {
