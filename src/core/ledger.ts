@@ -244,8 +244,8 @@ function takeReport(state: LedgerState, worker: string, report: SliceReport, now
     if (report.cancelled) move(state, 'cancel');
 }
 
-/** 0.2 s, doubling, at most 30 s: a process needs a moment to come back, and a broken one must not be hammered. */
-const againDelay = (deaths: number): number => Math.min(30_000, 200 * 2 ** deaths);
+/** 0.4 s, doubling, at most 10 s: a process needs a moment to come back, and a broken one must not be hammered. */
+const againDelay = (deaths: number): number => Math.min(10_000, 200 * 2 ** deaths);
 
 function decide(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
     if (isEnded(state.state) || state.state === 'folding') return { kind: 'stop', why: `the job is ${state.state}` };
