@@ -77,6 +77,8 @@ export interface LedgerState {
     epoch: number;
     width: number;
     maxConcurrency: number;
+    /** What the job ends as, once every partition is closed. */
+    endsAs: 'completed' | 'cancelled' | null;
     /** The worker whose lease is worked alone. */
     quarantine: string | null;
     /** Items per second of one worker, smoothed. */
@@ -148,6 +150,7 @@ export const newLedger = (jobId: string): LedgerState => ({
     epoch: 0,
     width: 1,
     maxConcurrency: 1,
+    endsAs: null,
     quarantine: null,
     rate: 0,
     limit: null,
@@ -339,9 +342,10 @@ function settle(state: LedgerState, o: Extract<LedgerOperation, { op: 'settle' }
     reclaim(state, now);
     const left = state.partitions - state.closed;
     if (state.startedAt !== null && left === 0) {
-        const as = state.state === 'cancelling' ? 'cancelled' : 'completed';
+        // Asked again after the answer was lost, the state is folding already: the first answer holds.
+        state.endsAs ??= state.state === 'cancelling' ? 'cancelled' : 'completed';
         move(state, 'fold');
-        return { kind: 'done', as };
+        return { kind: 'done', as: state.endsAs };
     }
     const fresh = state.partitions - state.next + state.returned.reduce((n, [from, to]) => n + to - from, 0);
     if (fresh === 0 && state.parked.length === left && state.state !== 'cancelling') {

@@ -1,9 +1,10 @@
 // The story of a job: plan it, let workers run until the ledger says that nothing is left, fold the outcomes.
-import { EntityId, type OrchestrationContext, type OrchestrationHandler, type Task } from 'durable-functions';
+import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import type { FoldInput, FoldReply } from '../activities/foldJob';
-import type { LedgerOperation, LedgerReply, SettleReply } from '../core/ledger';
+import type { SettleReply } from '../core/ledger';
 import type { PlanReply } from '../core/plan';
 import { reason } from './reason';
+import { after, tellLedger, type Step } from './tellLedger';
 
 export interface RunJobInput {
     jobId: string;
@@ -35,7 +36,7 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
                 startedAt,
                 error: plan.error,
             });
-        yield tell(context, jobId, {
+        yield* tellLedger(context, jobId, {
             op: 'open',
             jobId,
             total: plan.total,
@@ -47,7 +48,7 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
 
     let cancel = false;
     for (let round = 0; round < ROUNDS; round++) {
-        const next = (yield tell(context, jobId, { op: 'settle', cancel })) as SettleReply;
+        const next = (yield* tellLedger(context, jobId, { op: 'settle', cancel })) as SettleReply;
         if (next.kind === 'ended') return { jobId, state: next.state };
         if (next.kind === 'done') return yield* ended(context, { jobId, as: next.as, startedAt });
         if (next.kind === 'work') yield* workers(context, jobId, next);
@@ -55,11 +56,6 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
     }
     context.df.continueAsNew({ jobId, startedAt } satisfies RunJobInput);
 };
-
-type Step<T> = Generator<Task, T, unknown>;
-
-const tell = (context: OrchestrationContext, jobId: string, operation: LedgerOperation): Task =>
-    context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation);
 
 function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
     for (let attempt = 1; ; attempt++) {
@@ -102,7 +98,7 @@ function* ended(context: OrchestrationContext, input: FoldInput): Step<{ jobId: 
     for (let attempt = 1; ; attempt++) {
         try {
             const { state } = (yield context.df.callActivity('foldJob', input)) as FoldReply;
-            const reply = (yield tell(context, input.jobId, { op: 'end', state })) as LedgerReply;
+            const reply = yield* tellLedger(context, input.jobId, { op: 'end', state });
             return { jobId: input.jobId, state: reply.kind === 'ok' ? reply.state : state };
         } catch (error) {
             if (attempt === PLAN_ATTEMPTS) throw error;
@@ -110,5 +106,3 @@ function* ended(context: OrchestrationContext, input: FoldInput): Step<{ jobId: 
         }
     }
 }
-
-const after = (context: OrchestrationContext, ms: number): Date => new Date(context.df.currentUtcDateTime.getTime() + ms);

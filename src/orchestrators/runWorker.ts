@@ -1,8 +1,9 @@
 // A worker: lease partitions, run a slice over them, report, until the ledger says stop. History is cut every few slices.
-import { EntityId, type OrchestrationContext, type OrchestrationHandler } from 'durable-functions';
+import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import type { LeaseReply, SliceReport } from '../core/ledger';
 import type { SliceInput } from '../activities/processSlice';
 import { reason } from './reason';
+import { tellLedger } from './tellLedger';
 
 export interface RunWorkerInput {
     jobId: string;
@@ -16,19 +17,11 @@ const SLICES_PER_GENERATION = 20;
 
 export const runWorker: OrchestrationHandler = function* (context: OrchestrationContext) {
     const { jobId, round, slot, seq = 0, report: carried = null } = context.df.getInput<RunWorkerInput>();
-    const ledger = new EntityId('ledger', jobId);
     const worker = `r${round}w${slot}`;
     let report = carried;
 
     for (let step = 1; step <= SLICES_PER_GENERATION; step++) {
-        const reply = (yield context.df.callEntity(ledger, 'lease', {
-            op: 'lease',
-            round,
-            worker,
-            slot,
-            seq: seq + step,
-            report,
-        })) as LeaseReply;
+        const reply = (yield* tellLedger(context, jobId, { op: 'lease', round, worker, slot, seq: seq + step, report })) as LeaseReply;
         report = null;
         if (reply.kind === 'stop') return { worker, why: reply.why };
         if (reply.kind === 'wait') {

@@ -208,3 +208,24 @@ test('two deaths in a row put the lease in careful hands, alone', () => {
     expect(ask(1, 2, done)).toMatchObject({ kind: 'wait' });
     expect(ask(0, 6, null)).toMatchObject({ kind: 'work', lease: { mode: 'careful' } });
 });
+
+test('a job that was cancelled ends so, however often it is settled', () => {
+    const w = new World(1, 1, () => 0.5);
+    w.tell({ op: 'cancel' });
+    const { round } = w.tell({ op: 'settle' }) as Extract<SettleReply, { kind: 'work' }>;
+    const { lease } = w.tell({ op: 'lease', round, worker: 'w', slot: 0, seq: 1, report: null }) as Extract<LeaseReply, { kind: 'work' }>;
+    expect(lease.mode).toBe('cancel');
+    const report = {
+        epoch: lease.epoch,
+        closed: 1,
+        counts: { ...noCounts(), cancelled: 1 },
+        open: [],
+        untouched: 1,
+        failures: [],
+        rate: 0,
+        limit: null,
+    };
+    w.tell({ op: 'lease', round, worker: 'w', slot: 0, seq: 2, report });
+    expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'cancelled' });
+    expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'cancelled' });
+});
