@@ -1,0 +1,91 @@
+// Promises 1 to 3: a host that dies again and again, at random, loses nothing, records nothing twice, and calls again only what was in flight.
+import { startTarget, type Target } from '../../samples/target';
+import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
+import { breaches, ended, job, promisesApp, results, startJob } from './support';
+
+const CONCURRENCY = 64;
+/** Answered, and not yet on storage: what a slice gathers before it appends, for each of two workers, and what gathers while an append runs. */
+const UNRECORDED = 2 * 2 * 400;
+
+/** mulberry32, so that a run can be repeated. */
+function dice(seed: number): () => number {
+    let a = seed >>> 0;
+    return () => {
+        a = (a + 0x6d2b79f5) >>> 0;
+        let t = Math.imul(a ^ (a >>> 15), 1 | a);
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+}
+
+/** Kills the host when the target has seen so many calls more, a random number around `step`; then starts it again. Says how often it did. */
+async function killAgainAndAgain(
+    host: RunningHost,
+    target: Target,
+    id: string,
+    times: number,
+    step: number,
+    seed: number,
+): Promise<number> {
+    const roll = dice(seed);
+    let kills = 0;
+    while (kills < times) {
+        const mark = target.stats().requests + Math.floor(step * (0.5 + roll()));
+        const over = await until(
+            async () => (target.stats().requests >= mark ? 'reached' : (await job(host, id))?.ended ? 'ended' : null),
+            () => `the target sees no more calls\n${host.output()}`,
+            100_000,
+        );
+        if (over === 'ended') break;
+        await host.kill9();
+        kills++;
+        await host.restart();
+    }
+    return kills;
+}
+
+let host: RunningHost;
+let target: Target;
+beforeEach(async () => {
+    target = await startTarget({ latencyMs: 20 });
+});
+afterEach(async () => {
+    await host?.stop();
+    await target?.stop();
+});
+
+const items = (n: number) => Array.from({ length: n }, (_, id) => ({ id }));
+const spec = () => ({
+    process: { http: { url: `${target.url}/x` } },
+    key: 'id',
+    partition: { items: 2500 },
+    concurrency: { max: CONCURRENCY },
+});
+
+test('20,000 items and ten SIGKILLs: every item once in the results, and no call that the kills do not explain', async () => {
+    host = await startHost({ app: promisesApp });
+    const total = 20_000;
+    const id = await startJob(host, items(total), spec());
+    const kills = await killAgainAndAgain(host, target, id, 10, 1_200, 20_261_124);
+    expect(kills).toBe(10);
+    const end = await ended(host, id, 200_000);
+    expect(end).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { total, succeeded: total } });
+    expect(breaches(await results(host, id), total)).toEqual([]);
+    const { perKey, requests } = target.stats();
+    expect(Object.keys(perKey)).toHaveLength(total);
+    expect(Object.keys(perKey).every((key) => key.startsWith(`${id}:`))).toBe(true);
+    expect(requests - total).toBeLessThanOrEqual(kills * (CONCURRENCY + UNRECORDED));
+    expect(Math.max(...Object.values(perKey).map((k) => k.calls))).toBeLessThanOrEqual(1 + kills);
+}, 400_000);
+
+test('the same check fails where slices do not read back what is recorded', async () => {
+    host = await startHost({ app: promisesApp, env: { PROMISES_BREAK: 'read-back' } });
+    const total = 4_000;
+    const id = await startJob(host, items(total), spec());
+    expect(await killAgainAndAgain(host, target, id, 1, 1_500, 7)).toBe(1);
+    const end = await ended(host, id, 100_000);
+    expect(breaches(await results(host, id), total).length).toBeGreaterThan(0);
+    // The job itself finds it too, when it counts what is there.
+    expect(end).toMatchObject({ state: 'failed', error: { code: 'NOT_CONSERVED' } });
+}, 200_000);
