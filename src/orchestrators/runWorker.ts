@@ -1,43 +1,45 @@
-// A worker: lease partitions, run a slice over them, report, until the ledger says stop. History is cut every few slices.
+// A worker: run a slice over the lease it has, report, get the next lease, begin anew. A generation is one slice, so its history has the same
+// few events whatever the size of the job; it waits for no external events, which a new generation could drop.
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
-import type { LeaseReply, SliceReport } from '../core/ledger';
 import type { SliceInput } from '../activities/processSlice';
+import type { Lease, LeaseReply, SliceReport } from '../core/ledger';
 import { reason } from './reason';
-import { tellLedger } from './tellLedger';
+import { after, tellLedger, type Step } from './tellLedger';
 
 export interface RunWorkerInput {
     jobId: string;
     round: number;
     slot: number;
+    /** Operations told to the ledger so far: it answers each once. */
     seq?: number;
-    report?: SliceReport | null;
+    /** What the last generation was given to work on. */
+    lease?: Lease | null;
 }
 
-const SLICES_PER_GENERATION = 20;
+const MIN_WAIT_MS = 100;
 
 export const runWorker: OrchestrationHandler = function* (context: OrchestrationContext) {
-    const { jobId, round, slot, seq = 0, report: carried = null } = context.df.getInput<RunWorkerInput>();
+    const { jobId, round, slot, seq = 0, lease: carried = null } = context.df.getInput<RunWorkerInput>();
     const worker = `r${round}w${slot}`;
-    let report = carried;
+    let told = seq;
+    const ask = (report: SliceReport | null) =>
+        tellLedger(context, jobId, { op: 'lease', round, worker, slot, seq: ++told, report }) as Step<LeaseReply>;
 
-    for (let step = 1; step <= SLICES_PER_GENERATION; step++) {
-        const reply = (yield* tellLedger(context, jobId, { op: 'lease', round, worker, slot, seq: seq + step, report })) as LeaseReply;
-        report = null;
-        if (reply.kind === 'stop') return { worker, why: reply.why };
-        if (reply.kind === 'wait') {
-            yield context.df.createTimer(new Date(Math.max(reply.until, context.df.currentUtcDateTime.getTime() + 100)));
-            continue;
-        }
-        try {
-            report = (yield context.df.callActivity('processSlice', {
-                jobId,
-                worker,
-                lease: reply.lease,
-            } satisfies SliceInput)) as SliceReport;
-        } catch (error) {
-            // A slice returns its failures; what is thrown is the end of its process.
-            report = { epoch: reply.lease.epoch, lost: 'died', reason: reason(error) };
-        }
+    let reply: LeaseReply = carried ? { kind: 'work', lease: carried } : yield* ask(null);
+    if (reply.kind === 'work') reply = yield* ask(yield* slice(context, { jobId, worker, lease: reply.lease }));
+    if (reply.kind === 'stop') return { worker, why: reply.why };
+    if (reply.kind === 'wait') {
+        const soonest = after(context, MIN_WAIT_MS);
+        yield context.df.createTimer(new Date(Math.max(reply.until, soonest.getTime())));
     }
-    context.df.continueAsNew({ jobId, round, slot, seq: seq + SLICES_PER_GENERATION, report } satisfies RunWorkerInput);
+    context.df.continueAsNew({ jobId, round, slot, seq: told, lease: reply.kind === 'work' ? reply.lease : null } satisfies RunWorkerInput);
 };
+
+function* slice(context: OrchestrationContext, input: SliceInput): Step<SliceReport> {
+    try {
+        return (yield context.df.callActivity('processSlice', input)) as SliceReport;
+    } catch (error) {
+        // A slice returns its failures; what is thrown is the end of its process.
+        return { epoch: input.lease.epoch, lost: 'died', reason: reason(error) };
+    }
+}
