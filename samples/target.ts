@@ -38,6 +38,8 @@ export interface Target {
     url: string;
     stop(): Promise<void>;
     stats(): TargetStats & { perKey: Record<string, KeyCalls> };
+    /** The headers of the last call. */
+    headers(): Record<string, string | string[] | undefined>;
 }
 
 const EARTH_RADIUS_KM = 6371.0088;
@@ -48,6 +50,7 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
     const perKey = new Map<string, KeyCalls>();
     const statuses: Record<string, number> = {};
     let requests = 0;
+    let lastHeaders: Record<string, string | string[] | undefined> = {};
     let inFlight = 0;
     let maxInFlight = 0;
 
@@ -70,6 +73,7 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
         if (request.method === 'GET' && pathname === '/stats') return send(response, 200, summary());
 
         requests++;
+        lastHeaders = request.headers;
         maxInFlight = Math.max(maxInFlight, ++inFlight);
         // 'close' comes after an answer and also when the caller hangs up: either way the call is over.
         response.once('close', () => inFlight--);
@@ -113,6 +117,7 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
 
     return {
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        headers: () => lastHeaders,
         stats: () => ({ ...summary(), perKey: Object.fromEntries(perKey) }),
         stop: () =>
             new Promise((resolve, reject) => {
