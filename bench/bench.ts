@@ -1,0 +1,328 @@
+// Measures Fanfold against what else could do the work, all in one run on one machine. docs/performance.md says how each figure is taken.
+// Run: npm run bench -- --help
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { emulatorConnection, startAzurite } from '../devhost/azurite';
+import { freePorts } from '../samples/ports';
+import { Api } from './api';
+import type { ClientRun } from './clients';
+import type { Counter, Transactions } from './counter';
+import type { NaiveInput } from './naive/app';
+import { startLocalHost, startPart, type LocalHost } from './processes';
+import { print, type Figures } from './table';
+
+const usage = `Usage: npm run bench -- [options]
+  --items N      items of the main job (default 100000)
+  --jobs N       small jobs (default 200)
+  --repeats N    of raw loop, script and Fanfold; medians are shown (default 3)
+  --large        peak memory at 1,000,000 items (default: at --items)
+  --url URL      another host that runs Fanfold, in place of the local one; then only raw loop, script, Fanfold, CSV and small jobs
+  --counter URL  where storage transactions of that host are counted (dist/bench/counter.js)
+  --only LIST    of: throughput, csv, jobs, storage, memory, naive (default: all)`;
+
+const root = path.resolve(__dirname, '../..');
+const NAIVE_ITEMS = 2_000;
+const CSV_ROWS = 1_000_000;
+const SMALL_ITEMS = 10;
+const AT_ONCE = 32;
+const FEW = 10_000;
+const MANY = 1_000_000;
+
+export const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const progress = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)}  ${text}`);
+
+/** What to undo at the end, last first. */
+const cleanups: (() => Promise<unknown>)[] = [];
+
+interface Bench {
+    folder: string;
+    target: string;
+    items: number;
+    jobs: number;
+    repeats: number;
+    itemsFile: string;
+    figures: Figures;
+}
+
+/** 200 bytes of JSON. */
+const itemLine = (id: number): string => {
+    const line = JSON.stringify({ id, pad: '' });
+    return line.replace('""', `"${'x'.repeat(200 - line.length)}"`);
+};
+
+async function writeLines(file: string, count: number, line: (i: number) => string, first?: string): Promise<void> {
+    const out = createWriteStream(file);
+    if (first !== undefined) out.write(first + '\n');
+    for (let i = 0; i < count; i += 1000) {
+        const lines = Array.from({ length: Math.min(1000, count - i) }, (_, k) => line(i + k) + '\n').join('');
+        if (!out.write(lines)) await new Promise<void>((resolve) => out.once('drain', resolve));
+    }
+    out.end();
+    await finished(out);
+}
+
+async function client(kind: 'raw' | 'script', b: Bench): Promise<ClientRun> {
+    const part = await startPart<ClientRun>('clients', [kind, b.target, b.itemsFile, path.join(b.folder, 'script.ndjson')]);
+    await part.stop();
+    return part.said;
+}
+
+const httpJob = (b: Bench, source: object) => ({
+    name: 'bench',
+    source,
+    process: { http: { url: `${b.target}/` } },
+    concurrency: { max: 64 },
+});
+
+/** Seconds from the job's creation to its end, planning and folding included, by the job's own clock. */
+async function fanfold(b: Bench, api: Api, upload: string, items: number): Promise<number> {
+    const { id } = await api.start(httpJob(b, { upload }));
+    const job = await api.until(id, (j) => j.state === 'completed');
+    if (job.counts.succeeded !== items) throw new Error(`only ${job.counts.succeeded} of ${items} items succeeded`);
+    return (Date.parse(job.endedAt!) - Date.parse(job.createdAt)) / 1000;
+}
+
+/** Raw loop, script and Fanfold take turns, so that whatever else the machine does falls on all of them. */
+async function throughput(b: Bench, api: Api): Promise<void> {
+    const upload = await api.upload(b.itemsFile);
+    const rounds: { raw: number; script: number; fanfold: number }[] = [];
+    for (let i = 0; i < b.repeats; i++) {
+        const raw = (await client('raw', b)).seconds;
+        const ours = await fanfold(b, api, upload, b.items);
+        const script = (await client('script', b)).seconds;
+        const [r, f, s] = [raw, ours, script].map((seconds) => Math.round(b.items / seconds));
+        progress(`round ${i + 1}: raw ${r}/s, Fanfold ${f}/s, script ${s}/s`);
+        rounds.push({ raw: r!, fanfold: f!, script: s! });
+    }
+    b.figures.raw = median(rounds.map((r) => r.raw));
+    b.figures.script = median(rounds.map((r) => r.script));
+    b.figures.fanfold = median(rounds.map((r) => r.fanfold));
+    b.figures.toRaw = median(rounds.map((r) => r.fanfold / r.raw));
+    b.figures.toScript = median(rounds.map((r) => r.fanfold / r.script));
+}
+
+/** From the answer of POST until the job is no longer planning. Then it is cancelled: its items are of no interest. */
+async function csv(b: Bench, api: Api): Promise<void> {
+    const file = path.join(b.folder, 'million.csv');
+    const row = (i: number) => `${i},customer ${i},"Main Street ${i % 100}, ${i % 7}",${(i % 180) - 90}.25,${(i % 360) - 180}.5`;
+    await writeLines(file, CSV_ROWS, row, 'id,name,street,lat,lon');
+    const upload = await api.upload(file);
+    await rm(file);
+    const began = performance.now();
+    const { id } = await api.start(httpJob(b, { upload }));
+    const planned = await api.until(id, (j) => j.counts.total !== null, 50);
+    b.figures.csv = Math.round(CSV_ROWS / ((performance.now() - began) / 1000));
+    if (planned.counts.total !== CSV_ROWS) throw new Error(`planned ${planned.counts.total} rows`);
+    await api.cancel(id);
+    await api.until(id, (j) => j.ended);
+}
+
+async function smallJobs(b: Bench, api: Api): Promise<void> {
+    const items = Array.from({ length: SMALL_ITEMS }, (_, id) => ({ id }));
+    const posts: number[] = [];
+    let left = b.jobs;
+    const began = performance.now();
+    const loop = async () => {
+        while (left-- > 0) {
+            const before = performance.now();
+            const { id } = await api.start(httpJob(b, { items }));
+            posts.push(performance.now() - before);
+            await api.until(id, (j) => j.state === 'completed', 250);
+        }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, loop));
+    b.figures.jobsPerSecond = b.jobs / ((performance.now() - began) / 1000);
+    posts.sort((x, y) => x - y);
+    b.figures.postP50 = median(posts);
+    b.figures.postP99 = posts[Math.ceil(posts.length * 0.99) - 1]!;
+}
+
+const transactions = async (url: string): Promise<Transactions> => (await (await fetch(url)).json()) as Transactions;
+
+/** Per 1,000 items, of everything between POST and the job's end: the looks at its status twice a second are in it. */
+async function counted(url: string, items: number, run: () => Promise<unknown>): Promise<number> {
+    const before = await transactions(url);
+    await run();
+    const after = await transactions(url);
+    const sum = (t: Transactions) => t.blob + t.queue + t.table;
+    return ((sum(after) - sum(before)) / items) * 1000;
+}
+
+async function naive(b: Bench, host: LocalHost): Promise<number> {
+    const began = performance.now();
+    const started = await fetch(`${host.url}/api/start`, {
+        method: 'POST',
+        body: JSON.stringify({ target: b.target, items: NAIVE_ITEMS } satisfies NaiveInput),
+    });
+    const { statusQueryGetUri } = (await started.json()) as { statusQueryGetUri: string };
+    for (;;) {
+        const status = (await (await fetch(statusQueryGetUri)).json()) as { runtimeStatus: string; output: unknown[] };
+        if (status.runtimeStatus === 'Completed' && status.output.length === NAIVE_ITEMS) return (performance.now() - began) / 1000;
+        if (['Completed', 'Failed', 'Terminated'].includes(status.runtimeStatus))
+            throw new Error(`the naive fan-out is ${status.runtimeStatus}`);
+        await sleep(250);
+    }
+}
+
+/** The naive app as a folder that a host can run. */
+async function naiveApp(folder: string): Promise<string> {
+    const app = path.join(folder, 'naive-app');
+    await mkdir(app);
+    const durableTask = { maxConcurrentActivityFunctions: 64, maxConcurrentOrchestratorFunctions: 16 };
+    await writeFile(path.join(app, 'package.json'), JSON.stringify({ main: 'index.js' }));
+    await writeFile(path.join(app, 'host.json'), JSON.stringify({ version: '2.0', extensions: { durableTask } }));
+    await writeFile(path.join(app, 'index.js'), `require(${JSON.stringify(path.join(__dirname, 'naive/app.js'))});\n`);
+    return app;
+}
+
+async function local(b: Bench, wanted: (row: string) => boolean, large: boolean): Promise<void> {
+    const [port, blob, queue, table] = await freePorts(4);
+    const ports = { blob: blob!, queue: queue!, table: table! };
+    const azurite = await startAzurite(root, ports, path.join(b.folder, 'azurite'));
+    cleanups.push(
+        () =>
+            new Promise((resolve) => {
+                azurite.once('exit', resolve);
+                azurite.stdin!.end();
+            }),
+    );
+    const direct = emulatorConnection(ports);
+    let hosts = 0;
+    const withHost = async <T>(app: string, storage: string, use: (host: LocalHost) => Promise<T>): Promise<T> => {
+        // A hub for each host: none waits for the lock of the one before.
+        const host = await startLocalHost({ app, port: port!, storage, hub: `bench${++hosts}`, log: path.join(b.folder, 'host.log') });
+        cleanups.push(() => host.stop());
+        try {
+            return await use(host);
+        } finally {
+            await host.stop();
+        }
+    };
+
+    if (wanted('throughput') || wanted('csv') || wanted('jobs'))
+        await withHost(root, direct, async ({ url }) => {
+            const api = new Api(url);
+            if (wanted('throughput')) await throughput(b, api);
+            if (wanted('csv')) await csv(b, api);
+            if (wanted('csv')) progress(`planning: ${b.figures.csv} rows/s`);
+            if (wanted('jobs')) await smallJobs(b, api);
+            if (wanted('jobs')) progress(`small jobs: ${b.figures.jobsPerSecond?.toFixed(1)}/s`);
+        });
+
+    if (wanted('memory')) {
+        const sizes = [FEW, large ? MANY : b.items];
+        const peaks: (number | null)[] = [];
+        for (const size of sizes)
+            await withHost(root, direct, async (host) => {
+                const file = path.join(b.folder, `${size}.ndjson`);
+                await writeLines(file, size, itemLine);
+                const api = new Api(host.url);
+                const upload = await api.upload(file);
+                await rm(file);
+                await fanfold(b, api, upload, size);
+                peaks.push(await host.peakMemory());
+                progress(`peak memory at ${size} items: ${peaks.at(-1)?.toFixed(0) ?? 'not known'} MB`);
+            });
+        const [few, many] = peaks;
+        b.figures.memory = { sizes, peaks };
+        if (few && many) b.figures.memoryRatio = many / few;
+    }
+
+    const app = await naiveApp(b.folder);
+    if (wanted('naive')) b.figures.naive = Math.round(NAIVE_ITEMS / (await withHost(app, direct, (host) => naive(b, host))));
+    if (wanted('naive')) progress(`naive fan-out: ${b.figures.naive}/s`);
+
+    if (wanted('storage')) {
+        const { said: counter, stop } = await startPart<Counter>('counter', [blob, queue, table].map(String));
+        cleanups.push(stop);
+        b.figures.transactions = await withHost(root, counter.storage, async ({ url }) => {
+            const api = new Api(url);
+            const upload = await api.upload(b.itemsFile);
+            return counted(counter.url, b.items, () => fanfold(b, api, upload, b.items));
+        });
+        b.figures.naiveTransactions = await withHost(app, counter.storage, (host) =>
+            counted(counter.url, NAIVE_ITEMS, () => naive(b, host)),
+        );
+        progress(
+            `storage transactions per 1,000 items: ${b.figures.transactions.toFixed(1)}, naive ${b.figures.naiveTransactions.toFixed(0)}`,
+        );
+    }
+}
+
+async function remote(b: Bench, url: string, counter: string | undefined, wanted: (row: string) => boolean): Promise<void> {
+    const api = new Api(url.replace(/\/+$/, ''));
+    if (wanted('throughput')) await throughput(b, api);
+    if (counter && wanted('storage')) {
+        const upload = await api.upload(b.itemsFile);
+        b.figures.transactions = await counted(counter, b.items, () => fanfold(b, api, upload, b.items));
+    }
+    if (wanted('csv')) await csv(b, api);
+    if (wanted('jobs')) await smallJobs(b, api);
+}
+
+async function main(): Promise<void> {
+    const text = { type: 'string' } as const;
+    const flag = { type: 'boolean' } as const;
+    const { values } = parseArgs({
+        options: {
+            items: text,
+            jobs: text,
+            repeats: text,
+            large: flag,
+            url: text,
+            counter: text,
+            only: text,
+            help: { type: 'boolean', short: 'h' },
+        },
+    });
+    if (values.help) return console.log(usage);
+    const count = (name: 'items' | 'jobs' | 'repeats', fallback: number): number => {
+        const value = Number(values[name] ?? fallback);
+        if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: "${values[name]}" is not a whole number from 1 up`);
+        return value;
+    };
+    const items = count('items', 100_000);
+    const only = values.only?.split(',');
+    const wanted = (row: string) => only?.includes(row) ?? true;
+
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'fanfold-bench-'));
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    const target = await startPart<{ url: string }>('echo');
+    cleanups.push(() => target.stop());
+    const b: Bench = {
+        folder,
+        target: target.said.url,
+        items,
+        jobs: count('jobs', 200),
+        repeats: count('repeats', 3),
+        itemsFile: path.join(folder, 'items.ndjson'),
+        figures: {},
+    };
+    await writeLines(b.itemsFile, items, itemLine);
+
+    const began = Date.now();
+    if (values.url) await remote(b, values.url, values.counter, wanted);
+    else await local(b, wanted, values.large ?? false);
+    print(b, values.url ? 'the host given by --url' : 'the local host', (Date.now() - began) / 1000);
+}
+
+async function run(): Promise<void> {
+    const fail = (error: unknown) => {
+        console.error(error);
+        process.exitCode = 1;
+    };
+    await main().catch(fail);
+    for (const cleanup of cleanups.reverse()) await cleanup().catch(fail);
+    process.exit();
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+        void Promise.allSettled(cleanups.reverse().map((c) => c())).then(() => process.exit(1));
+    });
+void run();
