@@ -159,3 +159,44 @@ test('careful runs narrow a set of suspects down to one item, and give it up aft
     expect(await careful([[102]], 102)).toEqual({ kind: 'suspects', indexes: [102] });
     expect(await careful([], 102)).toEqual({ kind: 'poison', index: 102, strikes: 2 });
 });
+
+test('an item that waits for its retry never comes as fresh, also while the retry is in flight', async () => {
+    const blob = new Blob();
+    const first = run(blob, 1, 'a');
+    await first.takeOver();
+    const line = {
+        attempt: 1,
+        index: 101,
+        at: 'T',
+        ms: 1,
+        error: { code: 'HTTP_STATUS', message: '' },
+        retryAt: '2026-11-24T00:00:00.000Z',
+    };
+    first.record({ text: attemptLine(line) });
+    await first.flush();
+    const second = run(blob, 2, 'b');
+    await second.takeOver();
+    second.waiting.delete(101); // as when its retry is taken up
+    const fresh: number[] = [];
+    for (let index = second.nextFresh(); index !== null; index = second.nextFresh()) fresh.push(index);
+    expect(fresh).toEqual([100, 102, 103, 104, 105, 106, 107, 108, 109]);
+});
+
+test('failed attempts whose append lost its answer are recorded once, and do not wait again', async () => {
+    const blob = new Blob();
+    const only = run(blob, 1, 'a');
+    await only.takeOver();
+    blob.loseNextAnswer = true;
+    const line = {
+        attempt: 1,
+        index: 101,
+        at: 'T',
+        ms: 1,
+        error: { code: 'HTTP_STATUS', message: '' },
+        retryAt: '2026-11-24T00:00:00.000Z',
+    };
+    only.record({ text: attemptLine(line) });
+    await only.flush();
+    expect(blob.data!.toString().match(/"attempt":/g)).toHaveLength(1);
+    expect(only.waiting.size).toBe(0);
+});

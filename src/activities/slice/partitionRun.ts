@@ -51,6 +51,8 @@ export class PartitionRun {
     cursor = 0;
 
     private readonly recorded: Uint8Array;
+    /** Items that earlier runs have tried: they come back as retries, never as fresh, also while their retry is in flight. */
+    private readonly begun: Uint8Array;
     private position = 0;
     private fencedIn = false;
     private lines: Line[] = [];
@@ -69,6 +71,7 @@ export class PartitionRun {
     ) {
         [, , this.items, this.firstIndex] = entry;
         this.recorded = new Uint8Array(this.items);
+        this.begun = new Uint8Array(this.items);
     }
 
     /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
@@ -102,8 +105,8 @@ export class PartitionRun {
     /** The next item that nobody has tried yet, or null. */
     nextFresh(): number | null {
         while (this.cursor < this.items) {
-            const index = this.firstIndex + this.cursor++;
-            if (!this.isRecorded(index) && !this.waiting.has(index)) return index;
+            const local = this.cursor++;
+            if (!this.recorded[local] && !this.begun[local]) return this.firstIndex + local;
         }
         return null;
     }
@@ -146,8 +149,8 @@ export class PartitionRun {
                 for (const line of left) this.count(line.index, line.outcome, line.attempts);
                 return;
             }
-            const ownFence = await this.readBack();
-            left = left.filter((l) => (l.index === undefined ? !(ownFence && l.text.startsWith('{"fence"')) : !this.isRecorded(l.index)));
+            const found = await this.readBack();
+            left = left.filter((l) => (l.index === undefined ? !found.has(l.text) : !this.isRecorded(l.index)));
         }
     }
 
@@ -159,38 +162,44 @@ export class PartitionRun {
         this.counts.retries += Math.max(0, attempts - 1);
     }
 
-    /** Reads the lines this run did not write. True when its own fence is among them (its append went through, the answer was lost). */
-    private async readBack(): Promise<boolean> {
+    /** Reads on from the position; gives the control lines found, among them this run's own when an append went through and its answer was lost. */
+    private async readBack(): Promise<Set<string>> {
         const data = await this.store.readOutcomes(this.jobId, this.part, this.position);
-        let ownFence = false;
+        const controls = new Set<string>();
         let start = 0;
         for (let end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
             const line = data.toString('utf8', start, Math.min(end, start + 4096));
             if (line.startsWith(OUTCOME_PREFIX)) {
                 const head = readOutcomeHead(line);
                 if (head) this.count(head.index, head.outcome, head.attempts);
-            } else {
-                ownFence = this.readControlLine(JSON.parse(data.toString('utf8', start, end)) as ControlLine) || ownFence;
+                continue;
             }
+            const text = data.toString('utf8', start, end);
+            controls.add(`${text}\n`);
+            this.readControlLine(JSON.parse(text) as ControlLine);
         }
         this.position += start;
-        return ownFence;
+        return controls;
     }
 
-    private readControlLine(line: ControlLine): boolean {
+    private readControlLine(line: ControlLine): void {
         if (isFence(line)) {
-            if (line.run === this.run) return true;
+            if (line.run === this.run) return;
             if (line.fence > this.epoch || (line.fence === this.epoch && this.fencedIn))
                 throw new Fenced(`partition ${this.part} was taken over under epoch ${line.fence}`);
             if (line.fence === this.epoch) this.redelivered = true;
-        } else if (isAttempt(line)) {
+            return;
+        }
+        // Behind its own fence a run finds no lines but its own, and what they say it knows.
+        if (this.fencedIn) return;
+        if (isAttempt(line)) {
             this.waiting.set(line.index, { attempts: line.attempt, due: Date.parse(line.retryAt) });
+            this.begun[line.index - this.firstIndex] = 1;
             // The item answered, so it is not the one that kills.
             for (const set of this.tried) if (set.includes(line.index)) set.splice(set.indexOf(line.index), 1);
         } else if (isTrying(line)) {
             this.tried.push([...line.trying]);
         }
-        return false;
     }
 }
 
