@@ -3,14 +3,16 @@ import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { emulatorConnection, listens, portsFrom, startAzurite, waitForOrphan } from './azurite';
+import { Faults, faultyStorage, readPlan, type FaultPlan } from './faults';
 import type { HostStart } from './host';
 import { CANNOT_START, readHostSettings, readLocalSettings, START_AGAIN } from './settings';
 
-const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR]
+const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR] [--faults PLAN]
   --app DIR   the built Functions app (default: this folder)
   --port N    port for HTTP (default: PORT, or Host.LocalHttpPort in local.settings.json, or 7071)
   --auth      check function keys, as Azure does; the key is printed at the start
   --data DIR  where Azurite keeps its data (default: .azurite in the app)
+  --faults F  what shall go wrong, as JSON or a file of it (default: DEVHOST_FAULTS); see the README
 Environment: AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT choose Azurite's ports.`;
 
 class Supervisor {
@@ -24,6 +26,7 @@ class Supervisor {
         private readonly port: number,
         private readonly auth: boolean,
         private readonly data: string,
+        private readonly faults: FaultPlan | null,
     ) {}
 
     async start(): Promise<void> {
@@ -33,13 +36,15 @@ class Supervisor {
         const ports = portsFrom(env);
         const storage = env.AzureWebJobsStorage ?? 'UseDevelopmentStorage=true';
         const emulated = storage === 'UseDevelopmentStorage=true';
-        const connection = emulated ? emulatorConnection(ports) : storage;
         if (emulated) await waitForOrphan(this.data);
         if (emulated && !(await listens(ports.table))) {
             this.azurite = await startAzurite(this.app, ports, this.data);
             console.log(`Azurite started, data in ${this.data}`);
             this.azurite.once('exit', (code) => this.stopping || this.stop(1, `Azurite ended with ${code}.`));
         } else if (emulated) console.log(`Using the storage that listens on port ${ports.table}.`);
+        const faults = this.faults?.rules.some((r) => r.at === 'storage') ? new Faults(this.faults) : null;
+        if (faults) for (const service of ['blob', 'queue', 'table'] as const) ports[service] = await faultyStorage(ports[service], faults);
+        const connection = emulated ? emulatorConnection(ports) : storage;
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.stop(0));
         this.run(
             { ...env, AzureWebJobsStorage: connection, WEBSITE_HOSTNAME: `localhost:${this.port}`, FUNCTIONS_WORKER_RUNTIME: 'node' },
@@ -52,7 +57,7 @@ class Supervisor {
         const host = fork(path.join(__dirname, 'host.js'), [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
         this.host = host;
         const running = new Set<string>();
-        host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath } satisfies HostStart);
+        host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath, faults: this.faults } satisfies HostStart);
         host.on(
             'message',
             (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null; activity?: string; runs?: boolean }) => {
@@ -107,6 +112,7 @@ function main(): void {
             port: { type: 'string' },
             auth: { type: 'boolean' },
             data: { type: 'string' },
+            faults: { type: 'string' },
             help: { type: 'boolean', short: 'h' },
         },
     });
@@ -115,7 +121,7 @@ function main(): void {
     const port = Number(values.port ?? process.env.PORT ?? readLocalSettings(app).port ?? 7071);
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Error(`"${values.port ?? port}" is not a port`);
     const data = path.resolve(values.data ?? path.join(app, '.azurite'));
-    new Supervisor(app, port, values.auth ?? false, data).start().catch(fail);
+    new Supervisor(app, port, values.auth ?? false, data, readPlan(values.faults ?? process.env.DEVHOST_FAULTS)).start().catch(fail);
 }
 
 function fail(error: unknown): never {

@@ -18,6 +18,13 @@ export interface FunctionMetadata {
     retryOptions?: unknown;
 }
 
+/** What the host adds to what the app registers. */
+interface LoadedMetadata extends FunctionMetadata {
+    rawBindings: string[];
+    scriptFile: string;
+    directory: string;
+}
+
 export interface RegisteredFunction {
     metadata: FunctionMetadata;
     callback: (...args: unknown[]) => unknown;
@@ -26,6 +33,17 @@ export interface RegisteredFunction {
 
 /** Data of one binding, in the worker's protocol: the kind of the value is its key. */
 export type RpcValue = { string?: string; json?: unknown; http?: unknown; bytes?: Uint8Array } & Record<string, unknown>;
+
+const CAPABILITIES = [
+    'RawHttpBodyBytes',
+    'RpcHttpTriggerMetadataRemoved',
+    'RpcHttpBodyOnly',
+    'IgnoreEmptyValuedRpcHttpHeaders',
+    'UseNullableValueDictionaryForHttp',
+    'WorkerStatus',
+    'TypedDataCollection',
+    'HandlesWorkerTerminateMessage',
+];
 
 interface Hook {
     (context: Record<string, unknown>): unknown;
@@ -60,6 +78,7 @@ export class App {
     private readonly hooks: Record<string, Hook[]> = { preInvocation: [], postInvocation: [], appStart: [], appTerminate: [] };
     private model: ProgrammingModel | undefined;
     private locked = false;
+    private entry = '';
     /** Where the app serves HTTP bodies as streams, if it does. */
     httpUri: string | undefined;
 
@@ -76,12 +95,13 @@ export class App {
         if (entries.length === 0) throw new Error(`no file matches "main" (${manifest.main}) in ${this.directory}; build the app first`);
         for (const entry of entries) {
             const file = path.resolve(this.directory, entry);
+            this.entry = entry;
             if (file.endsWith('.mjs') || (manifest.type === 'module' && !file.endsWith('.cjs'))) await import(pathToFileURL(file).href);
             else Module.createRequire(path.join(this.directory, 'package.json'))(file);
         }
         if (!this.model) throw new Error('the app set no programming model: it must load @azure/functions');
         for (const hook of this.hooks.appStart!) await hook({ hookData: {}, appHookData: {} });
-        const offered = { RpcHttpBodyOnly: 'true', RpcHttpTriggerMetadataRemoved: 'true', WorkerStatus: 'true' };
+        const offered = Object.fromEntries(CAPABILITIES.map((name) => [name, 'true']));
         const capabilities: Record<string, string> = (await this.model.getCapabilities?.(offered)) ?? offered;
         this.httpUri = capabilities.HttpUri;
         this.locked = true;
@@ -102,9 +122,18 @@ export class App {
         triggerMetadata: Record<string, RpcValue>,
         invocationId: string = randomUUID(),
     ): Promise<RpcValue | undefined> {
+        const ids = [randomUUID(), randomUUID()].map((id) => id.replaceAll('-', ''));
+        const traceParent = fn.trigger.binding.type === 'timerTrigger' ? '' : `00-${ids[0]}-${ids[1]!.slice(16)}-00`;
         const coreContext = {
             invocationId,
-            request: { invocationId, functionId: fn.metadata.functionId ?? fn.metadata.name, inputData: inputs, triggerMetadata },
+            request: {
+                invocationId,
+                functionId: fn.metadata.functionId,
+                inputData: inputs.map(({ name, data }) => ({ name, data: kinded(data), rpcData: 'data' })),
+                triggerMetadata: Object.fromEntries(Object.entries(triggerMetadata).map(([name, data]) => [name, kinded(data)])),
+                traceContext: { attributes: {}, traceParent, traceState: '' },
+                retryContext: null,
+            },
             metadata: fn.metadata,
             log: (level: string, category: string, message: string) => this.log(level, category, message),
             state: undefined as string | undefined,
@@ -158,10 +187,24 @@ export class App {
         if (!trigger) throw new Error(`function "${metadata.name}" has no trigger`);
         const key = metadata.name.toLowerCase();
         if (this.functions.has(key)) throw new Error(`function "${metadata.name}" is registered twice`);
-        this.functions.set(key, { metadata, callback, trigger: { name: trigger[0], binding: trigger[1] } });
+        const { name, bindings } = metadata;
+        const full: LoadedMetadata = {
+            ...metadata,
+            functionId: metadata.functionId ?? name,
+            rawBindings: Object.entries(bindings).map(([binding, b]) => JSON.stringify({ ...b, name: binding })),
+            scriptFile: this.entry,
+            directory: this.directory,
+        };
+        this.functions.set(key, { metadata: full, callback, trigger: { name: trigger[0], binding: trigger[1] } });
         return new Disposable(() => this.functions.delete(key));
     }
 }
+
+/** The worker's messages name the kind that a value has, beside the value. */
+const kinded = (data: RpcValue): RpcValue => {
+    const kind = Object.keys(data)[0];
+    return kind === undefined ? {} : { ...data, data: kind };
+};
 
 /** Files under `cwd` that match a pattern of `*` and `**`. */
 function glob(pattern: string, cwd: string): string[] {

@@ -3,6 +3,7 @@ import { DurableApi } from './durable/api';
 import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
 import { App } from './core';
+import { Faults, type FaultPlan } from './faults';
 import { HubInUse, HubLock } from './lock';
 import { HttpFront } from './http';
 import { CANNOT_START, readHostSettings, START_AGAIN } from './settings';
@@ -15,6 +16,7 @@ export interface HostStart {
     storage: string;
     /** How the last host process ended, when its supervisor lived on, and which activities it ran then. */
     workerDeath: { how: string; running: string[] } | null;
+    faults: FaultPlan | null;
 }
 
 const quiet = new Set(['trace', 'debug']);
@@ -39,6 +41,7 @@ async function run(start: HostStart): Promise<void> {
         ...settings,
         log,
         workerDeath: start.workerDeath,
+        faults: start.faults && new Faults(start.faults),
         restart: (why) => {
             console.error(`The host process starts again: ${why}.`);
             process.exit(START_AGAIN);

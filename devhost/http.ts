@@ -110,9 +110,16 @@ export class HttpFront {
             status,
             headers,
             body: answer,
-        } = await this.durable.answer({ method: req.method ?? 'GET', path, query: url.searchParams, body, origin: url.origin });
+        } = await this.durable.answer({
+            method: req.method ?? 'GET',
+            path,
+            query: url.searchParams,
+            body,
+            origin: url.origin,
+            continuation: String(req.headers['x-ms-continuation-token'] ?? ''),
+        });
         if (answer === undefined) return end(res, status, undefined, headers);
-        end(res, status, JSON.stringify(answer), { 'content-type': 'application/json', ...headers });
+        end(res, status, JSON.stringify(answer), { 'content-type': 'application/json; charset=utf-8', ...headers });
     }
 
     /** The app has a server of its own for bodies: it gets the request as it comes, and the invocation beside it, joined by the invocation's id. */
@@ -198,30 +205,65 @@ export class HttpFront {
         invocationId: string,
     ) {
         const { fn } = route;
-        const headers = Object.fromEntries(Object.entries(req.headers).map(([k, v]) => [k, Array.isArray(v) ? v.join(', ') : (v ?? '')]));
+        const headers = Object.fromEntries(
+            Object.entries(req.headers).flatMap(([k, v]) => (v ? [[k, Array.isArray(v) ? v.join(', ') : v] as const] : [])),
+        );
+        const query = Object.fromEntries([...url.searchParams.keys()].map((k) => [k, url.searchParams.getAll(k).join(',')]));
+        const lastOfQuery = Object.fromEntries(url.searchParams);
         const data = {
-            url: url.href,
-            method: req.method,
+            identities: [identity(route.authLevel)],
+            cookies: [],
+            headers: {},
+            params: {},
+            query: {},
             nullableHeaders: nullable(headers),
-            nullableQuery: nullable(Object.fromEntries(url.searchParams)),
             nullableParams: nullable(params),
-            ...(body && body.length > 0 ? { body: { bytes: body } } : {}),
+            nullableQuery: nullable(query),
+            method: req.method,
+            url: url.href,
+            ...(body && body.length > 0 ? { body: { bytes: body, data: 'bytes' } } : {}),
+            statusCode: '',
+            enableContentNegotiation: false,
+            rawBody: null,
         };
         const inputs: { name: string; data: Record<string, unknown> }[] = [{ name: fn.trigger.name, data: { http: data } }];
         for (const [name, binding] of Object.entries(fn.metadata.bindings))
             if (binding.type.toLowerCase() === 'durableclient')
                 inputs.push({ name, data: { string: this.durable.clientBinding(url.origin) } });
         const metadata = {
-            ...Object.fromEntries(Object.entries(params).map(([k, v]) => [k, { string: v }])),
-            Query: { json: JSON.stringify(Object.fromEntries(url.searchParams)) },
+            ...Object.fromEntries(Object.entries({ ...lastOfQuery, ...params }).map(([k, v]) => [k, { string: v }])),
+            Query: { json: JSON.stringify(lastOfQuery) },
             // With streamed bodies the SDK takes the request's headers from here.
-            Headers: { json: JSON.stringify(headers) },
+            Headers: { json: JSON.stringify(Object.fromEntries(Object.entries(headers).map(([k, v]) => [inCapitals(k), v]))) },
         };
         return this.app.invoke(fn, inputs, metadata, invocationId);
     }
 }
 
-const nullable = (o: Record<string, string>) => Object.fromEntries(Object.entries(o).map(([k, value]) => [k, { value }]));
+const nullable = (o: Record<string, string>) => Object.fromEntries(Object.entries(o).map(([k, value]) => [k, { value, string: 'value' }]));
+
+/** Who calls: without checks of keys, whoever calls a function that asks for one is its administrator. */
+function identity(authLevel: string): object {
+    const keyed = authLevel !== 'anonymous';
+    const schema = 'http://schemas.microsoft.com';
+    const value = (text: string) => ({ value: text, string: 'value' });
+    return {
+        claims: keyed ? [{ value: 'Admin', type: `${schema}/2017/07/functions/claims/authlevel` }] : [],
+        authenticationType: keyed ? value('WebJobsAuthLevel') : null,
+        nameClaimType: value('http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name'),
+        roleClaimType: value(`${schema}/ws/2008/06/identity/claims/role`),
+    };
+}
+
+/** Headers that the real host knows it writes with capitals, the others as they are. */
+const KNOWN_HEADERS = new Set(
+    (
+        'accept accept-charset accept-encoding accept-language authorization cache-control connection content-encoding content-length ' +
+        'content-type cookie date expect host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive origin ' +
+        'pragma range referer transfer-encoding upgrade user-agent via'
+    ).split(' '),
+);
+const inCapitals = (name: string): string => (KNOWN_HEADERS.has(name) ? name.replaceAll(/\b[a-z]/g, (c) => c.toUpperCase()) : name);
 
 function routeOf(fn: RegisteredFunction, prefix: string): Route {
     const { binding } = fn.trigger;

@@ -85,13 +85,14 @@ function startTimer(app: App, fn: RegisteredFunction, log: (message: string) => 
             const now = Date.now();
             // setTimeout counts in 31 bits: a far time is reached in steps.
             if (due - now > 1) return (timer = setTimeout(fire, Math.min(due - now, 2 ** 31 - 1)));
-            const json = {
-                Schedule: { AdjustForDST: true },
-                ScheduleStatus: { Last: last, Next: new Date(nextTime(schedule, due)).toISOString(), LastUpdated: last },
-                IsPastDue: false,
-            };
+            const next = nextTime(schedule, due);
+            // What fires more than once a minute is not kept account of.
+            const status = next - due < 60_000 ? null : { Last: last, Next: new Date(next).toISOString(), LastUpdated: last };
+            const json = { Schedule: { AdjustForDST: true }, ScheduleStatus: status, IsPastDue: false };
             last = new Date(due).toISOString();
-            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], {}).catch((error: unknown) =>
+            const [year, month, day] = last.slice(0, 10).split('-');
+            const metadata = { TimerTrigger: { string: `${month}/${day}/${year} ${last.slice(11, 19)}` } };
+            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], metadata).catch((error: unknown) =>
                 log(`${fn.metadata.name} failed: ${String(error)}`),
             );
             return arm();

@@ -50,9 +50,9 @@ export function unsupported(action: Action): string | null {
     return Object.values(ActionType).includes(action.actionType as never) ? null : `action type ${action.actionType}`;
 }
 
-/** Bare booleans reach an activity as text on the real host; everything else as its JSON. */
+/** Bare booleans reach an activity as text on the real host, and not as JSON; everything else as its JSON. */
 export function activityInput(input: unknown): string {
-    if (typeof input === 'boolean') return JSON.stringify(input ? 'True' : 'False');
+    if (typeof input === 'boolean') return input ? 'True' : 'False';
     return quoted(input);
 }
 

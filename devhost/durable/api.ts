@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from './engine';
 import { signal } from './entities';
+import { shownHistory } from './history';
 import { rowsOfHistory, type Orchestration } from './instance';
-import { EventType, isEnded, iso, type EntityRecord, type OrchestrationRecord, type Recorded } from './types';
+import { isEnded, iso, type EntityRecord, type OrchestrationRecord, type Recorded } from './types';
 
 export const MANAGEMENT_PATH = '/runtime/webhooks/durabletask';
 export const RPC_PATH = '/durabletask-rpc';
@@ -15,6 +16,8 @@ export interface ApiRequest {
     query: URLSearchParams;
     body: string;
     origin: string;
+    /** Where a list goes on: the token that came with its last page. */
+    continuation: string;
 }
 
 export interface ApiAnswer {
@@ -61,6 +64,7 @@ export class DurableApi {
     }
 
     private async start(request: ApiRequest, name: string, id: string = randomUUID().replaceAll('-', '')): Promise<ApiAnswer> {
+        if (id.includes('/')) return none(404);
         if (id.length > 256 || id.startsWith('@') || /[/\\?#]/.test(id))
             return {
                 status: 400,
@@ -73,11 +77,13 @@ export class DurableApi {
             return { status: 409, body: { Message: `An Orchestration instance with the id ${id} is active already.` } };
         const base = `${request.origin}${MANAGEMENT_PATH}`;
         const links = urls(base, id, `taskHub=${this.hub}&connection=Storage&code=local`);
+        delete links.rewindPostUri;
         return { status: 202, headers: { location: links.statusQueryGetUri!, 'retry-after': '10' }, body: { id, ...links } };
     }
 
     private async instances(request: ApiRequest, [id, action, name]: string[]): Promise<ApiAnswer> {
         if (!id) return request.method === 'GET' ? this.list(request) : request.method === 'DELETE' ? this.purgeMany(request) : none(404);
+        if (id.startsWith('@')) return this.entityInstance(request, id, action);
         const o = await this.engine.find(id);
         if (!o) return none(404);
         if (!action)
@@ -98,19 +104,16 @@ export class DurableApi {
     }
 
     private async status(o: Orchestration, query: URLSearchParams): Promise<ApiAnswer> {
-        const rows = query.get('showHistory') === 'true' ? await this.history(o) : null;
+        const rows = query.get('showHistory') === 'true' ? await this.history(o, query.get('showHistoryOutput') === 'true') : null;
         const body = { ...statusOf(o.id, o.record, query.get('showInput') !== 'false'), ...(rows ? { historyEvents: rows } : {}) };
         const ended = o.record && isEnded(o.record.status);
         return { status: ended ? 200 : 202, body };
     }
 
-    private async history(o: Orchestration): Promise<unknown[]> {
+    private async history(o: Orchestration, withOutput: boolean): Promise<unknown[]> {
         const rows = await this.engine.store.loadInstance(o.id);
-        const events = rowsOfHistory(o.record, rows).flatMap((r) => (r.value as Recorded[]).map((x) => x.event));
-        const nameOf = Object.fromEntries(Object.entries(EventType).map(([name, n]) => [n, name]));
-        return events
-            .filter((e) => e.EventType !== EventType.OrchestratorStarted && e.EventType !== EventType.OrchestratorCompleted)
-            .map((e) => ({ ...e, EventType: nameOf[e.EventType] }));
+        const recorded = rowsOfHistory(o.record, rows).flatMap((r) => r.value as Recorded[]);
+        return shownHistory(o, recorded, withOutput);
     }
 
     private async list(request: ApiRequest): Promise<ApiAnswer> {
@@ -122,16 +125,34 @@ export class DurableApi {
             .map((s) => s.toLowerCase());
         const from = Date.parse(query.get('createdTimeFrom') ?? '') || 0;
         const to = Date.parse(query.get('createdTimeTo') ?? '') || Infinity;
-        const rows = (await this.engine.store.loadInstances()).flatMap((r) =>
-            (r.value as { kind: string }).kind === 'orchestration' ? [{ id: r.id, record: r.value as OrchestrationRecord }] : [],
-        );
-        const fits = rows.filter(
-            ({ record }) =>
-                (!states || states.includes(record.status.toLowerCase())) &&
-                Date.parse(record.createdAt) >= from &&
-                Date.parse(record.createdAt) <= to,
-        );
-        return { status: 200, body: fits.map(({ id, record }) => statusOf(id, record, query.get('showInput') !== 'false')) };
+        const prefix = query.get('instanceIdPrefix') ?? '';
+        // A token is the first id of the next page.
+        const begin = Buffer.from(request.continuation, 'base64').toString();
+        const rows = (await this.engine.store.loadInstances())
+            .map(({ id, value }) => ({ id, ...listed(value as OrchestrationRecord | EntityRecord) }))
+            .filter(
+                ({ id, status, createdAt }) =>
+                    id.startsWith(prefix) &&
+                    id >= begin &&
+                    (!states || states.includes(status.toLowerCase())) &&
+                    Date.parse(createdAt) >= from &&
+                    Date.parse(createdAt) <= to,
+            )
+            .sort((a, b) => (a.id < b.id ? -1 : 1));
+        const top = Number(query.get('top')) || rows.length;
+        const next = rows[top];
+        return {
+            status: 200,
+            ...(next ? { headers: { 'x-ms-continuation-token': Buffer.from(next.id).toString('base64') } } : {}),
+            body: rows.slice(0, top).map(({ id, show }) => show(id, query.get('showInput') !== 'false')),
+        };
+    }
+
+    /** An entity is an instance that runs for ever. */
+    private async entityInstance(request: ApiRequest, id: string, action: string | undefined): Promise<ApiAnswer> {
+        const { record } = await this.engine.findEntity(id);
+        if (!record.exists || action || request.method !== 'GET') return none(404);
+        return { status: 202, body: statusOfEntity(id, record, request.query.get('showInput') !== 'false') };
     }
 
     private async purge(o: Orchestration): Promise<ApiAnswer> {
@@ -144,15 +165,14 @@ export class DurableApi {
         const listed = (await this.list(request)).body as { instanceId: string }[];
         let instancesDeleted = 0;
         for (const { instanceId } of listed) {
-            const o = await this.engine.find(instanceId);
+            const o = instanceId.startsWith('@') ? null : await this.engine.find(instanceId);
             if (o && (await this.purge(o)).status === 200) instancesDeleted++;
         }
         return instancesDeleted > 0 ? { status: 200, body: { instancesDeleted } } : none(404);
     }
 
     private async entities(request: ApiRequest, [name, key]: string[]): Promise<ApiAnswer> {
-        if (!name || key === undefined)
-            return { status: 501, body: { Message: 'The local host does not list entities; ask for one by name and key.' } };
+        if (!name || key === undefined) return request.method === 'GET' ? this.listEntities(name ?? '') : none(404);
         const id = `@${name.toLowerCase()}@${key}`;
         if (request.method === 'POST') {
             const input = request.body === '' ? null : request.body;
@@ -160,8 +180,52 @@ export class DurableApi {
             return none(202);
         }
         const { record }: { record: EntityRecord } = await this.engine.findEntity(id);
-        return record.exists ? { status: 200, body: JSON.parse(record.state ?? 'null') as unknown } : none(404);
+        // One that exists without a state is as none, as on the real host.
+        return record.exists && record.state !== null ? { status: 200, body: JSON.parse(record.state) as unknown } : none(404);
     }
+
+    private async listEntities(name: string): Promise<ApiAnswer> {
+        const rows = (await this.engine.store.loadInstances()).map((r) => ({ id: r.id, record: r.value as EntityRecord }));
+        const body = rows
+            .filter(
+                ({ id, record }) => record.kind === 'entity' && record.exists && id.startsWith(`@${name ? `${name.toLowerCase()}@` : ''}`),
+            )
+            .map(({ id, record }) => ({
+                entityId: { name: id.split('@')[1], key: id.split('@').slice(2).join('@') },
+                lastOperationTime: record.updatedAt,
+                state: record.state === null ? null : (JSON.parse(record.state) as unknown),
+            }));
+        return { status: 200, body };
+    }
+}
+
+/** What of a record a list goes by, and how it is shown. */
+function listed(record: OrchestrationRecord | EntityRecord) {
+    if (record.kind === 'entity')
+        return {
+            // One that is gone is not found by any state.
+            status: record.exists ? 'Running' : '',
+            createdAt: record.exists ? record.updatedAt : '',
+            show: (id: string, showInput: boolean) => statusOfEntity(id, record, showInput),
+        };
+    const show = (id: string, showInput: boolean) => statusOf(id, record, showInput);
+    return { status: record.status, createdAt: record.createdAt, show };
+}
+
+const seconds = (t: string) => t.replace(/\.\d+Z$/, 'Z');
+
+function statusOfEntity(id: string, record: EntityRecord, showInput: boolean): Record<string, unknown> {
+    const input = { exists: record.exists, ...(record.state === null ? {} : { state: record.state }), sorter: {} };
+    return {
+        name: id,
+        instanceId: id,
+        runtimeStatus: 'Running',
+        input: showInput ? input : null,
+        customStatus: { entityExists: record.exists },
+        output: null,
+        createdTime: seconds(record.updatedAt),
+        lastUpdatedTime: seconds(record.updatedAt),
+    };
 }
 
 function statusOf(id: string, record: OrchestrationRecord | undefined, showInput: boolean): Record<string, unknown> {
@@ -176,7 +240,6 @@ function statusOf(id: string, record: OrchestrationRecord | undefined, showInput
             createdTime: iso(),
             lastUpdatedTime: iso(),
         };
-    const seconds = (t: string) => t.replace(/\.\d+Z$/, 'Z');
     return {
         name: record.name,
         instanceId: id,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { App, RegisteredFunction } from '../core';
 import { Gate } from '../gate';
+import type { Faults } from '../faults';
 import { EntityInstance, runEntity } from './entities';
 import { byKey, newRecord, Orchestration, restore, type Addressee } from './instance';
 import type { HubStore, Row } from './store';
@@ -29,6 +30,8 @@ export interface EngineOptions {
     log: (level: string, category: string, message: string) => void;
     /** When the process of the last run died but its supervisor did not: how it ended, and which activities ran then. They have failed. */
     workerDeath: { how: string; running: string[] } | null;
+    /** What shall go wrong on purpose. */
+    faults: Faults | null;
     /** Told of each activity's begin and end, by a key. */
     onActivity: (key: string, runs: boolean) => void;
     /** Ends this process for a new one that recovers from storage. */

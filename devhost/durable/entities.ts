@@ -67,6 +67,12 @@ export async function runEntity(engine: Engine, app: App, entity: EntityInstance
     return commit(engine, entity, state, [...replies, ...signals], batch);
 }
 
+/** How the real host names the types of its messages. */
+export const dotnet = (name: string): string => {
+    const namespace = 'Microsoft.Azure.WebJobs.Extensions.DurableTask';
+    return `${namespace}.${name}, ${namespace}`;
+};
+
 export const signal = (operation: string, input: string | null): Message => ({
     type: 'operation',
     operation,
@@ -82,7 +88,7 @@ function afterLock(m: Extract<Message, { type: 'lock' }>): Outgoing {
     const place = m.place + 1;
     return place < m.set.length
         ? { to: m.set[place]!, message: { ...m, place } }
-        : reply(m.from, m.requestId, JSON.stringify('Lock Acquisition Completed'), false);
+        : reply(m.from, m.requestId, 'Lock Acquisition Completed', false);
 }
 
 async function commit(
@@ -94,15 +100,22 @@ async function commit(
 ): Promise<void> {
     const record = { ...entity.record, ...change, updatedAt: iso(), sent: entity.record.sent + 1 };
     const outKey = `o-${String(entity.record.sent).padStart(8, '0')}`;
-    const outbox = engine.outbox(out);
+    const fault = out.some((m) => m.message.type === 'reply') ? engine.options.faults?.strike('reply', entity.id) : null;
+    const outbox = engine.outbox(fault?.do === 'twice' ? [...out, ...out] : out);
     const put: { rowKey: string; value: unknown; active?: boolean }[] = [{ rowKey: 'i', value: record, active: false }];
     if (out.length > 0) put.push({ rowKey: outKey, value: outbox });
     await engine.store.commit(entity.id, { put, remove: batch.flatMap((b) => b.rowKey ?? []) });
     entity.record = record;
-    if (out.length > 0) engine.deliver(entity.id, outKey, outbox);
+    if (out.length === 0) return;
+    if (fault?.do === 'delay') setTimeout(() => engine.deliver(entity.id, outKey, outbox), fault.ms ?? 1000);
+    else engine.deliver(entity.id, outKey, outbox);
 }
 
 function reply(to: string, requestId: string, result: string | undefined, isError: boolean): Outgoing {
-    const input = JSON.stringify({ ...(result === undefined ? {} : { result }), ...(isError ? { exceptionType: 'Error' } : {}) });
+    const input = JSON.stringify({
+        $type: dotnet('ResponseMessage'),
+        result: result ?? null,
+        ...(isError ? { exceptionType: 'Error' } : {}),
+    });
     return { to, message: { type: 'reply', requestId, input, at: iso() } };
 }

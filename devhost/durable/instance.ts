@@ -71,6 +71,8 @@ export class Orchestration extends Addressee {
             // Such an event takes an id when the SDK comes to it, after the ids of what the events before it led to: it must come first.
             if (batch.length > 0 && this.takesId(m.message)) break;
             batch.push(m);
+            // The first episode of a generation takes in nothing else.
+            if (m.message.type === 'start' && m.message.again) break;
         }
         return batch;
     }
@@ -99,6 +101,7 @@ export class Orchestration extends Addressee {
         this.record.nextId = 0;
         this.record.leaves = 0;
         delete this.record.locks;
+        delete this.record.lockId;
         this.history = [];
         this.open.clear();
         for (const timer of this.timers.values()) clearTimeout(timer);
@@ -118,18 +121,18 @@ export const event = (type: number, fields: Record<string, unknown>, at = iso(),
 export function eventOf(o: Orchestration, message: Message): HistoryEvent | null {
     switch (message.type) {
         case 'start':
-            return startedEvent(o, message.at);
+            return startedEvent(o, message);
         case 'event':
-            return event(EventType.EventRaised, { Name: message.name, Input: message.input }, message.at);
+            return event(EventType.EventRaised, { Name: message.name, Input: message.input, ParentTraceContext: null }, message.at);
         case 'reply':
             return [...o.open.values()].some((x) => x.kind === 'call' && x.requestId === message.requestId)
-                ? event(EventType.EventRaised, { Name: message.requestId, Input: message.input }, message.at)
+                ? event(EventType.EventRaised, { Name: message.requestId, Input: message.input, ParentTraceContext: null }, message.at)
                 : null;
         case 'done':
             if (!isOpen(o, message)) return null;
             return event(
                 message.child ? EventType.SubOrchestrationInstanceCompleted : EventType.TaskCompleted,
-                { TaskScheduledId: message.taskId, Result: message.result },
+                { TaskScheduledId: message.taskId, Result: message.result === 'null' ? null : message.result },
                 message.at,
             );
         case 'failed':
@@ -155,13 +158,13 @@ export function eventOf(o: Orchestration, message: Message): HistoryEvent | null
 const isOpen = (o: Orchestration, m: { executionId: string; taskId: number }): boolean =>
     m.executionId === o.record.executionId && o.open.has(m.taskId);
 
-export function startedEvent(o: Orchestration, at: string): HistoryEvent {
+function startedEvent(o: Orchestration, { at, again }: Extract<Message, { type: 'start' }>): HistoryEvent {
     const { record } = o;
     const parent = record.parent && {
-        Name: null,
+        Name: record.parent.name,
         OrchestrationInstance: { InstanceId: record.parent.instanceId, ExecutionId: record.parent.executionId },
         TaskScheduleId: record.parent.taskId,
-        Version: null,
+        Version: record.parent.version,
     };
     return event(
         EventType.ExecutionStarted,
@@ -175,7 +178,7 @@ export function startedEvent(o: Orchestration, at: string): HistoryEvent {
             Correlation: null,
             ParentTraceContext: null,
             ScheduledStartTime: null,
-            Generation: 0,
+            Generation: again || parent ? null : 0,
             GenerateNewTrace: false,
         },
         at,
@@ -201,6 +204,9 @@ export function triggerOf(o: Orchestration): Record<string, unknown> {
 /** What a finished episode turns into played: the messages, not what the host itself wrote. */
 const messages = new Set<number>([
     EventType.ExecutionStarted,
+    EventType.ExecutionTerminated,
+    EventType.ExecutionSuspended,
+    EventType.ExecutionResumed,
     EventType.TaskCompleted,
     EventType.TaskFailed,
     EventType.SubOrchestrationInstanceCompleted,
@@ -212,13 +218,22 @@ export function markPlayed(events: HistoryEvent[]): void {
     for (const e of events) if (messages.has(e.EventType)) e.IsPlayed = true;
 }
 
+/** A generation's first episode holds two ends: the first one came with the start, and is played with it. */
+export function markBegun(events: HistoryEvent[]): void {
+    for (const e of events) if (e.EventType === EventType.OrchestratorCompleted) e.IsPlayed = true;
+}
+
 /** Takes up an orchestration from its rows. The history of one that has ended is left in storage. */
 export function restore(o: Orchestration, record: OrchestrationRecord, rows: Row[]): void {
     o.record = record;
     o.history = [];
     o.open.clear();
     if (isEnded(record.status)) return;
-    for (const row of rowsOfHistory(record, rows)) for (const r of row.value as Recorded[]) o.apply(r);
+    for (const row of rowsOfHistory(record, rows)) {
+        const episode = row.value as Recorded[];
+        for (const r of episode) o.apply(r);
+        markBegun(episode.slice(0, -1).map((r) => r.event));
+    }
     markPlayed(o.history);
 }
 
@@ -241,7 +256,7 @@ export function newRecord(
         name: start.name,
         status: 'Pending',
         version: start.version ?? defaultVersion,
-        executionId: randomUUID(),
+        executionId: start.parent ? randomUUID().replaceAll('-', '') : randomUUID(),
         input: start.input,
         output: null,
         customStatus: null,

@@ -1,7 +1,7 @@
 // New leaves of the action tree become history, open work and messages. Ids are given in the order in which the SDK gives them.
 import { randomUUID } from 'node:crypto';
 import { ActionType, activityInput, type Action } from './actions';
-import { signal } from './entities';
+import { dotnet, signal } from './entities';
 import { event, type Orchestration } from './instance';
 import { EventType, iso, type Call, type HistoryEvent, type Open, type Outgoing, type Recorded, type Retry } from './types';
 
@@ -22,7 +22,7 @@ export function schedule(o: Orchestration, leaves: Action[], out: Outgoing[], ve
             case ActionType.Child:
             case ActionType.ChildRetry: {
                 const id = o.record.nextId++;
-                const instanceId = a.instanceId ?? `${o.id}:${id}`;
+                const instanceId = a.instanceId ?? `${o.record.executionId}:${id}`;
                 const call = withRetry({ kind: 'child', leaf, name: a.functionName!, instanceId, input: a.input ?? null }, a);
                 recorded.push(child(o, id, call, out, version));
                 break;
@@ -35,11 +35,12 @@ export function schedule(o: Orchestration, leaves: Action[], out: Outgoing[], ve
                 break;
             case ActionType.Release:
                 for (const to of o.record.locks ?? []) {
-                    const input = JSON.stringify({ parent: o.id });
+                    const input = JSON.stringify({ $type: dotnet('ReleaseMessage'), parent: o.id, id: o.record.lockId });
                     recorded.push({ event: sent(o.record.nextId++, to, 'release', input) });
                     out.push({ to, message: { type: 'release', from: o.id, at: iso() } });
                 }
                 delete o.record.locks;
+                delete o.record.lockId;
                 break;
             default:
                 recorded.push(operation(o, leaf, a, out));
@@ -67,7 +68,7 @@ export function retries(o: Orchestration, happened: HistoryEvent, open: Open, ou
     return [call.kind === 'activity' ? task(id, call) : child(o, id, call, out, version)];
 }
 
-/** Timers that the orchestrator has cancelled and that are still open. */
+/** Timers that the orchestrator has cancelled and that are still open: they fire, as on the real host, but nothing waits for them. */
 export function cancelledTimers(o: Orchestration, leaves: Action[]): number[] {
     return [...o.open]
         .filter(([, open]) => {
@@ -93,7 +94,8 @@ const task = (id: number, call: Extract<Call, { kind: 'activity' }>): Recorded =
 
 function child(o: Orchestration, id: number, call: Extract<Call, { kind: 'child' }>, out: Outgoing[], version: string | null): Recorded {
     const { name, instanceId, input } = call;
-    const parent = { instanceId: o.id, executionId: o.record.executionId, taskId: id };
+    const { name: parentName, version: parentVersion, executionId } = o.record;
+    const parent = { name: parentName, version: parentVersion, instanceId: o.id, executionId, taskId: id };
     out.push({ to: instanceId, message: { type: 'start', name, input: JSON.stringify(input), version, parent, at: iso() } });
     const fields = { Name: name, Version: version, InstanceId: instanceId, Input: null, ClientSpanId: null, Tags: null };
     return { event: event(EventType.SubOrchestrationInstanceCreated, fields, iso(), id), open: call };
@@ -102,14 +104,21 @@ function child(o: Orchestration, id: number, call: Extract<Call, { kind: 'child'
 const sent = (id: number, to: string, name: string, input: string): HistoryEvent =>
     event(EventType.EventSent, { InstanceId: to, Name: name, Input: input }, iso(), id);
 
+/** A request to an entity as it stands in history. Nobody reads its predecessor here: messages are in order anyway. */
+const requestOf = (o: Orchestration, id: string, request: object, rest: object): string => {
+    const from = { id, parent: o.id, parentExecution: o.record.executionId };
+    const times = { Timestamp: iso(), Predecessor: '0001-01-01T00:00:00' };
+    return JSON.stringify({ $type: dotnet('RequestMessage'), ...request, ...from, ...times, ...rest });
+};
+
 function operation(o: Orchestration, leaf: number, a: Action, out: Outgoing[]): Recorded {
     const input = a.input === undefined ? null : JSON.stringify(a.input);
     const isSignal = a.actionType === ActionType.SignalEntity;
     const op = signal(a.operation!, input) as Extract<ReturnType<typeof signal>, { type: 'operation' }>;
     out.push({ to: a.instanceId!, message: isSignal ? op : { ...op, signal: false, from: o.id } });
     const { requestId } = op;
-    const request = { id: requestId, op: a.operation, signal: isSignal, input, parent: o.id, parentExecution: o.record.executionId };
-    const e = sent(o.record.nextId++, a.instanceId!, 'op', JSON.stringify(request));
+    const request = { op: a.operation, ...(isSignal ? { signal: true } : {}), ...(input === null ? {} : { input }) };
+    const e = sent(o.record.nextId++, a.instanceId!, 'op', requestOf(o, requestId, request, { requestTime: iso() }));
     return isSignal ? { event: e } : { event: e, open: { kind: 'call', leaf, requestId } };
 }
 
@@ -119,7 +128,9 @@ function lock(o: Orchestration, leaf: number, a: Action, out: Outgoing[]): Recor
     const set = names.map(({ name, key }) => `@${name.toLowerCase()}@${key}`).sort();
     const requestId = randomUUID();
     o.record.locks = set;
+    o.record.lockId = requestId;
     out.push({ to: set[0]!, message: { type: 'lock', set, place: 0, requestId, from: o.id, at: iso() } });
-    const input = JSON.stringify({ op: null, id: requestId, parent: o.id, lockset: names, pos: 0 });
+    const ids = set.map((id) => id.split('@')).map(([, name, ...key]) => ({ $type: dotnet('EntityId'), name, key: key.join('@') }));
+    const input = requestOf(o, requestId, { op: null }, { lockset: ids });
     return { event: sent(o.record.nextId++, set[0]!, 'op', input), open: { kind: 'call', leaf, requestId } };
 }

@@ -4,7 +4,7 @@ import type { App } from '../core';
 import { ActionType, leavesOf, quoted, unsupported, type Action, type Answer } from './actions';
 import { decide } from './decide';
 import type { Engine } from './engine';
-import { event, eventOf, historyKey, markPlayed, newRecord, type Orchestration } from './instance';
+import { event, eventOf, historyKey, markBegun, markPlayed, newRecord, type Orchestration } from './instance';
 import { cancelledTimers, retries, schedule } from './schedule';
 import {
     EventType,
@@ -45,13 +45,15 @@ export class OrchestrationTurn {
             fresh.push({ event: e });
             o.apply({ event: e });
             if (open) retried.push(...retries(o, e, open, out, engine.options.defaultVersion));
+            // A generation that follows another has the end of an episode at its begin, as on the real host.
+            if (message.type === 'start' && message.again) fresh.push(ended(o));
         }
         if (fresh.length === 1) {
             o.history.pop();
             return this.forget(o, batch, out);
         }
-        for (const r of retried) o.apply(r);
-
+        // Tries begin after the orchestrator's turn, but their tasks are pending in it.
+        for (const { event: e, open } of retried) o.open.set(e.EventId, open!);
         const answer = await decide(engine, this.app, o);
         if (answer.customStatus !== undefined) o.record.customStatus = answer.customStatus;
         const leaves = leavesOf((answer.actions ?? []).flat());
@@ -62,23 +64,22 @@ export class OrchestrationTurn {
         if (fatal) return this.finish(o, 'Failed', failure(o, fatal), [...fresh, ...retried], batch, out);
 
         const scheduled = schedule(o, leaves, out, engine.options.defaultVersion);
-        for (const r of scheduled) o.apply(r);
-        const end = event(EventType.OrchestratorCompleted, {});
-        o.history.push(end);
-        for (const id of cancelledTimers(o, leaves)) engine.work.disarm(o, id);
-        const recorded = [...fresh, ...retried, ...scheduled, { event: end }];
+        for (const r of [...retried, ...scheduled]) o.apply(r);
+        const recorded = [...fresh, ...retried, ...scheduled, ended(o)];
+        const waits = o.open.size > cancelledTimers(o, leaves).length;
 
         const again = leaves.find((a) => a.actionType === ActionType.ContinueAsNew);
         const done = answer.isDone || answer.error !== undefined;
         if (done && again && answer.error === undefined) return this.continueAsNew(o, again, leaves, out, batch);
-        if (done && o.open.size === 0) {
+        if (done && !waits) {
             if (answer.error !== undefined) return this.finish(o, 'Failed', failure(o, answer.error), recorded, batch, out);
             return this.finish(o, 'Completed', answer.output ?? null, recorded, batch, out);
         }
-        this.warnIfStuck(o, answer, leaves);
+        if (!waits) this.warnIfStuck(o, answer, leaves);
         o.record.status = 'Running';
         await this.commit(o, recorded, out, batch);
         markPlayed(o.history);
+        markBegun(fresh.map((r) => r.event));
         for (const r of [...retried, ...scheduled])
             if (r.open && o.open.has(r.event.EventId)) engine.work.begin(o, r.event.EventId, r.open);
     }
@@ -115,14 +116,29 @@ export class OrchestrationTurn {
     /** Terminate, suspend and resume come before everything else in the inbox. */
     private async control(o: Orchestration, message: Message, batch: Inboxed[]): Promise<void> {
         if (message.type !== 'control' || isEnded(o.record.status)) return this.forget(o, batch, []);
-        if (message.action === 'terminate') return this.finish(o, 'Terminated', message.reason, [], batch);
+        const recorded = await this.replay(o, message.action, message.reason);
+        if (message.action === 'terminate') return this.finish(o, 'Terminated', message.reason, recorded, batch);
         if (message.action === 'suspend') o.record.status = 'Suspended';
         else if (o.suspended) o.record.status = 'Running';
-        await this.commit(o, [], [], batch);
+        await this.commit(o, recorded, [], batch);
+        markPlayed(o.history);
+    }
+
+    /** To be told to pause, go on or end is an episode too. Nothing new has come for the orchestrator: what it answers is known. */
+    private async replay(o: Orchestration, action: 'terminate' | 'suspend' | 'resume', reason: string): Promise<Recorded[]> {
+        if (o.history.length === 0) return [];
+        const e =
+            action === 'terminate'
+                ? event(EventType.ExecutionTerminated, { Input: reason })
+                : event(action === 'suspend' ? EventType.ExecutionSuspended : EventType.ExecutionResumed, { Reason: reason });
+        const recorded = [{ event: event(EventType.OrchestratorStarted, {}) }, { event: e }];
+        for (const r of recorded) o.apply(r);
+        await decide(this.engine, this.app, o);
+        return [...recorded, ended(o)];
     }
 
     private warnIfStuck(o: Orchestration, answer: Answer, leaves: Action[]): void {
-        if (answer.isDone || o.open.size > 0 || leaves.some((l) => l.actionType === ActionType.ExternalEvent)) return;
+        if (answer.isDone || leaves.some((l) => l.actionType === ActionType.ExternalEvent)) return;
         this.engine.warn(
             `${o.record.name} ${o.id} waits for nothing: it yielded a task over tasks that had all completed, and will never go on. The real host does the same.`,
         );
@@ -139,11 +155,11 @@ export class OrchestrationTurn {
         const old = Array.from({ length: o.record.episodes }, (_, n) => ({ generation: o.record.generation, n }));
         const keys = old.map(({ n }) => historyKey(o.record, n));
         out.push(...releases(o));
-        o.beginGeneration(randomUUID());
+        o.beginGeneration(randomUUID().replaceAll('-', ''));
         const { name, version, parent, executionId } = o.record;
         o.record.input = quoted(action.input);
         o.record.status = 'Running';
-        const start: Message = { type: 'start', name, input: o.record.input, version, parent, executionId, at: iso() };
+        const start: Message = { type: 'start', name, input: o.record.input, version, parent, executionId, again: true, at: iso() };
         const rowKey = this.engine.newKey();
         await this.commit(o, [], out, batch, [{ rowKey, value: start }]);
         // The start goes before what has come in meanwhile.
@@ -164,14 +180,19 @@ export class OrchestrationTurn {
     ): Promise<void> {
         o.record.status = status;
         o.record.output = output;
-        const { parent, name } = o.record;
+        const { parent } = o.record;
         if (parent) {
             const ids = { executionId: parent.executionId, taskId: parent.taskId, child: true, at: iso() };
             const why = String(output);
             const message: Message =
                 status === 'Completed'
                     ? { type: 'done', ...ids, result: JSON.stringify(output ?? null) }
-                    : { type: 'failed', ...ids, reason: `Sub-orchestrator function '${name}' failed: ${why}`, details: why };
+                    : {
+                          type: 'failed',
+                          ...ids,
+                          reason: why,
+                          details: `Message: ${why.replace(failure(o, ''), '')}, StackTrace:    at the local host`,
+                      };
             out.push({ to: parent.instanceId, message });
         }
         out.push(...releases(o));
@@ -202,6 +223,13 @@ export class OrchestrationTurn {
         await this.engine.store.commit(o.id, { put, remove: rowsOf(batch) });
         if (out.length > 0) this.engine.deliver(o.id, outKey, outbox);
     }
+}
+
+/** The end of an episode, put into history. */
+function ended(o: Orchestration): Recorded {
+    const end = { event: event(EventType.OrchestratorCompleted, {}) };
+    o.apply(end);
+    return end;
 }
 
 const failure = (o: Orchestration, error: string): string => `Orchestrator function '${o.record.name}' failed: ${error}`;

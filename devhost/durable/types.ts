@@ -2,6 +2,7 @@
 
 export const EventType = {
     ExecutionStarted: 0,
+    ExecutionTerminated: 3,
     TaskScheduled: 4,
     TaskCompleted: 5,
     TaskFailed: 6,
@@ -14,6 +15,8 @@ export const EventType = {
     OrchestratorCompleted: 13,
     EventSent: 14,
     EventRaised: 15,
+    ExecutionSuspended: 19,
+    ExecutionResumed: 20,
 } as const;
 
 export interface HistoryEvent {
@@ -54,13 +57,25 @@ export interface Retry {
 export type Status = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'Terminated' | 'Suspended' | 'ContinuedAsNew';
 
 export interface Parent {
+    name: string;
+    version: string | null;
     instanceId: string;
     executionId: string;
     taskId: number;
 }
 
 export type Message =
-    | { type: 'start'; name: string; input: string | null; version: string | null; parent: Parent | null; executionId?: string; at: string }
+    | {
+          type: 'start';
+          name: string;
+          input: string | null;
+          version: string | null;
+          parent: Parent | null;
+          executionId?: string;
+          /** Of a generation that follows another. */
+          again?: true;
+          at: string;
+      }
     | { type: 'event'; name: string; input: string; at: string }
     | { type: 'reply'; requestId: string; input: string; at: string }
     | { type: 'done'; executionId: string; taskId: number; child: boolean; result: string; at: string }
@@ -98,6 +113,7 @@ export interface OrchestrationRecord {
     sent: number;
     /** Entities that it has asked to lock, or holds. */
     locks?: string[];
+    lockId?: string;
 }
 
 export interface EntityRecord {

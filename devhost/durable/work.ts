@@ -1,5 +1,5 @@
 // Open work of orchestrations: activities that run, timers that wait.
-import type { App } from '../core';
+import type { App, RpcValue } from '../core';
 import { Gate } from '../gate';
 import type { Engine } from './engine';
 import type { Orchestration } from './instance';
@@ -37,10 +37,22 @@ export class Work {
         void this.gate.run(async () => {
             if (this.engine.stopped || o.open.get(id) !== open || o.record.executionId !== executionId) return;
             this.engine.options.onActivity(key, true);
-            const outcome = await this.activity(o.id, open);
+            const outcome = await this.faulty(o.id, open, tell);
             this.engine.options.onActivity(key, false);
             if (!this.engine.stopped) tell(outcome);
         });
+    }
+
+    /** An activity, and what the fault plan makes of it. A zombie is told as dead while its code runs on. */
+    private async faulty(instanceId: string, call: { name: string; input: string }, tell: (outcome: Outcome) => void): Promise<Outcome> {
+        const fault = this.engine.options.faults?.strike('activity', call.name);
+        if (fault?.do === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
+        const running = this.activity(instanceId, call);
+        if (fault?.do === 'twice') void this.activity(instanceId, call).then(tell);
+        if (fault?.do !== 'zombie') return running;
+        await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
+        const how = 'node exited with code 137 (0x89)';
+        return { type: 'failed', reason: `Activity function '${call.name}' failed:  ${how}`, details: how };
     }
 
     private async activity(instanceId: string, { name, input }: { name: string; input: string }): Promise<Outcome> {
@@ -50,18 +62,19 @@ export class Work {
             return { type: 'failed', reason, details: '' };
         }
         try {
-            const inputs = [{ name: fn.trigger.name, data: input === 'null' ? {} : { string: input } }];
-            return { type: 'done', result: resultOf(await this.app.invoke(fn, inputs, { instanceId: { string: instanceId } })) };
+            const { name: binding } = fn.trigger;
+            const inputs = [{ name: binding, data: input === 'null' ? {} : { string: input } }];
+            return { type: 'done', result: resultOf(await this.app.invoke(fn, inputs, metadataOf(instanceId, binding, input))) };
         } catch (error) {
             const message = error instanceof Error ? error.message : String(error);
-            const details = JSON.stringify({ $type: 'System.Exception', Message: message, StackTrace: (error as Error)?.stack ?? '' });
-            return { type: 'failed', reason: `Activity function '${name}' failed:  ${message}`, details };
+            return { type: 'failed', reason: `Activity function '${name}' failed:  ${message}`, details: exceptionOf(error, message) };
         }
     }
 
     private arm(o: Orchestration, id: number, fireAt: string): void {
         const { executionId } = o.record;
-        const left = Date.parse(fireAt) - Date.now();
+        const early = this.engine.options.faults?.strike('timer', o.record.name)?.ms ?? 0;
+        const left = Date.parse(fireAt) - Date.now() - early;
         const ring = () => {
             if (left > MAX_TIMEOUT) return this.arm(o, id, fireAt);
             o.timers.delete(id);
@@ -75,6 +88,53 @@ export class Work {
         o.timers.delete(id);
         o.open.delete(id);
     }
+}
+
+/** What comes with an activity's input: the input once more, and what is plain in it by name. */
+function metadataOf(instanceId: string, binding: string, input: string): Record<string, RpcValue> {
+    const host = { instanceId: { string: instanceId } };
+    if (input === 'null') return host;
+    const bare = input === 'True' || input === 'False';
+    const json = bare ? input.toLowerCase() : input.startsWith('"') ? JSON.stringify(input) : input;
+    const plain = input.startsWith('{')
+        ? Object.entries(JSON.parse(input) as object).flatMap(([name, value]) =>
+              typeof value === 'object' ? [] : [[name, { string: String(value) }] as const],
+          )
+        : [];
+    return { ...Object.fromEntries(plain), ...host, [binding]: { string: input }, data: { json } };
+}
+
+/** A failed activity's details: the exception of the real host, as .NET writes it, without the stack of .NET. */
+function exceptionOf(error: unknown, message: string): string {
+    const stack = (error as Error | null)?.stack ?? message;
+    const core = 'System.Private.CoreLib';
+    const common = { HResult: -2146233088, Data: null, InnerException: null };
+    return JSON.stringify({
+        $type: `System.Exception, ${core}`,
+        ClassName: 'System.Exception',
+        Message: ` ${message}`,
+        ...common,
+        InnerException: {
+            $type: 'Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException, Microsoft.Azure.WebJobs.Script',
+            ...common,
+            IsUserException: false,
+            RemoteStackTrace: stack,
+            RemoteMessage: message,
+            RemoteTypeName: null,
+            Message: `Result: Failure\nException: ${message}\nStack: ${stack}`,
+            Data: { $type: `System.Collections.ListDictionaryInternal, ${core}` },
+            HelpLink: null,
+            Source: core,
+            StackTrace: '   at the local host',
+        },
+        HelpURL: null,
+        StackTraceString: null,
+        RemoteStackTraceString: null,
+        RemoteStackIndex: 0,
+        ExceptionMethod: null,
+        Source: null,
+        WatsonBuckets: null,
+    });
 }
 
 /** What an activity returned, as JSON text. */

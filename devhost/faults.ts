@@ -1,0 +1,89 @@
+// Faults on demand: a plan says what goes wrong, where and how often; the same seed makes the same dice. README.md, "Faults".
+import http from 'node:http';
+import { existsSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+
+export interface FaultRule {
+    at: 'activity' | 'reply' | 'timer' | 'storage';
+    /** Name of the activity or entity, or method and path of the storage request: the rule holds where it contains this text. */
+    match?: string;
+    /** One in how many: the chance is `rate`, 0 to 1; or exactly the n-th time. */
+    rate?: number;
+    nth?: number;
+    /** activity: zombie, twice, delay · reply: twice, delay · timer: early · storage: fail (before it is done), lose (the answer), pause (all requests) */
+    do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'pause';
+    /** For delay, early and pause. */
+    ms?: number;
+    /** For fail: 500, 503 or 412. Without it, and for lose, the connection is reset. */
+    status?: number;
+}
+
+export interface FaultPlan {
+    seed?: number;
+    rules: FaultRule[];
+}
+
+/** A plan from a file, or from its JSON text itself. */
+export function readPlan(given: string | undefined): FaultPlan | null {
+    if (!given) return null;
+    try {
+        return JSON.parse(existsSync(given) ? readFileSync(given, 'utf8') : given) as FaultPlan;
+    } catch (error) {
+        throw new Error(`the fault plan is neither a JSON file nor JSON: ${(error as Error).message}`, { cause: error });
+    }
+}
+
+export class Faults {
+    private state: number;
+    private readonly counts = new Map<FaultRule, number>();
+
+    constructor(private readonly plan: FaultPlan) {
+        this.state = plan.seed ?? 1;
+    }
+
+    /** The fault that strikes here and now, if one does. */
+    strike(at: FaultRule['at'], name: string): FaultRule | null {
+        for (const rule of this.plan.rules) {
+            if (rule.at !== at || (rule.match !== undefined && !name.includes(rule.match))) continue;
+            const count = (this.counts.get(rule) ?? 0) + 1;
+            this.counts.set(rule, count);
+            if (rule.nth === undefined ? this.dice() < (rule.rate ?? 1) : count === rule.nth) return rule;
+        }
+        return null;
+    }
+
+    /** mulberry32: small, and the same everywhere. */
+    private dice(): number {
+        this.state = (this.state + 0x6d2b79f5) >>> 0;
+        let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    }
+}
+
+/** A port that passes on to a storage service on `port`, but for what the plan strikes. */
+export async function faultyStorage(port: number, faults: Faults): Promise<number> {
+    let pausedUntil = 0;
+    const server = http.createServer((req, res) => {
+        const rule = faults.strike('storage', `${req.method} ${req.url}`);
+        if (rule?.do === 'pause') pausedUntil = Date.now() + (rule.ms ?? 60_000);
+        if (rule?.do === 'fail') {
+            // The request is read to its end, or the client takes the answer for a broken connection.
+            if (rule.status === undefined) return void req.socket.destroy();
+            return void req.resume().on('end', () => res.writeHead(rule.status!, { 'x-ms-error-code': 'FaultInjected' }).end());
+        }
+        const forward = () => {
+            const onward = http.request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers: req.headers }, (answer) => {
+                if (rule?.do === 'lose') return void answer.resume().on('end', () => req.socket.destroy());
+                res.writeHead(answer.statusCode!, answer.headers);
+                answer.pipe(res);
+            });
+            onward.on('error', () => req.socket.destroy());
+            req.pipe(onward);
+        };
+        setTimeout(forward, Math.max(0, pausedUntil - Date.now()));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    server.unref();
+    return (server.address() as AddressInfo).port;
+}
