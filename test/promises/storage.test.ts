@@ -1,0 +1,88 @@
+// Promise 3 when it is storage that goes: Azurite is ended under a running job, stays away for a while, and comes back.
+// It is told to end (SIGTERM), not killed with SIGKILL: Azurite keeps its indexes in memory for seconds and loses acknowledged writes then, which Azure Storage does not.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { startTarget } from '../../samples/target';
+import { freePorts } from '../../samples/ports';
+import { startHost } from '../support/host';
+import { until } from '../support/until';
+import { breaches, ended, promisesApp, results, startJob } from './support';
+
+const data = mkdtempSync(path.join(os.tmpdir(), 'azurite-'));
+afterAll(() => rmSync(data, { recursive: true, force: true }));
+
+const answers = (port: number) =>
+    new Promise<boolean>((resolve) => {
+        const socket = net.connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
+        socket.on('connect', () => socket.destroy());
+    });
+
+async function startAzurite([blob, queue, table]: number[]): Promise<ChildProcess> {
+    const script = require.resolve('azurite/dist/src/azurite.js');
+    const ports = ['--blobPort', blob, '--queuePort', queue, '--tablePort', table].map(String);
+    const child = spawn(
+        process.execPath,
+        [script, '--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data, ...ports],
+        { stdio: 'ignore' },
+    );
+    await until(
+        async () => (await Promise.all([blob!, queue!, table!].map(answers))).every(Boolean),
+        () => 'Azurite does not answer',
+    );
+    return child;
+}
+
+/** It waits for connections to close before it ends; whoever still holds one is not waited for long. */
+async function stopAzurite(azurite: ChildProcess): Promise<void> {
+    const gone = once(azurite, 'exit');
+    azurite.kill('SIGTERM');
+    const impatient = setTimeout(() => azurite.kill('SIGKILL'), 8000);
+    await gone;
+    clearTimeout(impatient);
+}
+
+test('storage goes away under a running job and comes back: the job ends by itself with every item once', async () => {
+    const target = await startTarget({ latencyMs: 20 });
+    const ports = await freePorts(3);
+    let azurite = await startAzurite(ports);
+    const [AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT] = ports.map(String) as [string, string, string];
+    const host = await startHost({ app: promisesApp, env: { AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT } });
+    try {
+        const total = 8_000;
+        const id = await startJob(
+            host,
+            Array.from({ length: total }, (_, n) => ({ id: n })),
+            { process: { http: { url: `${target.url}/x` } }, key: 'id', partition: { items: 1000 } },
+        );
+        for (const mark of [1_500, 4_000]) {
+            await until(
+                () => target.stats().requests >= mark,
+                () => `the target sees no more calls\n${host.output()}`,
+            );
+            await stopAzurite(azurite);
+            // Nothing is called for ever without a record: what is in flight ends, and then it waits.
+            let before = -1;
+            await until(
+                async () => {
+                    const { requests } = target.stats();
+                    const still = requests === before;
+                    before = requests;
+                    if (!still) await new Promise((resolve) => setTimeout(resolve, 1000));
+                    return still;
+                },
+                () => 'calls go on while there is no storage',
+            );
+            azurite = await startAzurite(ports);
+        }
+        expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { total, succeeded: total } });
+        expect(breaches(await results(host, id), total)).toEqual([]);
+    } finally {
+        await host.stop();
+        await stopAzurite(azurite);
+        await target.stop();
+    }
+}, 400_000);
