@@ -53,10 +53,7 @@ test('retries succeed, and give up with the last error', async () =>
     expect(await run('retry')).toEqual(completed(['well', "Activity function 'broken' failed:  boom", 'after'])));
 test('sub-orchestrations return and fail', async () => {
     const id = await start('parent');
-    expect((await ended(id)).output).toEqual([
-        expect.stringContaining(`child of ${id}: x`),
-        "Orchestrator function 'child' failed: no",
-    ]);
+    expect((await ended(id)).output).toEqual([expect.stringContaining(`child of ${id}: x`), "Orchestrator function 'child' failed: no"]);
 });
 test('a generation after another', async () => expect(await run('again', { left: 5, sum: 0 })).toEqual(completed(5)));
 test('values arrive as on the real host, a bare boolean as text', async () =>
