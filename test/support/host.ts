@@ -30,7 +30,7 @@ export interface RunningHost {
     restart(): Promise<void>;
 }
 
-const cli = process.env.DEVHOST_CLI ?? path.resolve(__dirname, '../../dist/devhost/cli.js');
+const cli = (): string => process.env.DEVHOST_CLI ?? path.resolve(__dirname, '../../dist/devhost/cli.js');
 /** Well known: the storage emulator's only account. */
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
@@ -46,7 +46,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         said = '';
         child = spawn(
             process.execPath,
-            [cli, '--app', options.app, '--port', String(port), '--data', data, ...(options.auth ? ['--auth'] : [])],
+            [cli(), '--app', options.app, '--port', String(port), '--data', data, ...(options.auth ? ['--auth'] : [])],
             {
                 env: {
                     ...process.env,
