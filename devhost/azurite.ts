@@ -56,19 +56,8 @@ export async function startAzurite(app: string, ports: Ports, data: string): Pro
     mkdirSync(data, { recursive: true });
     const main = require.resolve('azurite/package.json', { paths: [app, __dirname] });
     const script = path.join(path.dirname(main), 'dist/src/azurite.js');
-    const args = [
-        '--silent',
-        '--skipApiVersionCheck',
-        '--disableTelemetry',
-        '--location',
-        data,
-        '--blobPort',
-        String(ports.blob),
-        '--queuePort',
-        String(ports.queue),
-        '--tablePort',
-        String(ports.table),
-    ];
+    const args = ['--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data];
+    for (const [service, port] of Object.entries(ports)) args.push(`--${service}Port`, String(port));
     // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then. Azurite keeps its tables in memory
     // and saves them every few seconds, so it must be told to end in order, or what was last written is lost.
     const guard =

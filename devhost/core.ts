@@ -18,13 +18,6 @@ export interface FunctionMetadata {
     retryOptions?: unknown;
 }
 
-/** What the host adds to what the app registers. */
-interface LoadedMetadata extends FunctionMetadata {
-    rawBindings: string[];
-    scriptFile: string;
-    directory: string;
-}
-
 export interface RegisteredFunction {
     metadata: FunctionMetadata;
     callback: (...args: unknown[]) => unknown;
@@ -34,20 +27,11 @@ export interface RegisteredFunction {
 /** Data of one binding, in the worker's protocol: the kind of the value is its key. */
 export type RpcValue = { string?: string; json?: unknown; http?: unknown; bytes?: Uint8Array } & Record<string, unknown>;
 
-const CAPABILITIES = [
-    'RawHttpBodyBytes',
-    'RpcHttpTriggerMetadataRemoved',
-    'RpcHttpBodyOnly',
-    'IgnoreEmptyValuedRpcHttpHeaders',
-    'UseNullableValueDictionaryForHttp',
-    'WorkerStatus',
-    'TypedDataCollection',
-    'HandlesWorkerTerminateMessage',
-];
+const CAPABILITIES =
+    'RawHttpBodyBytes RpcHttpTriggerMetadataRemoved RpcHttpBodyOnly IgnoreEmptyValuedRpcHttpHeaders UseNullableValueDictionaryForHttp ' +
+    'WorkerStatus TypedDataCollection HandlesWorkerTerminateMessage';
 
-interface Hook {
-    (context: Record<string, unknown>): unknown;
-}
+type Hook = (context: Record<string, unknown>) => unknown;
 
 interface ProgrammingModel {
     name: string;
@@ -101,7 +85,7 @@ export class App {
         }
         if (!this.model) throw new Error('the app set no programming model: it must load @azure/functions');
         for (const hook of this.hooks.appStart!) await hook({ hookData: {}, appHookData: {} });
-        const offered = Object.fromEntries(CAPABILITIES.map((name) => [name, 'true']));
+        const offered = Object.fromEntries(CAPABILITIES.split(' ').map((name) => [name, 'true']));
         const capabilities: Record<string, string> = (await this.model.getCapabilities?.(offered)) ?? offered;
         this.httpUri = capabilities.HttpUri;
         this.locked = true;
@@ -188,7 +172,7 @@ export class App {
         const key = metadata.name.toLowerCase();
         if (this.functions.has(key)) throw new Error(`function "${metadata.name}" is registered twice`);
         const { name, bindings } = metadata;
-        const full: LoadedMetadata = {
+        const full = {
             ...metadata,
             functionId: metadata.functionId ?? name,
             rawBindings: Object.entries(bindings).map(([binding, b]) => JSON.stringify({ ...b, name: binding })),

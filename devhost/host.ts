@@ -20,11 +20,8 @@ export interface HostStart {
 }
 
 const quiet = new Set(['trace', 'debug']);
-const log = (level: string, category: string, message: string) => {
-    if (!quiet.has(level))
-        console.log(
-            `[${new Date().toISOString()}] ${level === 'information' ? '' : `${level}: `}${message}${category === 'Host.Durable' ? '' : ''}`,
-        );
+const log = (level: string, _category: string, message: string) => {
+    if (!quiet.has(level)) console.log(`[${new Date().toISOString()}] ${level === 'information' ? '' : `${level}: `}${message}`);
 };
 
 async function run(start: HostStart): Promise<void> {

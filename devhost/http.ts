@@ -16,6 +16,11 @@ interface Route {
     display: string;
 }
 
+interface Found {
+    route: Route;
+    params: Record<string, string>;
+}
+
 export interface HttpOptions {
     routePrefix: string;
     auth: boolean;
@@ -57,18 +62,11 @@ export class HttpFront {
         const origin = `http://${req.headers.host ?? 'localhost'}`;
         const url = new URL(raw, origin);
         if (url.pathname === '/') return end(res, 200, 'Your Functions host is up and running.', { 'content-type': 'text/html' });
-        if (url.pathname === '/admin/host/status')
-            return end(
-                res,
-                200,
-                JSON.stringify({
-                    id: 'local-host',
-                    state: this.options.state(),
-                    version: '4.1042.100',
-                    processUptime: Math.round(process.uptime() * 1000),
-                }),
-                { 'content-type': 'application/json' },
-            );
+        if (url.pathname === '/admin/host/status') {
+            const uptime = { version: '4.1042.100', processUptime: Math.round(process.uptime() * 1000) };
+            const body = JSON.stringify({ id: 'local-host', state: this.options.state(), ...uptime });
+            return end(res, 200, body, { 'content-type': 'application/json' });
+        }
         for (const base of [MANAGEMENT_PATH, RPC_PATH])
             if (url.pathname.startsWith(`${base}/`)) return this.management(req, res, url, url.pathname.slice(base.length + 1));
         const found = this.match(req.method ?? 'GET', url.pathname);
@@ -87,48 +85,28 @@ export class HttpFront {
         return this.app.httpUri ? this.stream(req, res, url, found) : this.whole(req, res, url, found);
     }
 
-    private match(method: string, path: string): { route: Route; params: Record<string, string> } | null {
+    private match(method: string, path: string): Found | null {
         for (const route of this.routes) {
             if (route.methods && !route.methods.has(method)) continue;
             const m = route.pattern.exec(path);
-            if (m)
-                return {
-                    route,
-                    params: Object.fromEntries(
-                        route.params.flatMap((p, i) =>
-                            m[i + 1] === undefined || m[i + 1] === '' ? [] : [[p, decodeURIComponent(m[i + 1]!)]],
-                        ),
-                    ),
-                };
+            if (!m) continue;
+            const given = route.params.flatMap((p, i) => (m[i + 1] ? [[p, decodeURIComponent(m[i + 1]!)] as const] : []));
+            return { route, params: Object.fromEntries(given) };
         }
         return null;
     }
 
     private async management(req: http.IncomingMessage, res: http.ServerResponse, url: URL, path: string): Promise<void> {
         const body = (await bodyOf(req)).toString('utf8');
-        const {
-            status,
-            headers,
-            body: answer,
-        } = await this.durable.answer({
-            method: req.method ?? 'GET',
-            path,
-            query: url.searchParams,
-            body,
-            origin: url.origin,
-            continuation: String(req.headers['x-ms-continuation-token'] ?? ''),
-        });
+        const continuation = String(req.headers['x-ms-continuation-token'] ?? '');
+        const request = { method: req.method ?? 'GET', path, query: url.searchParams, body, origin: url.origin, continuation };
+        const { status, headers, body: answer } = await this.durable.answer(request);
         if (answer === undefined) return end(res, status, undefined, headers);
         end(res, status, JSON.stringify(answer), { 'content-type': 'application/json; charset=utf-8', ...headers });
     }
 
     /** The app has a server of its own for bodies: it gets the request as it comes, and the invocation beside it, joined by the invocation's id. */
-    private async stream(
-        req: http.IncomingMessage,
-        res: http.ServerResponse,
-        url: URL,
-        found: { route: Route; params: Record<string, string> },
-    ): Promise<void> {
+    private async stream(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: Found): Promise<void> {
         const invocationId = randomUUID();
         const headers = {
             ...req.headers,
@@ -173,12 +151,7 @@ export class HttpFront {
         await answered.catch(fail);
     }
 
-    private async whole(
-        req: http.IncomingMessage,
-        res: http.ServerResponse,
-        url: URL,
-        found: { route: Route; params: Record<string, string> },
-    ): Promise<void> {
+    private async whole(req: http.IncomingMessage, res: http.ServerResponse, url: URL, found: Found): Promise<void> {
         const invocationId = randomUUID();
         const body = await bodyOf(req);
         if (body.length > MAX_BODY) return end(res, 500);
@@ -197,13 +170,7 @@ export class HttpFront {
         });
     }
 
-    private invoke(
-        { route, params }: { route: Route; params: Record<string, string> },
-        url: URL,
-        req: http.IncomingMessage,
-        body: Buffer | undefined,
-        invocationId: string,
-    ) {
+    private invoke({ route, params }: Found, url: URL, req: http.IncomingMessage, body: Buffer | undefined, invocationId: string) {
         const { fn } = route;
         const headers = Object.fromEntries(
             Object.entries(req.headers).flatMap(([k, v]) => (v ? [[k, Array.isArray(v) ? v.join(', ') : v] as const] : [])),
@@ -211,20 +178,10 @@ export class HttpFront {
         const query = Object.fromEntries([...url.searchParams.keys()].map((k) => [k, url.searchParams.getAll(k).join(',')]));
         const lastOfQuery = Object.fromEntries(url.searchParams);
         const data = {
-            identities: [identity(route.authLevel)],
-            cookies: [],
-            headers: {},
-            params: {},
-            query: {},
-            nullableHeaders: nullable(headers),
-            nullableParams: nullable(params),
-            nullableQuery: nullable(query),
-            method: req.method,
-            url: url.href,
+            ...{ identities: [identity(route.authLevel)], cookies: [], headers: {}, params: {}, query: {} },
+            ...{ nullableHeaders: nullable(headers), nullableParams: nullable(params), nullableQuery: nullable(query) },
+            ...{ method: req.method, url: url.href, statusCode: '', enableContentNegotiation: false, rawBody: null },
             ...(body && body.length > 0 ? { body: { bytes: body, data: 'bytes' } } : {}),
-            statusCode: '',
-            enableContentNegotiation: false,
-            rawBody: null,
         };
         const inputs: { name: string; data: Record<string, unknown> }[] = [{ name: fn.trigger.name, data: { http: data } }];
         for (const [name, binding] of Object.entries(fn.metadata.bindings))

@@ -2,28 +2,16 @@
 import type { App, RegisteredFunction } from './core';
 
 type Field = (value: number) => boolean;
+type Six = [Field, Field, Field, Field, Field, Field];
 
-const names: Record<string, number> = {
-    jan: 1,
-    feb: 2,
-    mar: 3,
-    apr: 4,
-    may: 5,
-    jun: 6,
-    jul: 7,
-    aug: 8,
-    sep: 9,
-    oct: 10,
-    nov: 11,
-    dec: 12,
-    sun: 0,
-    mon: 1,
-    tue: 2,
-    wed: 3,
-    thu: 4,
-    fri: 5,
-    sat: 6,
-};
+/** Names of months and days, as numbers. */
+const numbered = (names: string, first: number) => names.split(' ').map((name, i) => [name, i + first] as const);
+const names: Record<string, number> = Object.fromEntries([
+    ...numbered('jan feb mar apr may jun jul aug sep oct nov dec', 1),
+    ...numbered('sun mon tue wed thu fri sat', 0),
+]);
+// prettier-ignore
+const LIMITS = [[0, 59], [0, 59], [0, 23], [1, 31], [1, 12], [0, 6]] as const;
 
 function field(text: string, min: number, max: number): Field {
     const number = (t: string) => names[t.toLowerCase()] ?? Number(t);
@@ -48,23 +36,15 @@ export function nextTime(expression: string, after: number): number {
     const parts = expression.trim().split(/\s+/);
     if (parts.length === 5) parts.unshift('0');
     if (parts.length !== 6) throw new Error(`the schedule "${expression}" has ${parts.length} fields; NCRONTAB has six`);
-    const [second, minute, hour, day, month, weekday] = parts as [string, string, string, string, string, string];
-    const fields = {
-        second: field(second, 0, 59),
-        minute: field(minute, 0, 59),
-        hour: field(hour, 0, 23),
-        day: field(day, 1, 31),
-        month: field(month, 1, 12),
-        weekday: field(weekday, 0, 6),
-    };
+    const [second, minute, hour, day, month, weekday] = parts.map((part, i) => field(part, LIMITS[i]![0], LIMITS[i]![1])) as Six;
     let t = Math.floor(after / 1000) * 1000 + 1000;
     for (const limit = after + 5 * 366 * 86_400_000; t < limit;) {
         const d = new Date(t);
-        if (!fields.month(d.getUTCMonth() + 1) || !fields.day(d.getUTCDate()) || !fields.weekday(d.getUTCDay()))
+        if (!month(d.getUTCMonth() + 1) || !day(d.getUTCDate()) || !weekday(d.getUTCDay()))
             t = Math.floor(t / 86_400_000) * 86_400_000 + 86_400_000;
-        else if (!fields.hour(d.getUTCHours())) t = Math.floor(t / 3_600_000) * 3_600_000 + 3_600_000;
-        else if (!fields.minute(d.getUTCMinutes())) t = Math.floor(t / 60_000) * 60_000 + 60_000;
-        else if (!fields.second(d.getUTCSeconds())) t += 1000;
+        else if (!hour(d.getUTCHours())) t = Math.floor(t / 3_600_000) * 3_600_000 + 3_600_000;
+        else if (!minute(d.getUTCMinutes())) t = Math.floor(t / 60_000) * 60_000 + 60_000;
+        else if (!second(d.getUTCSeconds())) t += 1000;
         else return t;
     }
     throw new Error(`the schedule "${expression}" names no time in the next five years`);

@@ -27,6 +27,7 @@ export interface ApiAnswer {
 }
 
 const none = (status: number): ApiAnswer => ({ status });
+const refused = (Message: string, status = 400): ApiAnswer => ({ status, body: { Message } });
 
 export class DurableApi {
     constructor(
@@ -66,15 +67,12 @@ export class DurableApi {
     private async start(request: ApiRequest, name: string, id: string = randomUUID().replaceAll('-', '')): Promise<ApiAnswer> {
         if (id.includes('/')) return none(404);
         if (id.length > 256 || id.startsWith('@') || /[/\\?#]/.test(id))
-            return {
-                status: 400,
-                body: { Message: `"${id}" is not an instance id: at most 256 characters, no leading @, none of / \\ ? #` },
-            };
+            return refused(`"${id}" is not an instance id: at most 256 characters, no leading @, none of / \\ ? #`);
         const input = request.body === '' ? null : request.body;
-        if (input !== null && !isJson(input)) return { status: 400, body: { Message: 'The request body is not JSON.' } };
+        if (input !== null && !isJson(input)) return refused('The request body is not JSON.');
         const version = request.query.get('version') ?? this.engine.options.defaultVersion;
         if (!(await this.engine.start(id, { type: 'start', name, input, version, parent: null, at: iso() })))
-            return { status: 409, body: { Message: `An Orchestration instance with the id ${id} is active already.` } };
+            return refused(`An Orchestration instance with the id ${id} is active already.`, 409);
         const base = `${request.origin}${MANAGEMENT_PATH}`;
         const links = urls(base, id, `taskHub=${this.hub}&connection=Storage&code=local`);
         delete links.rewindPostUri;
@@ -92,7 +90,7 @@ export class DurableApi {
         const ended = o.record && isEnded(o.record.status);
         if (action === 'raiseEvent' && name) {
             if (ended) return none(410);
-            if (!isJson(request.body)) return { status: 400, body: { Message: 'The event needs a JSON body.' } };
+            if (!isJson(request.body)) return refused('The event needs a JSON body.');
             await this.engine.send(id, { type: 'event', name, input: request.body, at: iso() });
             return none(202);
         }
@@ -100,59 +98,45 @@ export class DurableApi {
             if (!ended) await this.engine.control(id, action, request.query.get('reason') ?? '');
             return none(202);
         }
-        return { status: 501, body: { Message: `The local host does not support "${action}".` } };
+        return refused(`The local host does not support "${action}".`, 501);
     }
 
     private async status(o: Orchestration, query: URLSearchParams): Promise<ApiAnswer> {
-        const rows = query.get('showHistory') === 'true' ? await this.history(o, query.get('showHistoryOutput') === 'true') : null;
-        const body = { ...statusOf(o.id, o.record, query.get('showInput') !== 'false'), ...(rows ? { historyEvents: rows } : {}) };
+        let shown = {};
+        if (query.get('showHistory') === 'true') {
+            const rows = rowsOfHistory(o.record, await this.engine.store.loadInstance(o.id));
+            const recorded = rows.flatMap((row) => row.value as Recorded[]);
+            shown = { historyEvents: shownHistory(o, recorded, query.get('showHistoryOutput') === 'true') };
+        }
         const ended = o.record && isEnded(o.record.status);
-        return { status: ended ? 200 : 202, body };
-    }
-
-    private async history(o: Orchestration, withOutput: boolean): Promise<unknown[]> {
-        const rows = await this.engine.store.loadInstance(o.id);
-        const recorded = rowsOfHistory(o.record, rows).flatMap((r) => r.value as Recorded[]);
-        return shownHistory(o, recorded, withOutput);
+        return { status: ended ? 200 : 202, body: { ...statusOf(o.id, o.record, query), ...shown } };
     }
 
     private async list(request: ApiRequest): Promise<ApiAnswer> {
         const { query } = request;
-        const states = query
-            .get('runtimeStatus')
-            ?.split(',')
-            .filter(Boolean)
-            .map((s) => s.toLowerCase());
+        const states = query.get('runtimeStatus')?.toLowerCase().split(',').filter(Boolean);
         const from = Date.parse(query.get('createdTimeFrom') ?? '') || 0;
         const to = Date.parse(query.get('createdTimeTo') ?? '') || Infinity;
-        const prefix = query.get('instanceIdPrefix') ?? '';
         // A token is the first id of the next page.
         const begin = Buffer.from(request.continuation, 'base64').toString();
         const rows = (await this.engine.store.loadInstances())
-            .map(({ id, value }) => ({ id, ...listed(value as OrchestrationRecord | EntityRecord) }))
-            .filter(
-                ({ id, status, createdAt }) =>
-                    id.startsWith(prefix) &&
-                    id >= begin &&
-                    (!states || states.includes(status.toLowerCase())) &&
-                    Date.parse(createdAt) >= from &&
-                    Date.parse(createdAt) <= to,
-            )
+            .flatMap(({ id, value }) => instanceOf(id, value as OrchestrationRecord | EntityRecord) ?? [])
+            .filter(({ id, status }) => id >= begin && id.startsWith(query.get('instanceIdPrefix') ?? '') && isAmong(status, states))
+            .filter(({ createdAt }) => Date.parse(createdAt) >= from && Date.parse(createdAt) <= to)
             .sort((a, b) => (a.id < b.id ? -1 : 1));
         const top = Number(query.get('top')) || rows.length;
         const next = rows[top];
         return {
             status: 200,
             ...(next ? { headers: { 'x-ms-continuation-token': Buffer.from(next.id).toString('base64') } } : {}),
-            body: rows.slice(0, top).map(({ id, show }) => show(id, query.get('showInput') !== 'false')),
+            body: rows.slice(0, top).map((instance) => statusOf(instance.id, instance, query)),
         };
     }
 
-    /** An entity is an instance that runs for ever. */
     private async entityInstance(request: ApiRequest, id: string, action: string | undefined): Promise<ApiAnswer> {
-        const { record } = await this.engine.findEntity(id);
-        if (!record.exists || action || request.method !== 'GET') return none(404);
-        return { status: 202, body: statusOfEntity(id, record, request.query.get('showInput') !== 'false') };
+        const instance = instanceOf(id, (await this.engine.findEntity(id)).record);
+        if (!instance || action || request.method !== 'GET') return none(404);
+        return { status: 202, body: statusOf(id, instance, request.query) };
     }
 
     private async purge(o: Orchestration): Promise<ApiAnswer> {
@@ -185,70 +169,44 @@ export class DurableApi {
     }
 
     private async listEntities(name: string): Promise<ApiAnswer> {
-        const rows = (await this.engine.store.loadInstances()).map((r) => ({ id: r.id, record: r.value as EntityRecord }));
-        const body = rows
-            .filter(
-                ({ id, record }) => record.kind === 'entity' && record.exists && id.startsWith(`@${name ? `${name.toLowerCase()}@` : ''}`),
-            )
-            .map(({ id, record }) => ({
-                entityId: { name: id.split('@')[1], key: id.split('@').slice(2).join('@') },
-                lastOperationTime: record.updatedAt,
-                state: record.state === null ? null : (JSON.parse(record.state) as unknown),
-            }));
+        const prefix = name ? `@${name.toLowerCase()}@` : '@';
+        const rows = (await this.engine.store.loadInstances()).map(({ id, value }) => ({ id, record: value as EntityRecord }));
+        const body = rows.flatMap(({ id, record: { kind, exists, state, updatedAt } }) => {
+            if (kind !== 'entity' || !exists || !id.startsWith(prefix)) return [];
+            const [, entity, ...key] = id.split('@');
+            const entityId = { name: entity, key: key.join('@') };
+            return [{ entityId, lastOperationTime: updatedAt, state: state === null ? null : (JSON.parse(state) as unknown) }];
+        });
         return { status: 200, body };
     }
 }
 
-/** What of a record a list goes by, and how it is shown. */
-function listed(record: OrchestrationRecord | EntityRecord) {
-    if (record.kind === 'entity')
-        return {
-            // One that is gone is not found by any state.
-            status: record.exists ? 'Running' : '',
-            createdAt: record.exists ? record.updatedAt : '',
-            show: (id: string, showInput: boolean) => statusOfEntity(id, record, showInput),
-        };
-    const show = (id: string, showInput: boolean) => statusOf(id, record, showInput);
-    return { status: record.status, createdAt: record.createdAt, show };
-}
-
+const isAmong = (status: string, states: string[] | undefined) => !states || states.includes(status.toLowerCase());
 const seconds = (t: string) => t.replace(/\.\d+Z$/, 'Z');
 
-function statusOfEntity(id: string, record: EntityRecord, showInput: boolean): Record<string, unknown> {
-    const input = { exists: record.exists, ...(record.state === null ? {} : { state: record.state }), sorter: {} };
-    return {
-        name: id,
-        instanceId: id,
-        runtimeStatus: 'Running',
-        input: showInput ? input : null,
-        customStatus: { entityExists: record.exists },
-        output: null,
-        createdTime: seconds(record.updatedAt),
-        lastUpdatedTime: seconds(record.updatedAt),
-    };
+type Shown = Pick<OrchestrationRecord, 'name' | 'status' | 'input' | 'output' | 'customStatus' | 'createdAt' | 'updatedAt'>;
+
+/** An instance as a list shows it: an entity is one that runs for ever, as long as it is there. */
+function instanceOf(id: string, record: OrchestrationRecord | EntityRecord): (Shown & { id: string }) | null {
+    if (record.kind === 'orchestration') return { id, ...record };
+    if (!record.exists) return null;
+    const input = JSON.stringify({ exists: true, ...(record.state === null ? {} : { state: record.state }), sorter: {} });
+    const { updatedAt } = record;
+    return { id, name: id, status: 'Running', input, output: null, customStatus: { entityExists: true }, createdAt: updatedAt, updatedAt };
 }
 
-function statusOf(id: string, record: OrchestrationRecord | undefined, showInput: boolean): Record<string, unknown> {
-    if (!record)
-        return {
-            name: null,
-            instanceId: id,
-            runtimeStatus: 'Pending',
-            input: null,
-            customStatus: null,
-            output: null,
-            createdTime: iso(),
-            lastUpdatedTime: iso(),
-        };
+/** Without a record, one whose start has not been read yet. */
+function statusOf(instanceId: string, record: Shown | undefined, query: URLSearchParams): Record<string, unknown> {
+    const input = query.get('showInput') === 'false' ? null : record?.input;
     return {
-        name: record.name,
-        instanceId: id,
-        runtimeStatus: record.status,
-        input: showInput && record.input !== null ? (JSON.parse(record.input) as unknown) : null,
-        customStatus: record.customStatus ?? null,
-        output: record.output ?? null,
-        createdTime: seconds(record.createdAt),
-        lastUpdatedTime: seconds(record.updatedAt),
+        name: record?.name ?? null,
+        instanceId,
+        runtimeStatus: record?.status ?? 'Pending',
+        input: JSON.parse(input ?? 'null') as unknown,
+        customStatus: record?.customStatus ?? null,
+        output: record?.output ?? null,
+        createdTime: seconds(record?.createdAt ?? iso()),
+        lastUpdatedTime: seconds(record?.updatedAt ?? iso()),
     };
 }
 

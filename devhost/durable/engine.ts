@@ -7,16 +7,8 @@ import { EntityInstance, runEntity } from './entities';
 import { byKey, newRecord, Orchestration, restore, type Addressee } from './instance';
 import type { HubStore, Row } from './store';
 import { OrchestrationTurn } from './turn';
-import {
-    isEnded,
-    iso,
-    type EntityRecord,
-    type Inboxed,
-    type Message,
-    type OrchestrationRecord,
-    type Outgoing,
-    type OutboxRow,
-} from './types';
+import type { EntityRecord, Inboxed, Message, OrchestrationRecord, Outgoing, OutboxRow, Start } from './types';
+import { isEnded, iso } from './types';
 import { Work } from './work';
 
 const MAX_FAILURES = 5;
@@ -170,7 +162,7 @@ export class Engine {
     }
 
     /** A start from outside: the instance is there, pending, before this returns. False when the id is taken. */
-    async start(id: string, message: Extract<Message, { type: 'start' }>): Promise<boolean> {
+    async start(id: string, message: Start): Promise<boolean> {
         if (this.starting.has(id)) return false;
         this.starting.add(id);
         try {

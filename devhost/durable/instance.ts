@@ -1,17 +1,8 @@
 // One orchestration in memory: its record, its history, what it waits for; and how messages become history.
 import { randomUUID } from 'node:crypto';
 import type { Row } from './store';
-import {
-    EventType,
-    isEnded,
-    iso,
-    type HistoryEvent,
-    type Inboxed,
-    type Message,
-    type Open,
-    type OrchestrationRecord,
-    type Recorded,
-} from './types';
+import type { HistoryEvent, Inboxed, Message, Open, OrchestrationRecord, Recorded, Start } from './types';
+import { EventType, isEnded, iso } from './types';
 
 /** Rows of messages that one episode takes in: their removals must fit one transaction beside its own rows. */
 const MAX_ROWS = 90;
@@ -158,31 +149,15 @@ export function eventOf(o: Orchestration, message: Message): HistoryEvent | null
 const isOpen = (o: Orchestration, m: { executionId: string; taskId: number }): boolean =>
     m.executionId === o.record.executionId && o.open.has(m.taskId);
 
-function startedEvent(o: Orchestration, { at, again }: Extract<Message, { type: 'start' }>): HistoryEvent {
-    const { record } = o;
-    const parent = record.parent && {
-        Name: record.parent.name,
-        OrchestrationInstance: { InstanceId: record.parent.instanceId, ExecutionId: record.parent.executionId },
-        TaskScheduleId: record.parent.taskId,
-        Version: record.parent.version,
+function startedEvent(o: Orchestration, { at, again }: Start): HistoryEvent {
+    const { name: Name, version: Version, input: Input, executionId: ExecutionId, parent } = o.record;
+    const ParentInstance = parent && {
+        ...{ Name: parent.name, Version: parent.version, TaskScheduleId: parent.taskId },
+        OrchestrationInstance: { InstanceId: parent.instanceId, ExecutionId: parent.executionId },
     };
-    return event(
-        EventType.ExecutionStarted,
-        {
-            OrchestrationInstance: { InstanceId: o.id, ExecutionId: record.executionId },
-            ParentInstance: parent,
-            Name: record.name,
-            Version: record.version,
-            Input: record.input,
-            Tags: null,
-            Correlation: null,
-            ParentTraceContext: null,
-            ScheduledStartTime: null,
-            Generation: again || parent ? null : 0,
-            GenerateNewTrace: false,
-        },
-        at,
-    );
+    const fields = { OrchestrationInstance: { InstanceId: o.id, ExecutionId }, ParentInstance, Name, Version, Input };
+    const tracing = { Tags: null, Correlation: null, ParentTraceContext: null, ScheduledStartTime: null, GenerateNewTrace: false };
+    return event(EventType.ExecutionStarted, { ...fields, ...tracing, Generation: again || parent ? null : 0 }, at);
 }
 
 /** The payload of the orchestration trigger. */
@@ -202,20 +177,17 @@ export function triggerOf(o: Orchestration): Record<string, unknown> {
 }
 
 /** What a finished episode turns into played: the messages, not what the host itself wrote. */
-const messages = new Set<number>([
-    EventType.ExecutionStarted,
-    EventType.ExecutionTerminated,
-    EventType.ExecutionSuspended,
-    EventType.ExecutionResumed,
-    EventType.TaskCompleted,
-    EventType.TaskFailed,
-    EventType.SubOrchestrationInstanceCompleted,
-    EventType.SubOrchestrationInstanceFailed,
-    EventType.TimerFired,
-    EventType.EventRaised,
+const { OrchestratorStarted, OrchestratorCompleted, TaskScheduled, SubOrchestrationInstanceCreated, TimerCreated, EventSent } = EventType;
+const written = new Set<number>([
+    OrchestratorStarted,
+    OrchestratorCompleted,
+    TaskScheduled,
+    SubOrchestrationInstanceCreated,
+    TimerCreated,
+    EventSent,
 ]);
 export function markPlayed(events: HistoryEvent[]): void {
-    for (const e of events) if (messages.has(e.EventType)) e.IsPlayed = true;
+    for (const e of events) if (!written.has(e.EventType)) e.IsPlayed = true;
 }
 
 /** A generation's first episode holds two ends: the first one came with the start, and is played with it. */
@@ -246,27 +218,16 @@ export const historyKey = (record: OrchestrationRecord, episode: number): string
 export const byKey = (a: Row, b: Row): number => (a.rowKey < b.rowKey ? -1 : 1);
 
 /** The record of an orchestration that a message starts; `before` is the ended instance whose id it takes. */
-export function newRecord(
-    start: Extract<Message, { type: 'start' }>,
-    before: OrchestrationRecord | undefined,
-    defaultVersion: string | null,
-): OrchestrationRecord {
+export function newRecord(start: Start, before: OrchestrationRecord | undefined, defaultVersion: string | null): OrchestrationRecord {
     return {
-        kind: 'orchestration',
-        name: start.name,
+        ...{ kind: 'orchestration', name: start.name, input: start.input, parent: start.parent },
         status: 'Pending',
         version: start.version ?? defaultVersion,
         executionId: start.parent ? randomUUID().replaceAll('-', '') : randomUUID(),
-        input: start.input,
-        output: null,
-        customStatus: null,
+        ...{ output: null, customStatus: null, episodes: 0, nextId: 0, leaves: 0 },
         createdAt: start.at,
         updatedAt: start.at,
-        parent: start.parent,
         generation: (before?.generation ?? -1) + 1,
-        episodes: 0,
-        nextId: 0,
-        leaves: 0,
         sent: before?.sent ?? 0,
     };
 }

@@ -6,18 +6,8 @@ import { decide } from './decide';
 import type { Engine } from './engine';
 import { event, eventOf, historyKey, markBegun, markPlayed, newRecord, type Orchestration } from './instance';
 import { cancelledTimers, retries, schedule } from './schedule';
-import {
-    EventType,
-    isEnded,
-    iso,
-    type Inboxed,
-    type Message,
-    type OrchestrationRecord,
-    type Outgoing,
-    type Parent,
-    type Recorded,
-    type Status,
-} from './types';
+import type { Inboxed, Message, OrchestrationRecord, Outgoing, Parent, Recorded, Status } from './types';
+import { EventType, isEnded, iso } from './types';
 
 const rowsOf = (batch: Inboxed[]): string[] => batch.flatMap((b) => b.rowKey ?? []);
 
@@ -184,15 +174,11 @@ export class OrchestrationTurn {
         if (parent) {
             const ids = { executionId: parent.executionId, taskId: parent.taskId, child: true, at: iso() };
             const why = String(output);
+            const details = `Message: ${why.replace(failure(o, ''), '')}, StackTrace:    at the local host`;
             const message: Message =
                 status === 'Completed'
                     ? { type: 'done', ...ids, result: JSON.stringify(output ?? null) }
-                    : {
-                          type: 'failed',
-                          ...ids,
-                          reason: why,
-                          details: `Message: ${why.replace(failure(o, ''), '')}, StackTrace:    at the local host`,
-                      };
+                    : { type: 'failed', ...ids, reason: why, details };
             out.push({ to: parent.instanceId, message });
         }
         out.push(...releases(o));

@@ -64,18 +64,14 @@ export interface Parent {
     taskId: number;
 }
 
+/** Which execution a start begins, if that is settled; and whether it is one that follows another. */
+interface Generation {
+    executionId?: string;
+    again?: true;
+}
+export type Start = Extract<Message, { type: 'start' }>;
 export type Message =
-    | {
-          type: 'start';
-          name: string;
-          input: string | null;
-          version: string | null;
-          parent: Parent | null;
-          executionId?: string;
-          /** Of a generation that follows another. */
-          again?: true;
-          at: string;
-      }
+    | ({ type: 'start'; name: string; input: string | null; version: string | null; parent: Parent | null; at: string } & Generation)
     | { type: 'event'; name: string; input: string; at: string }
     | { type: 'reply'; requestId: string; input: string; at: string }
     | { type: 'done'; executionId: string; taskId: number; child: boolean; result: string; at: string }

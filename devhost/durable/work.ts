@@ -108,32 +108,19 @@ function metadataOf(instanceId: string, binding: string, input: string): Record<
 function exceptionOf(error: unknown, message: string): string {
     const stack = (error as Error | null)?.stack ?? message;
     const core = 'System.Private.CoreLib';
-    const common = { HResult: -2146233088, Data: null, InnerException: null };
+    const none = (names: string) => Object.fromEntries(names.split(' ').map((name) => [name, null]));
+    const inner = {
+        $type: 'Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException, Microsoft.Azure.WebJobs.Script',
+        ...none('RemoteTypeName InnerException HelpLink'),
+        ...{ IsUserException: false, RemoteStackTrace: stack, RemoteMessage: message, Source: core, HResult: -2146233088 },
+        Message: `Result: Failure\nException: ${message}\nStack: ${stack}`,
+        Data: { $type: `System.Collections.ListDictionaryInternal, ${core}` },
+        StackTrace: '   at the local host',
+    };
     return JSON.stringify({
-        $type: `System.Exception, ${core}`,
-        ClassName: 'System.Exception',
-        Message: ` ${message}`,
-        ...common,
-        InnerException: {
-            $type: 'Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException, Microsoft.Azure.WebJobs.Script',
-            ...common,
-            IsUserException: false,
-            RemoteStackTrace: stack,
-            RemoteMessage: message,
-            RemoteTypeName: null,
-            Message: `Result: Failure\nException: ${message}\nStack: ${stack}`,
-            Data: { $type: `System.Collections.ListDictionaryInternal, ${core}` },
-            HelpLink: null,
-            Source: core,
-            StackTrace: '   at the local host',
-        },
-        HelpURL: null,
-        StackTraceString: null,
-        RemoteStackTraceString: null,
-        RemoteStackIndex: 0,
-        ExceptionMethod: null,
-        Source: null,
-        WatsonBuckets: null,
+        ...{ $type: `System.Exception, ${core}`, ClassName: 'System.Exception', Message: ` ${message}` },
+        ...{ InnerException: inner, HResult: inner.HResult, RemoteStackIndex: 0 },
+        ...none('Data HelpURL StackTraceString RemoteStackTraceString ExceptionMethod Source WatsonBuckets'),
     });
 }
 
