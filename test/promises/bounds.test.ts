@@ -6,6 +6,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { startTarget, type Target } from '../../samples/target';
 import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 import { ended, promisesApp, startJob } from './support';
 
 const SECRET = 'correct-horse-battery-staple';
@@ -34,6 +35,12 @@ async function sizesOf(total: number): Promise<Sizes> {
     const items = Array.from({ length: total }, (_, id) => ({ id }));
     const id = await startJob(host, items, { process: { processor: 'digest' }, key: 'id' });
     expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { succeeded: total } });
+    // The job has ended for its user a moment before its orchestration has.
+    const instance = `${host.url}/runtime/webhooks/durabletask/instances/${id}`;
+    await until(
+        async () => (await fetch(instance)).status === 200,
+        () => `the orchestration of ${id} has not ended`,
+    );
     await host.stop();
     host = undefined;
     return JSON.parse(readFileSync(file, 'utf8')) as Sizes;
