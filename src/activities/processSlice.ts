@@ -55,6 +55,7 @@ class Slice {
         this.engine = new Engine({
             call: job.call,
             keyOf: job.keyOf,
+            readsItem: job.readsItem,
             retry: job.retry,
             concurrency: this.concurrency,
             keepOutput: (ok) => job.spec.results.keep === 'all' || (job.spec.results.keep === 'failed' && !ok),

@@ -13,6 +13,8 @@ export const MAX_PARKED = 200;
 /** Parked partitions that one lease takes up at most. */
 const MAX_RESUMED = 16;
 const MAX_FRESH = 64;
+/** Fresh partitions of a lease before any rate is known: what a slice does not reach in its time, it gives back. */
+const FIRST_FRESH = 4;
 /** A worker waits this long in its own orchestration; for longer it ends, and runJob waits instead (it can be woken up). */
 const MAX_WORKER_WAIT_MS = 20_000;
 /** A slice waits for a retry that is due within this time, so its partition counts as due. */
@@ -320,8 +322,9 @@ function takeFresh(state: LedgerState): [number, number] {
     const left = state.partitions - state.next + state.returned.reduce((n, [from, to]) => n + to - from, 0);
     if (left === 0) return [0, 0];
     const perPartition = Math.max(1, (state.total ?? 0) / state.partitions);
-    const byRate = Math.floor((state.rate * SLICE_MS) / 1000 / perPartition);
-    const fair = Math.ceil(left / (2 * state.width));
+    const byRate = state.rate > 0 ? Math.floor((state.rate * SLICE_MS) / 1000 / perPartition) : FIRST_FRESH;
+    // Guided self-scheduling (Polychronopoulos and Kuck, 1987): a share of what is left, so that leases get smaller and workers end together.
+    const fair = Math.ceil(left / state.width);
     const wanted = Math.max(1, Math.min(byRate, fair, MAX_FRESH));
     const range = state.returned.shift() ?? [state.next, state.partitions];
     const to = Math.min(range[1], range[0] + wanted);

@@ -29,34 +29,37 @@ export function compileHttp(spec: HttpProcess, resolveSecret: (name: string) => 
     }
     const headers = allowedHeaders(fixed);
     if (bodyOf && !('content-type' in headers)) headers['content-type'] = 'application/json';
+    for (const ours of ['idempotency-key', 'fanfold-attempt']) delete headers[ours];
+    const common = Object.entries(headers).flat();
 
     return async (item, rawItem, context) => {
         if (missing.length > 0) return failed('SECRET_MISSING', `there is no app setting for the secret ${missing.join(', ')}`, false);
-        let body: string | undefined;
+        let body: string | null;
         try {
-            body = bodyOf?.(item, rawItem);
+            body = bodyOf?.(item, rawItem) ?? null;
         } catch (error) {
             return failed('BODY_EXPRESSION', `the body expression does not fit this item: ${(error as Error).message}`, false);
         }
-        let answer: OutgoingAnswer;
-        try {
-            const url = urlOf(item);
-            answer = await send({
-                method: spec.method,
-                url,
-                headers: { ...headers, 'idempotency-key': headerText(context.idempotencyKey), 'fanfold-attempt': String(context.attempt) },
-                ...(body === undefined ? {} : { body }),
-                timeoutMs,
-                // The success expression looks at the body, so it must be whole even when little of it is kept.
-                maxBodyBytes: success ? Math.max(context.maxOutputBytes, 1_048_576) : context.maxOutputBytes,
-            });
-        } catch (error) {
-            if (!(error instanceof OutgoingError)) throw error;
-            return { ...failed(error.code, error.message, error.retryable), throttled: error.code === 'TIMEOUT' };
-        }
-        return judge(answer, success, context.maxOutputBytes);
+        const { idempotencyKey, attempt, maxOutputBytes } = context;
+        return send({
+            method: spec.method,
+            url: urlOf(item),
+            headers: common.concat('idempotency-key', headerText(idempotencyKey), 'fanfold-attempt', String(attempt)),
+            body,
+            timeoutMs,
+            // The success expression looks at the body, so it must be whole even when little of it is kept.
+            maxBodyBytes: success ? Math.max(maxOutputBytes, 1_048_576) : maxOutputBytes,
+        }).then((answer) => judge(answer, success, maxOutputBytes), unanswered);
     };
 }
+
+function unanswered(error: unknown): ProcessorResult {
+    if (!(error instanceof OutgoingError)) throw error;
+    return { ...failed(error.code, error.message, error.retryable), throttled: error.code === 'TIMEOUT' };
+}
+
+/** Whether a call needs the item as a value; otherwise its JSON text is sent as it stands, and nobody need parse it. */
+export const httpReadsItem = (spec: HttpProcess): boolean => spec.body !== undefined || spec.url.includes('{');
 
 type Ast = ReturnType<typeof compile>;
 

@@ -3,7 +3,7 @@ import type { JobSpec } from '../core/spec';
 import { send } from '../net/outgoing';
 import { checkLink } from './checkLink';
 import { digest } from './digest';
-import { compileHttp, type HttpCall } from './http';
+import { compileHttp, httpReadsItem, type HttpCall } from './http';
 import type { Processor } from './types';
 
 const processors = new Map<string, Processor>([checkLink, digest].map((p) => [p.name, p]));
@@ -16,6 +16,8 @@ export function registerProcessor(processor: Processor): void {
 
 export const findProcessor = (name: string): Processor | undefined => processors.get(name);
 export const processorNames = (): string[] => [...processors.keys()].sort();
+
+export const readsItem = ({ process }: Pick<JobSpec, 'process'>): boolean => !('http' in process) || httpReadsItem(process.http);
 
 /** What a job does with an item, compiled once. */
 export function compileProcess({ process }: Pick<JobSpec, 'process'>, resolveSecret: (name: string) => string | undefined): HttpCall {

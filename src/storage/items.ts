@@ -4,12 +4,14 @@ import type { JobStore, PartitionEntry } from './jobStore';
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const MAX_PARTITION_BYTES = 8 * 1024 * 1024;
 const BLOCKS_IN_FLIGHT = 3;
+const NEWLINE = 0x0a;
 
 export class ItemsWriter {
     readonly partitions: PartitionEntry[] = [];
     total = 0;
-    private lines: string[] = [];
-    private chars = 0;
+    /** Lines are copied here as they come: kept as strings until a block is full, they would be what the garbage collector is busy with. */
+    private block = Buffer.allocUnsafe(BLOCK_BYTES);
+    private filled = 0;
     private blocks: string[] = [];
     private uploads: Promise<unknown>[] = [];
     private start = { offset: 0, index: 0, items: 0, bytes: 0 };
@@ -28,19 +30,20 @@ export class ItemsWriter {
         this.start.items++;
         this.start.bytes += bytes;
         this.total++;
-        this.lines.push(json);
-        this.chars += bytes;
+        if (this.filled + bytes > this.block.length) this.stage();
+        if (bytes > this.block.length) this.block = Buffer.allocUnsafe(bytes);
+        this.filled += this.block.write(json, this.filled);
+        this.block[this.filled++] = NEWLINE;
     }
 
-    /** Uploads what has gathered, if it is enough; waits when storage is slower than the source. */
+    /** Waits when storage is slower than the source. */
     async relieve(): Promise<void> {
-        if (this.chars >= BLOCK_BYTES) this.stage();
         while (this.uploads.length > BLOCKS_IN_FLIGHT) await this.uploads.shift();
     }
 
     /** Makes the blob whole. */
     async commit(): Promise<void> {
-        if (this.chars > 0) this.stage();
+        this.stage();
         if (this.start.items > 0) this.cut();
         await Promise.all(this.uploads);
         await this.blob().commitBlockList(this.blocks, { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
@@ -54,10 +57,12 @@ export class ItemsWriter {
         this.start = { offset: offset + bytes, index: index + items, items: 0, bytes: 0 };
     }
 
+    /** Uploads what has gathered. */
     private stage(): void {
-        const data = Buffer.from(this.lines.join('\n') + '\n', 'utf8');
-        this.lines = [];
-        this.chars = 0;
+        if (this.filled === 0) return;
+        const data = this.block.subarray(0, this.filled);
+        this.block = Buffer.allocUnsafe(BLOCK_BYTES);
+        this.filled = 0;
         const id = Buffer.from(String(this.blocks.length).padStart(8, '0')).toString('base64');
         this.blocks.push(id);
         const upload = this.blob().stageBlock(id, data, data.length);

@@ -79,6 +79,7 @@ export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
 export const isStatus = (error: unknown, ...codes: number[]): boolean =>
     error instanceof RestError && codes.includes(error.statusCode ?? 0);
 
+const PROGRESS = 'progress';
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
 
 export class JobStore {
@@ -92,15 +93,19 @@ export class JobStore {
 
     async readJson<T>(name: string): Promise<T | null> {
         try {
-            // One request, so one version: downloadToBuffer asks for the size first, and a document replaced in between comes cut off.
-            const { readableStreamBody } = await this.container.getBlobClient(name).download();
-            const chunks: Buffer[] = [];
-            for await (const chunk of readableStreamBody ?? []) chunks.push(chunk as Buffer);
-            return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
+            return JSON.parse((await this.read(name)).toString('utf8')) as T;
         } catch (error) {
             if (isStatus(error, 404)) return null;
             throw error;
         }
+    }
+
+    /** A blob's bytes in one request, so of one version: downloadToBuffer asks for the size first, and what is replaced in between comes cut off. */
+    private async read(name: string, offset?: number): Promise<Buffer> {
+        const { readableStreamBody } = await this.container.getBlobClient(name).download(offset, undefined, { maxRetryRequests: 5 });
+        const chunks: Buffer[] = [];
+        for await (const chunk of readableStreamBody ?? []) chunks.push(chunk as Buffer);
+        return Buffer.concat(chunks);
     }
 
     async writeJson(name: string, value: unknown): Promise<void> {
@@ -131,14 +136,19 @@ export class JobStore {
     writeControl = (jobId: string, control: Control) => this.writeJson(names.control(jobId), control);
     readManifest = (jobId: string) => this.readJson<Manifest>(names.manifest(jobId));
     readSummary = (jobId: string) => this.readJson<Summary>(names.summary(jobId));
-    writeProgress = (jobId: string, progress: Progress) => this.writeJson(names.progress(jobId, progress.worker), progress);
+
+    /** As metadata of an empty blob, so that one listing tells of all workers. */
+    async writeProgress(jobId: string, progress: Progress): Promise<void> {
+        const metadata = { [PROGRESS]: JSON.stringify(progress) };
+        await this.container.getBlockBlobClient(names.progress(jobId, progress.worker)).upload('', 0, { metadata });
+    }
 
     /** The progress of every worker that has written one. */
     async readProgress(jobId: string): Promise<Progress[]> {
-        const found: Promise<Progress | null>[] = [];
-        for await (const blob of this.container.listBlobsFlat({ prefix: names.progress(jobId, '').replace('.json', '') }))
-            found.push(this.readJson<Progress>(blob.name));
-        return (await Promise.all(found)).filter((p) => p !== null);
+        const found: Progress[] = [];
+        for await (const { metadata } of this.container.listBlobsFlat({ prefix: names.progress(jobId, ''), includeMetadata: true }))
+            if (metadata?.[PROGRESS]) found.push(JSON.parse(metadata[PROGRESS]) as Progress);
+        return found;
     }
 
     // --- items ----------------------------------------------------------------------------------------------------
@@ -190,12 +200,10 @@ export class JobStore {
     /** What stands in the outcomes blob from `offset` on; empty when there is none. */
     async readOutcomes(jobId: string, part: number, offset = 0): Promise<Buffer> {
         try {
-            return await this.container.getBlobClient(names.outcomes(jobId, part)).downloadToBuffer(offset);
+            return await this.read(names.outcomes(jobId, part), offset);
         } catch (error) {
             // 416: the blob ends at the offset.
             if (isStatus(error, 404, 416)) return Buffer.alloc(0);
-            // The client asks for the size first, and gives this error for an empty blob.
-            if (error instanceof RangeError) return Buffer.alloc(0);
             throw error;
         }
     }
@@ -219,7 +227,7 @@ export const names = {
     plan: (jobId: string) => `jobs/${jobId}/plan.json`,
     invalid: (jobId: string) => `jobs/${jobId}/invalid.ndjson`,
     control: (jobId: string) => `jobs/${jobId}/control.json`,
-    progress: (jobId: string, worker: string) => `jobs/${jobId}/progress/${worker}.json`,
+    progress: (jobId: string, worker: string) => `jobs/${jobId}/progress/${worker}`,
     outcomes: (jobId: string, part: number) => `jobs/${jobId}/outcomes/${String(part).padStart(5, '0')}.ndjson`,
     manifest: (jobId: string) => `jobs/${jobId}/manifest.json`,
     summary: (jobId: string) => `jobs/${jobId}/summary.json`,

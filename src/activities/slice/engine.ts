@@ -9,8 +9,10 @@ import type { PartitionRun } from './partitionRun';
 
 /** Items of one partition that may wait for a retry before the slice takes no new ones from it. */
 export const MAX_WAITING = 500;
-// A crash repeats the calls whose outcomes were not recorded, so few may be outstanding; each append is a storage transaction, so not too few.
+// A crash repeats the calls whose outcomes were not recorded, so few may be outstanding; each append is a storage transaction, so not too many either:
+// so many lines are appended, but not sooner than FLUSH_EVERY_MS after the last append; so many bytes at once; and whatever there is after FLUSH_MS.
 const FLUSH_LINES = 400;
+const FLUSH_EVERY_MS = 80;
 const FLUSH_BYTES = 1024 * 1024;
 const FLUSH_MS = 500;
 /** With this many lines unrecorded (storage is slow or away) nothing new is called. */
@@ -28,6 +30,8 @@ export interface Call {
 export interface EngineOptions {
     call: (call: Call) => Promise<ProcessorResult>;
     keyOf: (item: unknown, index: number) => string | number;
+    /** Items are parsed; otherwise `call` and `keyOf` get undefined in their place. */
+    readsItem: boolean;
     retry: RetryPolicy;
     concurrency: Concurrency;
     keepOutput: (ok: boolean) => boolean;
@@ -63,6 +67,7 @@ export class Engine {
     private resolve!: () => void;
     private reject!: (error: unknown) => void;
     private finished = false;
+    private lastIso = { ms: 0, text: '' };
 
     constructor(private readonly o: EngineOptions) {}
 
@@ -117,10 +122,16 @@ export class Engine {
         let lines = 0;
         let bytes = 0;
         for (const run of this.runs) {
-            lines += run.unflushed.lines;
-            bytes += run.unflushed.bytes;
+            lines += run.unflushedLines;
+            bytes += run.unflushedBytes;
         }
         return lines > MAX_UNFLUSHED_LINES || bytes > MAX_UNFLUSHED_BYTES;
+    }
+
+    /** ISO text of a time; a thousand answers share a millisecond or two. */
+    private iso(ms: number): string {
+        if (ms !== this.lastIso.ms) this.lastIso = { ms, text: new Date(ms).toISOString() };
+        return this.lastIso.text;
     }
 
     private take(now: number): { run: PartitionRun; index: number; attempt: number } | null {
@@ -169,26 +180,31 @@ export class Engine {
         );
     }
 
-    private async start(run: PartitionRun, index: number, attempt: number): Promise<void> {
+    /** Calls one item; resolves when its answer is in the buffer. */
+    private start(run: PartitionRun, index: number, attempt: number): Promise<void> {
         this.inFlight++;
         run.inFlight++;
         const began = this.o.now();
         const rawItem = run.text(index);
         let key: string | number = index;
-        let result: ProcessorResult;
+        const answered = (result: ProcessorResult) => this.answered(run, index, key, attempt, result, began);
+        const broke = (error: unknown) => answered({ ok: false, error: failure('PROCESSOR_ERROR', String(error), true) });
         try {
-            const item: unknown = JSON.parse(rawItem);
+            const item: unknown = this.o.readsItem ? JSON.parse(rawItem) : undefined;
             key = this.o.keyOf(item, index);
-            result = await this.o.call({ index, key, attempt, item, rawItem });
+            return this.o.call({ index, key, attempt, item, rawItem }).then(answered, broke);
         } catch (error) {
-            result = { ok: false, error: failure('PROCESSOR_ERROR', String(error), true) };
+            return Promise.resolve().then(() => broke(error));
         }
+    }
+
+    private answered(run: PartitionRun, index: number, key: string | number, attempt: number, result: ProcessorResult, began: number): void {
         this.inFlight--;
         run.inFlight--;
         if (this.finished) return;
         this.settle(run, index, key, attempt, result, began);
-        const { lines, bytes } = run.unflushed;
-        if (lines >= FLUSH_LINES || bytes >= FLUSH_BYTES || (run.exhausted && run !== this.current)) this.flush(run);
+        const enough = run.unflushedBytes >= FLUSH_BYTES || (run.unflushedLines >= FLUSH_LINES && this.o.now() >= run.flushedAt + FLUSH_EVERY_MS);
+        if (enough || (run.exhausted && run !== this.current)) this.flush(run);
         this.pump();
     }
 
@@ -196,7 +212,7 @@ export class Engine {
     private settle(run: PartitionRun, index: number, key: string | number, attempt: number, result: ProcessorResult, began: number): void {
         const now = this.o.now();
         const ms = now - began;
-        const at = new Date(now).toISOString();
+        const at = this.iso(now);
         const status = result.status === undefined ? {} : { status: result.status };
         if (result.ok) {
             succeeded(this.o.concurrency);
@@ -263,14 +279,18 @@ export class Engine {
     }
 
     private flush(run: PartitionRun): void {
+        run.flushedAt = this.o.now();
         run.flush().then(
-            () => this.pump(),
+            () => {
+                if (!this.o.manual && run.exhausted && run !== this.current && run.unflushedLines === 0) run.unload();
+                this.pump();
+            },
             (error: unknown) => this.reject(error),
         );
     }
 
     private flushAll(): void {
-        for (const run of this.runs) if (run.unflushed.lines > 0) this.flush(run);
+        for (const run of this.runs) if (run.unflushedLines > 0) this.flush(run);
         this.pump();
     }
 }

@@ -2,7 +2,7 @@
 import { compile, TreeInterpreter, type JSONValue } from '@jmespath-community/jmespath';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import type { StoredSpec } from '../../core/spec';
-import { compileProcess } from '../../processors';
+import { compileProcess, readsItem } from '../../processors';
 import type { ProcessorResult } from '../../processors/types';
 import { resolveSecret } from '../../settings';
 import type { JobStore, Plan } from '../../storage/jobStore';
@@ -14,6 +14,8 @@ export interface LoadedJob {
     retry: RetryPolicy;
     call: (call: Call) => Promise<ProcessorResult>;
     keyOf: (item: unknown, index: number) => string | number;
+    /** False: neither `call` nor `keyOf` looks at the item's value. */
+    readsItem: boolean;
 }
 
 const MAX_CACHED = 50;
@@ -40,6 +42,7 @@ async function load(store: JobStore, jobId: string): Promise<LoadedJob> {
         plan,
         retry: retryPolicy(job.spec.retry),
         keyOf: keyReader(job.spec.key),
+        readsItem: job.spec.key !== undefined || readsItem(job.spec),
         call: ({ index, key, attempt, item, rawItem }) =>
             run(item, rawItem, {
                 jobId,
@@ -64,23 +67,54 @@ interface Watch {
     stop: () => void;
 }
 
-/** Looks at the control document once a second until stopped. A look that fails is tried again a second later. */
-export function watchControl(store: JobStore, jobId: string, onCancel: () => void): Watch {
-    let cancelled = false;
-    let looking = false;
-    const look = async () => {
-        if (looking || cancelled) return;
-        looking = true;
+/** One look a second at a job's control document, for all who watch it in this process. A look that fails is tried again a second later. */
+class ControlWatch {
+    cancelled = false;
+    readonly watchers = new Set<() => void>();
+    private looking = false;
+    private readonly timer = setInterval(() => void this.look(), 1000);
+
+    constructor(
+        private readonly store: JobStore,
+        private readonly jobId: string,
+    ) {
+        void this.look();
+    }
+
+    stop = () => clearInterval(this.timer);
+
+    private async look(): Promise<void> {
+        if (this.looking || this.cancelled) return;
+        this.looking = true;
         try {
-            cancelled = (await store.readControl(jobId)).cancelled === true;
-            if (cancelled) onCancel();
+            this.cancelled = (await this.store.readControl(this.jobId)).cancelled === true;
+            if (this.cancelled) for (const tell of this.watchers) tell();
         } catch (error) {
-            console.warn(`control of job ${jobId} was not read: ${String(error)}`);
+            console.warn(`control of job ${this.jobId} was not read: ${String(error)}`);
         } finally {
-            looking = false;
+            this.looking = false;
         }
+    }
+}
+
+const watches = new Map<string, ControlWatch>();
+
+/** Watches the control document until stopped; `onCancel` is called once when it says that the job is cancelled. */
+export function watchControl(store: JobStore, jobId: string, onCancel: () => void): Watch {
+    const watch = watches.get(jobId) ?? new ControlWatch(store, jobId);
+    watches.set(jobId, watch);
+    // A function of its own, so that two watchers with the same one are two.
+    const tell = () => onCancel();
+    watch.watchers.add(tell);
+    // Later, as when the document is read: who watches is not ready yet.
+    if (watch.cancelled) queueMicrotask(tell);
+    return {
+        cancelled: () => watch.cancelled,
+        stop: () => {
+            watch.watchers.delete(tell);
+            if (watch.watchers.size > 0) return;
+            watch.stop();
+            watches.delete(jobId);
+        },
     };
-    void look();
-    const timer = setInterval(() => void look(), 1000);
-    return { cancelled: () => cancelled, stop: () => clearInterval(timer) };
 }

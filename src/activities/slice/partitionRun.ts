@@ -47,6 +47,8 @@ export class PartitionRun {
     /** This very lease had a run before: its process died with it. */
     redelivered = false;
     inFlight = 0;
+    /** When the last flush was asked for, in ms. */
+    flushedAt = 0;
     /** Next item of the partition that was not looked at, counted from its first. */
     cursor = 0;
 
@@ -57,6 +59,9 @@ export class PartitionRun {
     private fencedIn = false;
     private lines: Line[] = [];
     private bytes = 0;
+    /** How many lines were taken to be recorded, and up to which of them they are to be appended now. */
+    private taken = 0;
+    private wanted = 0;
     private flushing: Promise<void> | null = null;
     private data: Buffer = Buffer.alloc(0);
     private starts: Uint32Array = new Uint32Array(0);
@@ -94,6 +99,11 @@ export class PartitionRun {
         this.starts[this.items] = at;
     }
 
+    /** Lets go of the items: nothing is left to call. */
+    unload(): void {
+        this.data = Buffer.alloc(0);
+    }
+
     /** The JSON text of an item. */
     text(index: number): string {
         const local = index - this.firstIndex;
@@ -116,28 +126,38 @@ export class PartitionRun {
         return this.cursor >= this.items && this.inFlight === 0 && this.waiting.size === 0;
     }
 
-    get unflushed(): { lines: number; bytes: number } {
-        return { lines: this.lines.length, bytes: this.bytes };
+    get unflushedLines(): number {
+        return this.lines.length;
+    }
+
+    get unflushedBytes(): number {
+        return this.bytes;
     }
 
     /** Takes a line to be recorded by the next flush. */
     record(line: Line): void {
         this.lines.push(line);
+        this.taken++;
         this.bytes += line.text.length;
     }
 
-    /** Records what was taken so far; a flush under way is followed by another. */
+    /** Records what was taken so far. What comes while an append runs gathers for the next flush: each append is a storage transaction. */
     flush(): Promise<void> {
-        this.flushing ??= this.drain().finally(() => (this.flushing = null));
-        return this.flushing;
+        this.wanted = this.taken;
+        if (!this.flushing && this.lines.length > 0) this.flushing = this.drain();
+        return this.flushing ?? Promise.resolve();
     }
 
     private async drain(): Promise<void> {
-        while (this.lines.length > 0) {
-            const batch = this.lines;
-            this.lines = [];
-            this.bytes = 0;
-            for (const block of blocks(batch)) await this.append(block);
+        try {
+            while (this.taken - this.lines.length < this.wanted) {
+                const batch = this.lines;
+                this.lines = [];
+                this.bytes = 0;
+                for (const block of blocks(batch)) await this.append(block);
+            }
+        } finally {
+            this.flushing = null;
         }
     }
 
