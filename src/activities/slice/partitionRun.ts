@@ -16,17 +16,10 @@ import {
     type Counts,
     type OutcomeKind,
 } from '../../core/outcome';
+import { Lines, without, type Block, type Line } from './lines';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
 export class Fenced extends Error {}
-
-/** A line to record. `index` is the item's, absent for control lines. */
-export interface Line {
-    text: string;
-    index?: number;
-    outcome?: OutcomeKind;
-    attempts?: number;
-}
 
 export interface Waiting {
     attempts: number;
@@ -57,8 +50,9 @@ export class PartitionRun {
     private readonly begun: Uint8Array;
     private position = 0;
     private fencedIn = false;
-    private lines: Line[] = [];
-    private bytes = 0;
+    /** What was taken to be recorded, and what is being appended: they change places. */
+    private lines = new Lines();
+    private going = new Lines();
     /** How many lines were taken to be recorded, and up to which of them they are to be appended now. */
     private taken = 0;
     private wanted = 0;
@@ -83,7 +77,9 @@ export class PartitionRun {
     async takeOver(): Promise<void> {
         if (!(await this.store.createOutcomes(this.jobId, this.part))) await this.readBack();
         if (this.redelivered) return;
-        await this.append([{ text: fenceLine({ fence: this.epoch, run: this.run }) }]);
+        const fence = new Lines();
+        fence.add({ text: fenceLine({ fence: this.epoch, run: this.run }) });
+        await this.append(fence);
         this.fencedIn = true;
     }
 
@@ -102,6 +98,8 @@ export class PartitionRun {
     /** Lets go of the items: nothing is left to call. */
     unload(): void {
         this.data = Buffer.alloc(0);
+        this.lines = new Lines();
+        this.going = new Lines();
     }
 
     /** The JSON text of an item. */
@@ -127,50 +125,51 @@ export class PartitionRun {
     }
 
     get unflushedLines(): number {
-        return this.lines.length;
+        return this.lines.count;
     }
 
     get unflushedBytes(): number {
-        return this.bytes;
+        return this.lines.bytes;
     }
 
     /** Takes a line to be recorded by the next flush. */
     record(line: Line): void {
-        this.lines.push(line);
+        this.lines.add(line);
         this.taken++;
-        this.bytes += line.text.length;
     }
 
     /** Records what was taken so far. What comes while an append runs gathers for the next flush: each append is a storage transaction. */
     flush(): Promise<void> {
         this.wanted = this.taken;
-        if (!this.flushing && this.lines.length > 0) this.flushing = this.drain();
+        if (!this.flushing && this.lines.count > 0) this.flushing = this.drain();
         return this.flushing ?? Promise.resolve();
     }
 
     private async drain(): Promise<void> {
         try {
-            while (this.taken - this.lines.length < this.wanted) {
-                const batch = this.lines;
-                this.lines = [];
-                this.bytes = 0;
-                for (const block of blocks(batch)) await this.append(block);
+            while (this.taken - this.lines.count < this.wanted) {
+                [this.lines, this.going] = [this.going, this.lines];
+                await this.append(this.going);
+                this.going.clear();
             }
         } finally {
             this.flushing = null;
         }
     }
 
-    private async append(batch: Line[]): Promise<void> {
-        for (let left = batch; left.length > 0;) {
-            const bytes = Buffer.from(left.map((l) => l.text).join(''), 'utf8');
-            if (await this.store.appendOutcomes(this.jobId, this.part, this.position, bytes)) {
-                this.position += bytes.length;
-                for (const line of left) this.count(line.index, line.outcome, line.attempts);
+    private async append(lines: Lines): Promise<void> {
+        for (const block of lines.blocks(MAX_APPEND_BYTES)) await this.appendBlock(block);
+    }
+
+    private async appendBlock(block: Block): Promise<void> {
+        for (let left = block; left.lines.length > 0;) {
+            if (await this.store.appendOutcomes(this.jobId, this.part, this.position, left.bytes)) {
+                this.position += left.bytes.length;
+                for (const line of left.lines) this.count(line.index, line.outcome, line.attempts);
                 return;
             }
             const found = await this.readBack();
-            left = left.filter((l) => (l.index === undefined ? !found.has(l.text) : !this.isRecorded(l.index)));
+            left = without(left, ({ index }, text) => (index === undefined ? found.has(text()) : this.isRecorded(index)));
         }
     }
 
@@ -221,24 +220,6 @@ export class PartitionRun {
             this.tried.push([...line.trying]);
         }
     }
-}
-
-/** Cuts a batch so that no append is larger than the service takes. A single line is always smaller. */
-function* blocks(batch: Line[]): Generator<Line[]> {
-    let block: Line[] = [];
-    let size = 0;
-    for (const line of batch) {
-        // Three bytes a UTF-16 unit is the most that UTF-8 needs.
-        const bytes = line.text.length * 3;
-        if (block.length > 0 && size + bytes > MAX_APPEND_BYTES) {
-            yield block;
-            block = [];
-            size = 0;
-        }
-        block.push(line);
-        size += bytes;
-    }
-    if (block.length > 0) yield block;
 }
 
 export const total = (runs: Iterable<PartitionRun>): Counts => [...runs].reduce((sum, r) => addCounts(sum, r.counts), noCounts());
