@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { failure, type Failure } from '../core/errors';
 import { mergeFailures, type FailureGroup } from '../core/failures';
 import { addCounts, noCounts, readOutcomeHead, settled, type Counts, type Outcome } from '../core/outcome';
+import { linesOf } from '../storage/results';
 import { names, type JobStore, type ManifestPart, type Plan, type Summary } from '../storage/jobStore';
 
 export interface FoldInput {
@@ -17,7 +18,8 @@ export interface FoldReply {
 }
 
 const PARTS_AT_ONCE = 4;
-const NEWLINE = 0x0a;
+/** Index, outcome and attempts stand in the first bytes of a line, the key among them. */
+const HEAD_BYTES = 4096;
 
 /** What one outcomes blob holds, found by reading all of it. */
 export interface PartReading {
@@ -92,36 +94,45 @@ export const defects = (part: number, reading: PartReading): string[] => [
     ...(reading.repeated.length > 0 ? [`part ${part} repeats items ${reading.repeated.join(', ')}`] : []),
 ];
 
-/** Reads a whole part. A part is bounded by the partition: 20,000 items and their outputs. */
+/** Reads a whole part, as a stream: 20,000 items with their outputs can be a gigabyte. */
 export async function readPart(store: JobStore, plan: Plan, part: number): Promise<PartReading> {
     const [, , items, firstIndex] = plan.partitions[part]!;
-    const data = await store.readOutcomes(plan.jobId, part);
+    const digest = createHash('sha256');
+    let bytes = 0;
+    async function* digested(): AsyncGenerator<Buffer> {
+        for await (const chunk of store.readOutcomes(plan.jobId, part)) {
+            digest.update(chunk);
+            bytes += chunk.length;
+            yield chunk;
+        }
+    }
     const seen = new Uint8Array(items);
     const counts = noCounts();
     let failures: FailureGroup[] = [];
     const repeated: number[] = [];
-    for (let start = 0, end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
+    const take = (line: Buffer) => {
         // The head tells index and outcome; a line is parsed only when it failed.
-        const head = readOutcomeHead(data.toString('utf8', start, Math.min(end, start + 4096)));
-        if (!head) continue;
+        const head = readOutcomeHead(line.toString('utf8', 0, HEAD_BYTES));
+        if (!head) return;
         const local = head.index - firstIndex;
         if (local < 0 || local >= items || seen[local]) repeated.push(head.index);
         seen[local] = 1;
         counts[head.outcome]++;
         counts.retries += Math.max(0, head.attempts - 1);
         if (head.outcome === 'failed') {
-            const { index, key, error } = JSON.parse(data.toString('utf8', start, end)) as Outcome;
+            const { index, key, error } = JSON.parse(line.toString('utf8')) as Outcome;
             failures = mergeFailures(failures, [
                 { code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key, message: error?.message ?? '' } },
             ]);
         }
-    }
+    };
+    for await (const { lines } of linesOf(digested())) lines.forEach(take);
     const missing: number[] = [];
     if (settled(counts) !== items || repeated.length > 0)
         for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
     return {
-        bytes: data.length,
-        sha256: createHash('sha256').update(data).digest('hex'),
+        bytes,
+        sha256: digest.digest('hex'),
         counts,
         failures,
         repeated: repeated.slice(0, 5),

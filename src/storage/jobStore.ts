@@ -93,7 +93,9 @@ export class JobStore {
 
     async readJson<T>(name: string): Promise<T | null> {
         try {
-            return JSON.parse((await this.read(name)).toString('utf8')) as T;
+            const chunks: Buffer[] = [];
+            for await (const chunk of this.read(name)) chunks.push(chunk);
+            return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
         } catch (error) {
             if (isStatus(error, 404)) return null;
             throw error;
@@ -101,11 +103,9 @@ export class JobStore {
     }
 
     /** A blob's bytes in one request, so of one version: downloadToBuffer asks for the size first, and what is replaced in between comes cut off. */
-    private async read(name: string, offset?: number): Promise<Buffer> {
+    private async *read(name: string, offset?: number): AsyncGenerator<Buffer> {
         const { readableStreamBody } = await this.container.getBlobClient(name).download(offset, undefined, { maxRetryRequests: 5 });
-        const chunks: Buffer[] = [];
-        for await (const chunk of readableStreamBody ?? []) chunks.push(chunk as Buffer);
-        return Buffer.concat(chunks);
+        for await (const chunk of readableStreamBody ?? []) yield chunk as Buffer;
     }
 
     async writeJson(name: string, value: unknown): Promise<void> {
@@ -197,14 +197,13 @@ export class JobStore {
         }
     }
 
-    /** What stands in the outcomes blob from `offset` on; empty when there is none. */
-    async readOutcomes(jobId: string, part: number, offset = 0): Promise<Buffer> {
+    /** What stands in the outcomes blob from `offset` on, as it is now; nothing when there is none. It may be hundreds of megabytes: outputs are in it. */
+    async *readOutcomes(jobId: string, part: number, offset = 0): AsyncGenerator<Buffer> {
         try {
-            return await this.read(names.outcomes(jobId, part), offset);
+            yield* this.read(names.outcomes(jobId, part), offset);
         } catch (error) {
             // 416: the blob ends at the offset.
-            if (isStatus(error, 404, 416)) return Buffer.alloc(0);
-            throw error;
+            if (!isStatus(error, 404, 416)) throw error;
         }
     }
 

@@ -16,10 +16,18 @@ const NEWLINE = 10;
  * The lines of a stretch in batches, without their line ends; `offset` is where the batch's first line begins.
  * Separate ranges instead of one long download: a download that breaks off is resumed by the client only if the blob has not grown since.
  */
-export async function* lineBatches(store: JobStore, { name, from, to }: Stretch): AsyncGenerator<{ offset: number; lines: Buffer[] }> {
+export const lineBatches = (store: JobStore, { name, from, to }: Stretch): AsyncGenerator<LineBatch> =>
+    linesOf(chunks(store, name, from, to), from);
+
+export interface LineBatch {
+    offset: number;
+    lines: Buffer[];
+}
+
+/** The lines of a stream of bytes that begins at `offset`. */
+export async function* linesOf(stream: AsyncIterable<Buffer>, offset = 0): AsyncGenerator<LineBatch> {
     let rest: Buffer = Buffer.alloc(0);
-    let offset = from;
-    for await (const chunk of chunks(store, name, from, to)) {
+    for await (const chunk of stream) {
         const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
         const lines: Buffer[] = [];
         let start = 0;

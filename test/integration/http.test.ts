@@ -1,54 +1,25 @@
 // Handlers against real blob storage (Azurite), without a Functions host.
-import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { BlobServiceClient } from '@azure/storage-blob';
 import { noCounts, outcomeLine, type OutcomeKind } from '../../src/core/outcome';
 import { newLedger } from '../../src/core/ledger';
 import { handle } from '../../src/http/handle';
 import { routes } from '../../src/http/routes';
 import { names, JobStore } from '../../src/storage/jobStore';
+import { startBlobStorage } from '../support/blobStorage';
 
 const MB = 1024 * 1024;
-let azurite: ChildProcess;
-let folder: string;
+let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 let ledgerState: unknown = null;
 const started: string[] = [];
 
-const freePort = () =>
-    new Promise<number>((resolve) => {
-        const server = createServer().listen(0, '127.0.0.1', () => {
-            const { port } = server.address() as AddressInfo;
-            server.close(() => resolve(port));
-        });
-    });
-
 beforeAll(async () => {
-    const port = await freePort();
-    folder = mkdtempSync(join(tmpdir(), 'fanfold-http-'));
-    const main = require.resolve('azurite/dist/src/blob/main.js');
-    azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
-        stdio: 'ignore',
-    });
-    const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-    process.env.FANFOLD_DATA_CONNECTION = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1;`;
-    const service = BlobServiceClient.fromConnectionString(process.env.FANFOLD_DATA_CONNECTION, {
-        retryOptions: { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 },
-    });
-    await service.getProperties();
+    storage = await startBlobStorage();
+    process.env.FANFOLD_DATA_CONNECTION = storage.connection;
     store = await JobStore.open();
 }, 60_000);
 
-afterAll(async () => {
-    const gone = new Promise((resolve) => azurite.once('exit', resolve));
-    azurite.kill();
-    await gone;
-    rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => storage.stop());
 
 const client = {
     readEntityState: async () => ({ entityExists: ledgerState !== null, entityState: ledgerState }),

@@ -1,53 +1,22 @@
 // Planning against real blob storage (Azurite), without a Functions host.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { BlobServiceClient } from '@azure/storage-blob';
 import { planJob } from '../../src/activities/planJob';
 import { jobSpec, type StoredSpec } from '../../src/core/spec';
 import { names, JobStore } from '../../src/storage/jobStore';
+import { startBlobStorage } from '../support/blobStorage';
 
-let azurite: ChildProcess;
-let folder: string;
+let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 let jobs = 0;
 
-const freePort = () =>
-    new Promise<number>((resolve) => {
-        const server = createServer().listen(0, '127.0.0.1', () => {
-            const { port } = server.address() as AddressInfo;
-            server.close(() => resolve(port));
-        });
-    });
-
 beforeAll(async () => {
-    const port = await freePort();
-    folder = mkdtempSync(join(tmpdir(), 'fanfold-plan-'));
-    const main = require.resolve('azurite/dist/src/blob/main.js');
-    azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
-        stdio: 'ignore',
-    });
-    // Azurite's published development key.
-    const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-    const connection = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1;`;
-    const service = BlobServiceClient.fromConnectionString(connection, {
-        retryOptions: { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 },
-    });
-    const container = service.getContainerClient('plan');
+    storage = await startBlobStorage();
+    const container = storage.service.getContainerClient('plan');
     await container.createIfNotExists();
     store = new JobStore(container);
 }, 60_000);
 
-afterAll(async () => {
-    const gone = new Promise((resolve) => azurite.once('exit', resolve));
-    // On SIGTERM Azurite waits for kept-alive connections; its data is thrown away here.
-    azurite.kill('SIGKILL');
-    await gone;
-    rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => storage.stop());
 
 /** Stores a file and a job over it; gives the job's id. */
 async function job(file: string | Readable | null, over: object = {}, name = 'in.csv'): Promise<string> {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { outcomeLine, readOutcomeHead, attemptLine, tryingLine } from '../../src/core/outcome';
 import { Fenced, PartitionRun } from '../../src/activities/slice/partitionRun';
 import { suspicion } from '../../src/activities/slice/careful';
@@ -18,7 +19,7 @@ class Blob {
             this.loseNextAnswer = false;
             return false;
         },
-        readOutcomes: async (_job: string, _part: number, offset: number) => this.data!.subarray(offset),
+        readOutcomes: (_job: string, _part: number, offset: number) => Readable.from([this.data!.subarray(offset)]),
     } as unknown as JobStore;
 
     recorded(): number[] {

@@ -198,12 +198,20 @@ export class Engine {
         }
     }
 
-    private answered(run: PartitionRun, index: number, key: string | number, attempt: number, result: ProcessorResult, began: number): void {
+    private answered(
+        run: PartitionRun,
+        index: number,
+        key: string | number,
+        attempt: number,
+        result: ProcessorResult,
+        began: number,
+    ): void {
         this.inFlight--;
         run.inFlight--;
         if (this.finished) return;
         this.settle(run, index, key, attempt, result, began);
-        const enough = run.unflushedBytes >= FLUSH_BYTES || (run.unflushedLines >= FLUSH_LINES && this.o.now() >= run.flushedAt + FLUSH_EVERY_MS);
+        const enough =
+            run.unflushedBytes >= FLUSH_BYTES || (run.unflushedLines >= FLUSH_LINES && this.o.now() >= run.flushedAt + FLUSH_EVERY_MS);
         if (enough || (run.exhausted && run !== this.current)) this.flush(run);
         this.pump();
     }

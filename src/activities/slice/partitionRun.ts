@@ -2,6 +2,7 @@
 //
 // The outcomes blob is the checkpoint. Every append is conditional on the position this run expects, so a line lands only
 // when everything before it has been read: what another run has recorded is dropped from the batch, and a later fence ends this run.
+import { linesOf } from '../../storage/results';
 import { MAX_APPEND_BYTES, type PartitionEntry, type JobStore } from '../../storage/jobStore';
 import {
     addCounts,
@@ -183,21 +184,21 @@ export class PartitionRun {
 
     /** Reads on from the position; gives the control lines found, among them this run's own when an append went through and its answer was lost. */
     private async readBack(): Promise<Set<string>> {
-        const data = await this.store.readOutcomes(this.jobId, this.part, this.position);
         const controls = new Set<string>();
-        let start = 0;
-        for (let end = data.indexOf(NEWLINE); end >= 0; start = end + 1, end = data.indexOf(NEWLINE, start)) {
-            const line = data.toString('utf8', start, Math.min(end, start + 4096));
-            if (line.startsWith(OUTCOME_PREFIX)) {
-                const head = readOutcomeHead(line);
-                if (head) this.count(head.index, head.outcome, head.attempts);
-                continue;
+        for await (const { lines } of linesOf(this.store.readOutcomes(this.jobId, this.part, this.position))) {
+            for (const line of lines) {
+                this.position += line.length + 1;
+                const start = line.toString('utf8', 0, 4096);
+                if (start.startsWith(OUTCOME_PREFIX)) {
+                    const head = readOutcomeHead(start);
+                    if (head) this.count(head.index, head.outcome, head.attempts);
+                    continue;
+                }
+                const text = line.toString('utf8');
+                controls.add(`${text}\n`);
+                this.readControlLine(JSON.parse(text) as ControlLine);
             }
-            const text = data.toString('utf8', start, end);
-            controls.add(`${text}\n`);
-            this.readControlLine(JSON.parse(text) as ControlLine);
         }
-        this.position += start;
         return controls;
     }
 

@@ -1,0 +1,35 @@
+// Azurite's blob service alone, with data that nobody needs afterwards.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { freePorts } from '../../samples/ports';
+
+/** Azurite's published development key. */
+const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+export async function startBlobStorage(): Promise<{ connection: string; service: BlobServiceClient; stop: () => Promise<void> }> {
+    const [port] = await freePorts(1);
+    const folder = mkdtempSync(join(tmpdir(), 'fanfold-blobs-'));
+    const main = require.resolve('azurite/dist/src/blob/main.js');
+    const azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
+        stdio: 'ignore',
+    });
+    const connection = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1;`;
+    const retryOptions = { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 };
+    const service = BlobServiceClient.fromConnectionString(connection, { retryOptions });
+    await service.getProperties();
+    return {
+        connection,
+        service,
+        stop: async () => {
+            const gone = once(azurite, 'exit');
+            // On SIGTERM Azurite waits for kept-alive connections; its data is thrown away here.
+            azurite.kill('SIGKILL');
+            await gone;
+            rmSync(folder, { recursive: true, force: true });
+        },
+    };
+}
