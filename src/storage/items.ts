@@ -1,7 +1,7 @@
 // Writes the items of a job as one block blob while they are read, and the partitions with it.
 import type { JobStore, PartitionEntry } from './jobStore';
 
-const BLOCK_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 2 * 1024 * 1024;
 const MAX_PARTITION_BYTES = 8 * 1024 * 1024;
 const BLOCKS_IN_FLIGHT = 3;
 const NEWLINE = 0x0a;
@@ -10,8 +10,10 @@ export class ItemsWriter {
     readonly partitions: PartitionEntry[] = [];
     total = 0;
     /** Lines are copied here as they come: kept as strings until a block is full, they would be what the garbage collector is busy with. */
-    private block = Buffer.allocUnsafe(BLOCK_BYTES);
+    private block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
     private filled = 0;
+    /** Blocks that are uploaded, to be filled again: new ones would pile up until they are collected. */
+    private readonly spare: Buffer[] = [];
     private blocks: string[] = [];
     private uploads: Promise<unknown>[] = [];
     private start = { offset: 0, index: 0, items: 0, bytes: 0 };
@@ -60,14 +62,18 @@ export class ItemsWriter {
     /** Uploads what has gathered. */
     private stage(): void {
         if (this.filled === 0) return;
-        const data = this.block.subarray(0, this.filled);
-        this.block = Buffer.allocUnsafe(BLOCK_BYTES);
+        const full = this.block;
+        const data = full.subarray(0, this.filled);
+        this.block = this.spare.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
         this.filled = 0;
         const id = Buffer.from(String(this.blocks.length).padStart(8, '0')).toString('base64');
         this.blocks.push(id);
         const upload = this.blob().stageBlock(id, data, data.length);
         // Awaited later, in order; until then a failure must not count as unhandled.
-        upload.catch(() => undefined);
+        upload.then(
+            () => void this.spare.push(full),
+            () => undefined,
+        );
         this.uploads.push(upload);
     }
 

@@ -100,19 +100,18 @@ export async function appendPart(store: JobStore, upload: Upload, offset: number
     const blob = store.container.getAppendBlobClient(names.upload(upload.id));
     const length = upload.length ?? upload.bytes;
     let position = offset;
-    let waiting: Uint8Array[] = [];
+    const block = Buffer.allocUnsafe(BLOCK);
     let size = 0;
     const flush = async (): Promise<boolean> => {
         if (size === 0) return true;
-        const block = Buffer.concat(waiting);
-        [waiting, size] = [[], 0];
         try {
-            await blob.appendBlock(block, block.length, { conditions: { appendPosition: position } });
+            await blob.appendBlock(block.subarray(0, size), size, { conditions: { appendPosition: position } });
         } catch (error) {
             if (isStatus(error, 412)) return false;
             throw error;
         }
-        position += block.length;
+        position += size;
+        size = 0;
         return true;
     };
     let broken: { error: unknown } | null = null;
@@ -122,7 +121,7 @@ export async function appendPart(store: JobStore, upload: Upload, offset: number
             // A piece larger than a block is cut: a host may hand the body over as one.
             for (let i = 0; i < piece.length;) {
                 const cut = piece.subarray(i, i + BLOCK - size);
-                waiting.push(cut);
+                block.set(cut, size);
                 size += cut.length;
                 i += cut.length;
                 if (size === BLOCK && !(await flush())) return { kind: 'moved', offset: position };
