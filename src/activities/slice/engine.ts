@@ -16,7 +16,7 @@ const FLUSH_EVERY_MS = 80;
 const FLUSH_BYTES = 1024 * 1024;
 const FLUSH_MS = 500;
 /** With this many lines unrecorded (storage is slow or away) nothing new is called. */
-const MAX_UNFLUSHED_LINES = 2_000;
+const MAX_UNFLUSHED_LINES = 4_000;
 const MAX_UNFLUSHED_BYTES = 8 * 1024 * 1024;
 
 export interface Call {
@@ -98,7 +98,11 @@ export class Engine {
         if (this.finished || this.o.manual) return;
         const now = this.o.now();
         if (now >= this.o.until) this.stopped ??= 'time is up';
-        while (!this.stopped && this.inFlight < this.o.concurrency.limit && !this.choked()) {
+        while (!this.stopped && this.inFlight < this.o.concurrency.limit) {
+            if (this.choked()) {
+                for (const run of this.runs) if (run.unflushedLines > 0) this.flush(run);
+                break;
+            }
             const next = this.take(now);
             if (!next) break;
             void this.start(next.run, next.index, next.attempt);
