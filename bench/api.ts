@@ -17,8 +17,23 @@ export interface Job {
 /** Hosts refuse a body over 100 MB. */
 const PART_BYTES = 64 * 1024 * 1024;
 
+/** Events in the history of an instance, as the durable HTTP API shows them; undefined where that API is not open. */
+export async function historyOf(url: string, instance: string): Promise<number | undefined> {
+    const answer = await fetch(`${url}/runtime/webhooks/durabletask/instances/${instance}?showHistory=true`);
+    if (answer.status !== 200) return undefined;
+    return ((await answer.json()) as { historyEvents?: unknown[] }).historyEvents?.length;
+}
+
 export class Api {
     constructor(private readonly base: string) {}
+
+    /** Events of the longest history among a job's orchestrations: its own and its workers'. */
+    async longestHistory(id: string): Promise<number | undefined> {
+        const workers = [0, 1].map((slot) => `${id}-r1w${slot}`);
+        const lengths = await Promise.all([id, ...workers].map((instance) => historyOf(this.base, instance)));
+        const known = lengths.filter((n) => n !== undefined);
+        return known.length > 0 ? Math.max(...known) : undefined;
+    }
 
     async call(method: string, at: string, body?: string | Buffer, headers: Record<string, string> = {}): Promise<Response> {
         const answer = await fetch(`${this.base}/api${at}`, { method, headers, ...(body === undefined ? {} : { body, duplex: 'half' }) });

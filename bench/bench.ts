@@ -1,37 +1,35 @@
 // Measures Fanfold against what else could do the work, all in one run on one machine. docs/performance.md says how each figure is taken.
 // Run: npm run bench -- --help
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { emulatorConnection, startAzurite } from '../devhost/azurite';
 import { freePorts } from '../samples/ports';
 import { Api } from './api';
 import type { ClientRun } from './clients';
 import type { Counter, Transactions } from './counter';
-import type { NaiveInput } from './naive/app';
+import { NAIVE_ITEMS, naiveApp, runNaive } from './naive/run';
 import { startLocalHost, startPart, type LocalHost } from './processes';
-import { print, type Figures } from './table';
+import { print, type Contender, type Figures } from './table';
 
 const usage = `Usage: npm run bench -- [options]
   --items N      items of the main job (default 100000)
-  --jobs N       small jobs (default 200)
-  --repeats N    of raw loop, script and Fanfold; medians are shown (default 3)
-  --large        peak memory at 1,000,000 items (default: at --items)
+  --jobs N       small jobs (default 1000)
+  --repeats N    of raw loop, script, Fanfold and naive fan-out; medians are shown (default 3)
+  --memory N     items of the job whose peak memory is set beside that of one of 10,000 (default 1000000)
   --url URL      another host that runs Fanfold, in place of the local one; then only raw loop, script, Fanfold, CSV and small jobs
   --counter URL  where storage transactions of that host are counted (dist/bench/counter.js)
   --only LIST    of: throughput, csv, jobs, storage, memory, naive (default: all)`;
 
 const root = path.resolve(__dirname, '../..');
-const NAIVE_ITEMS = 2_000;
 const CSV_ROWS = 1_000_000;
 const SMALL_ITEMS = 10;
 const AT_ONCE = 32;
+const IN_FLIGHT = 64;
 const FEW = 10_000;
-const MANY = 1_000_000;
 
 export const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const progress = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)}  ${text}`);
@@ -45,6 +43,7 @@ interface Bench {
     items: number;
     jobs: number;
     repeats: number;
+    memoryItems: number;
     itemsFile: string;
     figures: Figures;
 }
@@ -66,6 +65,9 @@ async function writeLines(file: string, count: number, line: (i: number) => stri
     await finished(out);
 }
 
+/** In whole items per second. */
+const rate = (items: number, seconds: number): number => Math.round(items / seconds);
+
 async function client(kind: 'raw' | 'script', b: Bench): Promise<ClientRun> {
     const part = await startPart<ClientRun>('clients', [kind, b.target, b.itemsFile, path.join(b.folder, 'script.ndjson')]);
     await part.stop();
@@ -76,34 +78,41 @@ const httpJob = (b: Bench, source: object) => ({
     name: 'bench',
     source,
     process: { http: { url: `${b.target}/` } },
-    concurrency: { max: 64 },
+    concurrency: { max: IN_FLIGHT },
 });
 
 /** Seconds from the job's creation to its end, planning and folding included, by the job's own clock. */
-async function fanfold(b: Bench, api: Api, upload: string, items: number): Promise<number> {
+async function fanfold(b: Bench, api: Api, upload: string, items: number): Promise<{ id: string; seconds: number }> {
     const { id } = await api.start(httpJob(b, { upload }));
     const job = await api.until(id, (j) => j.state === 'completed');
     if (job.counts.succeeded !== items) throw new Error(`only ${job.counts.succeeded} of ${items} items succeeded`);
-    return (Date.parse(job.endedAt!) - Date.parse(job.createdAt)) / 1000;
+    return { id, seconds: (Date.parse(job.endedAt!) - Date.parse(job.createdAt)) / 1000 };
 }
 
 /** Raw loop, script and Fanfold take turns, so that whatever else the machine does falls on all of them. */
-async function throughput(b: Bench, api: Api): Promise<void> {
+async function throughput(b: Bench, api: Api, hostMemory?: () => Promise<number | null>): Promise<void> {
     const upload = await api.upload(b.itemsFile);
     const rounds: { raw: number; script: number; fanfold: number }[] = [];
+    let last: { raw: ClientRun; script: ClientRun; job: string };
     for (let i = 0; i < b.repeats; i++) {
-        const raw = (await client('raw', b)).seconds;
+        const raw = await client('raw', b);
         const ours = await fanfold(b, api, upload, b.items);
-        const script = (await client('script', b)).seconds;
-        const [r, f, s] = [raw, ours, script].map((seconds) => Math.round(b.items / seconds));
+        const script = await client('script', b);
+        last = { raw, script, job: ours.id };
+        const [r, f, s] = [raw, ours, script].map(({ seconds }) => rate(b.items, seconds));
         progress(`round ${i + 1}: raw ${r}/s, Fanfold ${f}/s, script ${s}/s`);
         rounds.push({ raw: r!, fanfold: f!, script: s! });
     }
-    b.figures.raw = median(rounds.map((r) => r.raw));
-    b.figures.script = median(rounds.map((r) => r.script));
-    b.figures.fanfold = median(rounds.map((r) => r.fanfold));
-    b.figures.toRaw = median(rounds.map((r) => r.fanfold / r.raw));
-    b.figures.toScript = median(rounds.map((r) => r.fanfold / r.script));
+    const of = (figure: (round: (typeof rounds)[number]) => number) => median(rounds.map(figure));
+    const { raw, script, job } = last!;
+    const [history, memory] = [await api.longestHistory(job), (await hostMemory?.()) ?? undefined];
+    b.figures.contenders.push(
+        { name: 'raw `undici` loop', perSecond: of((r) => r.raw), toRaw: 1, memory: raw.memory },
+        { name: '`p-map` script', perSecond: of((r) => r.script), toRaw: of((r) => r.script / r.raw), memory: script.memory },
+        { name: '**Fanfold**', perSecond: of((r) => r.fanfold), toRaw: of((r) => r.fanfold / r.raw), memory, history },
+    );
+    b.figures.toRaw = of((r) => r.fanfold / r.raw);
+    b.figures.toScript = of((r) => r.fanfold / r.script);
 }
 
 /** From the answer of POST until the job is no longer planning. Then it is cancelled: its items are of no interest. */
@@ -116,7 +125,7 @@ async function csv(b: Bench, api: Api): Promise<void> {
     const began = performance.now();
     const { id } = await api.start(httpJob(b, { upload }));
     const planned = await api.until(id, (j) => j.counts.total !== null, 50);
-    b.figures.csv = Math.round(CSV_ROWS / ((performance.now() - began) / 1000));
+    b.figures.csv = rate(CSV_ROWS, (performance.now() - began) / 1000);
     if (planned.counts.total !== CSV_ROWS) throw new Error(`planned ${planned.counts.total} rows`);
     await api.cancel(id);
     await api.until(id, (j) => j.ended);
@@ -153,34 +162,7 @@ async function counted(url: string, items: number, run: () => Promise<unknown>):
     return ((sum(after) - sum(before)) / items) * 1000;
 }
 
-async function naive(b: Bench, host: LocalHost): Promise<number> {
-    const began = performance.now();
-    const started = await fetch(`${host.url}/api/start`, {
-        method: 'POST',
-        body: JSON.stringify({ target: b.target, items: NAIVE_ITEMS } satisfies NaiveInput),
-    });
-    const { statusQueryGetUri } = (await started.json()) as { statusQueryGetUri: string };
-    for (;;) {
-        const status = (await (await fetch(statusQueryGetUri)).json()) as { runtimeStatus: string; output: unknown[] };
-        if (status.runtimeStatus === 'Completed' && status.output.length === NAIVE_ITEMS) return (performance.now() - began) / 1000;
-        if (['Completed', 'Failed', 'Terminated'].includes(status.runtimeStatus))
-            throw new Error(`the naive fan-out is ${status.runtimeStatus}`);
-        await sleep(250);
-    }
-}
-
-/** The naive app as a folder that a host can run. */
-async function naiveApp(folder: string): Promise<string> {
-    const app = path.join(folder, 'naive-app');
-    await mkdir(app);
-    const durableTask = { maxConcurrentActivityFunctions: 64, maxConcurrentOrchestratorFunctions: 16 };
-    await writeFile(path.join(app, 'package.json'), JSON.stringify({ main: 'index.js' }));
-    await writeFile(path.join(app, 'host.json'), JSON.stringify({ version: '2.0', extensions: { durableTask } }));
-    await writeFile(path.join(app, 'index.js'), `require(${JSON.stringify(path.join(__dirname, 'naive/app.js'))});\n`);
-    return app;
-}
-
-async function local(b: Bench, wanted: (row: string) => boolean, large: boolean): Promise<void> {
+async function local(b: Bench, wanted: (row: string) => boolean): Promise<void> {
     const [port, blob, queue, table] = await freePorts(4);
     const ports = { blob: blob!, queue: queue!, table: table! };
     const azurite = await startAzurite(root, ports, path.join(b.folder, 'azurite'));
@@ -204,10 +186,17 @@ async function local(b: Bench, wanted: (row: string) => boolean, large: boolean)
         }
     };
 
+    const withCounter = async (use: (counter: Counter) => Promise<void>): Promise<void> => {
+        const { said, stop } = await startPart<Counter>('counter', [blob, queue, table].map(String));
+        cleanups.push(stop);
+        await use(said);
+        await stop();
+    };
+
     if (wanted('throughput') || wanted('csv') || wanted('jobs'))
-        await withHost(root, direct, async ({ url }) => {
-            const api = new Api(url);
-            if (wanted('throughput')) await throughput(b, api);
+        await withHost(root, direct, async (host) => {
+            const api = new Api(host.url);
+            if (wanted('throughput')) await throughput(b, api, () => host.peakMemory());
             if (wanted('csv')) await csv(b, api);
             if (wanted('csv')) progress(`planning: ${b.figures.csv} rows/s`);
             if (wanted('jobs')) await smallJobs(b, api);
@@ -215,7 +204,7 @@ async function local(b: Bench, wanted: (row: string) => boolean, large: boolean)
         });
 
     if (wanted('memory')) {
-        const sizes = [FEW, large ? MANY : b.items];
+        const sizes = [FEW, b.memoryItems];
         const peaks: (number | null)[] = [];
         for (const size of sizes)
             await withHost(root, direct, async (host) => {
@@ -233,25 +222,47 @@ async function local(b: Bench, wanted: (row: string) => boolean, large: boolean)
         if (few && many) b.figures.memoryRatio = many / few;
     }
 
-    const app = await naiveApp(b.folder);
-    if (wanted('naive')) b.figures.naive = Math.round(NAIVE_ITEMS / (await withHost(app, direct, (host) => naive(b, host))));
-    if (wanted('naive')) progress(`naive fan-out: ${b.figures.naive}/s`);
-
-    if (wanted('storage')) {
-        const { said: counter, stop } = await startPart<Counter>('counter', [blob, queue, table].map(String));
-        cleanups.push(stop);
-        b.figures.transactions = await withHost(root, counter.storage, async ({ url }) => {
-            const api = new Api(url);
-            const upload = await api.upload(b.itemsFile);
-            return counted(counter.url, b.items, () => fanfold(b, api, upload, b.items));
-        });
-        b.figures.naiveTransactions = await withHost(app, counter.storage, (host) =>
-            counted(counter.url, NAIVE_ITEMS, () => naive(b, host)),
-        );
-        progress(
-            `storage transactions per 1,000 items: ${b.figures.transactions.toFixed(1)}, naive ${b.figures.naiveTransactions.toFixed(0)}`,
-        );
+    if (wanted('naive')) {
+        const apps = new Map<number, string>();
+        for (const activities of [await configuredActivities(), IN_FLIGHT]) apps.set(activities, await naiveApp(b.folder, activities));
+        for (const [activities, app] of apps)
+            await withHost(app, direct, async (host) => {
+                const runs = [];
+                for (let i = 0; i < b.repeats; i++) runs.push(await runNaive(host.url, b.target));
+                const contender: Contender = {
+                    name: `naive durable fan-out, ${activities} activities at once`,
+                    perSecond: Math.round(median(runs.map((r) => r.perSecond))),
+                    memory: (await host.peakMemory()) ?? undefined,
+                    history: runs.at(-1)!.history,
+                };
+                b.figures.contenders.push(contender);
+                progress(`${contender.name}: ${contender.perSecond}/s`);
+            });
+        if (wanted('storage'))
+            await withCounter(async (counter) => {
+                const [activities] = [...apps.keys()];
+                b.figures.naiveTransactions = await withHost(apps.get(activities!)!, counter.storage, (host) =>
+                    counted(counter.url, NAIVE_ITEMS, () => runNaive(host.url, b.target)),
+                );
+            });
     }
+    if (wanted('storage'))
+        await withCounter(async (counter) => {
+            b.figures.transactions = await withHost(root, counter.storage, async ({ url }) => {
+                const api = new Api(url);
+                const upload = await api.upload(b.itemsFile);
+                return counted(counter.url, b.items, () => fanfold(b, api, upload, b.items));
+            });
+            progress(`storage transactions per 1,000 items: ${b.figures.transactions.toFixed(1)}`);
+        });
+}
+
+/** What the app allows itself: the naive fan-out runs on the same host, with the same settings. */
+async function configuredActivities(): Promise<number> {
+    const { extensions } = JSON.parse(await readFile(path.join(root, 'host.json'), 'utf8')) as {
+        extensions: { durableTask: { maxConcurrentActivityFunctions: number } };
+    };
+    return extensions.durableTask.maxConcurrentActivityFunctions;
 }
 
 async function remote(b: Bench, url: string, counter: string | undefined, wanted: (row: string) => boolean): Promise<void> {
@@ -267,13 +278,12 @@ async function remote(b: Bench, url: string, counter: string | undefined, wanted
 
 async function main(): Promise<void> {
     const text = { type: 'string' } as const;
-    const flag = { type: 'boolean' } as const;
     const { values } = parseArgs({
         options: {
             items: text,
             jobs: text,
             repeats: text,
-            large: flag,
+            memory: text,
             url: text,
             counter: text,
             only: text,
@@ -281,7 +291,7 @@ async function main(): Promise<void> {
         },
     });
     if (values.help) return console.log(usage);
-    const count = (name: 'items' | 'jobs' | 'repeats', fallback: number): number => {
+    const count = (name: 'items' | 'jobs' | 'repeats' | 'memory', fallback: number): number => {
         const value = Number(values[name] ?? fallback);
         if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: "${values[name]}" is not a whole number from 1 up`);
         return value;
@@ -298,16 +308,17 @@ async function main(): Promise<void> {
         folder,
         target: target.said.url,
         items,
-        jobs: count('jobs', 200),
+        jobs: count('jobs', 1_000),
         repeats: count('repeats', 3),
+        memoryItems: count('memory', 1_000_000),
         itemsFile: path.join(folder, 'items.ndjson'),
-        figures: {},
+        figures: { contenders: [] },
     };
     await writeLines(b.itemsFile, items, itemLine);
 
     const began = Date.now();
     if (values.url) await remote(b, values.url, values.counter, wanted);
-    else await local(b, wanted, values.large ?? false);
+    else await local(b, wanted);
     print(b, values.url ? 'the host given by --url' : 'the local host', (Date.now() - began) / 1000);
 }
 

@@ -11,6 +11,8 @@ export interface ClientRun {
     seconds: number;
     /** Processor time of this process, in microseconds for each item. */
     cpu: number;
+    /** Peak resident memory of this process, in MB. */
+    memory: number;
 }
 
 const IN_FLIGHT = 64;
@@ -55,7 +57,11 @@ async function main(): Promise<void> {
     const items = (before ?? (await readFile(file!, 'utf8'))).trimEnd().split('\n');
     await (kind === 'raw' ? raw(pool, items) : script(pool, items, results!));
     const { user, system } = process.cpuUsage(cpu);
-    say({ seconds: Number(process.hrtime.bigint() - began) / 1e9, cpu: (user + system) / items.length } satisfies ClientRun);
+    say({
+        seconds: Number(process.hrtime.bigint() - began) / 1e9,
+        cpu: (user + system) / items.length,
+        memory: process.resourceUsage().maxRSS / 1024,
+    } satisfies ClientRun);
     await pool.close();
     process.disconnect?.();
 }
