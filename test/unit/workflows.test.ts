@@ -9,10 +9,18 @@ interface Step {
     run?: string;
     with?: Record<string, string>;
 }
+interface Job {
+    needs?: string;
+    environment?: string;
+    permissions?: Record<string, string>;
+    steps: Step[];
+    strategy?: { matrix: Record<string, string[]> };
+    'timeout-minutes'?: number;
+}
 interface Workflow {
     on: Record<string, Record<string, string[]> | null>;
     permissions: Record<string, string>;
-    jobs: Record<string, { needs?: string; steps: Step[]; strategy?: { matrix: Record<string, string[]> }; 'timeout-minutes'?: number }>;
+    jobs: Record<string, Job>;
 }
 
 const root = path.resolve(__dirname, '../..');
@@ -38,6 +46,25 @@ test.each(names)('%s is a workflow as GitHub knows it', (name) => {
 test('a workflow with a mistake in it would be noticed', () => {
     const text = readFileSync(path.join(folder, 'ci.yml'), 'utf8');
     expect(problems(text.replace('runs-on:', 'runs-at:'))).not.toEqual([]);
+    expect(problems(text.replace('pull_request:', 'pull_requests:'))).not.toEqual([]);
+    expect(problems(text.replace('contents: read', 'contents: reed'))).not.toEqual([]);
+});
+
+/** What bash says of a script's syntax; nothing is run. */
+const syntax = (script: string) => spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' }).stderr;
+
+test.each(names)('%s has scripts that bash can read', (name) => {
+    for (const { run } of steps(workflow(name))) if (run) expect(syntax(run)).toBe('');
+    expect(syntax('for x in 1; do')).not.toBe('');
+});
+
+test('an action has the same version wherever it is used', () => {
+    const versions = new Map<string, Set<string>>();
+    for (const { uses } of names.flatMap((name) => steps(workflow(name)))) {
+        const [action, version] = (uses ?? '').split('@');
+        if (version) versions.set(action!, (versions.get(action!) ?? new Set()).add(version));
+    }
+    expect([...versions].filter(([, used]) => used.size > 1)).toEqual([]);
 });
 
 test.each(names)('%s names actions by version, its jobs end, and it runs scripts that there are', (name) => {
@@ -57,6 +84,12 @@ test('every change is tested on Node 22 and 24, on the real host, compiled and p
     const runs = steps(ci).map((s) => s.run ?? '');
     for (const command of ['npm test', 'func start', 'npm run test:e2e', 'node scripts/check-bicep.mjs --require', 'npm run package'])
         expect(runs.some((r) => r.includes(command))).toBe(true);
+    const { optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+        optionalDependencies: Record<string, string>;
+    };
+    // The version of Core Tools is that of the lock file: no step installs another, and "--no" keeps npx from fetching one.
+    expect(optionalDependencies).toHaveProperty('azure-functions-core-tools');
+    expect(runs.join('\n')).not.toMatch(/npm install|npx (?!--no )/);
 });
 
 test('a tag deploys what was tested, by a token and not by a stored secret of Azure', () => {
@@ -64,7 +97,11 @@ test('a tag deploys what was tested, by a token and not by a stored secret of Az
     expect(Object.keys(deploy.on)).toEqual(['push']);
     expect(deploy.on.push).toEqual({ tags: ['v*'] });
     expect(deploy.permissions['id-token']).toBe('write');
-    expect(deploy.jobs.deploy!.needs).toBe('package');
+    expect(deploy.jobs.deploy!).toMatchObject({ needs: 'package', environment: 'production' });
+    // The job that runs the repository's code, and that of its dependencies, gets no token; the one with the token runs none of it.
+    expect(deploy.jobs.package!.permissions).toEqual({ contents: 'read' });
+    const inDeploy = deploy.jobs.deploy!.steps;
+    expect(inDeploy.filter((s) => s.uses?.startsWith('actions/checkout') || /\b(npm|npx|node)\b/.test(s.run ?? ''))).toEqual([]);
     const login = steps(deploy).find((s) => s.uses?.startsWith('azure/login'))!;
     expect(Object.keys(login.with!).sort()).toEqual(['client-id', 'subscription-id', 'tenant-id']);
 });
