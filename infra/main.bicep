@@ -115,4 +115,4 @@ output FUNCTION_APP_URL string = resources.outputs.functionAppUrl
 output HOST_STORAGE_NAME string = resources.outputs.hostStorageName
 output DATA_STORAGE_NAME string = resources.outputs.dataStorageName
 output KEY_VAULT_NAME string = resources.outputs.vaultName
-output APPLICATION_INSIGHTS_NAME string = resources.outputs.insightsName
+output LOG_ANALYTICS_ID string = resources.outputs.logQueryId

@@ -33,3 +33,6 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 output workspaceId string = workspace.id
+
+// What queries name it by: a GUID, not the resource id.
+output queryId string = workspace.properties.customerId

@@ -172,4 +172,4 @@ output functionAppUrl string = 'https://${function.outputs.hostName}'
 output hostStorageName string = names.hostStorage
 output dataStorageName string = names.dataStorage
 output vaultName string = names.vault
-output insightsName string = names.insights
+output logQueryId string = monitoring.outputs.queryId
