@@ -150,7 +150,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       globalValidation: {
         requireAuthentication: true
         unauthenticatedClientAction: 'Return401'
-        excludedPaths: ['/api/health']
+        // Both still ask for a key. The second is where `az` looks after a deployment, without a token and without end.
+        excludedPaths: ['/api/health', '/admin/host/status']
       }
       httpSettings: { requireHttps: true }
       identityProviders: {

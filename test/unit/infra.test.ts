@@ -119,7 +119,11 @@ describe('the app', () => {
 test('sign-in is asked for only where an application is named, and then by an answer, not by a page', () => {
     const config = Object.values(all.get('function')!.resources).find((r) => r.name.includes('authsettingsV2'))!;
     expect(config.condition).toBe("[not(empty(parameters('authClientId')))]");
-    expect(config.properties.globalValidation).toMatchObject({ requireAuthentication: true, unauthenticatedClientAction: 'Return401' });
+    expect(config.properties.globalValidation).toEqual({
+        requireAuthentication: true,
+        unauthenticatedClientAction: 'Return401',
+        excludedPaths: ['/api/health', '/admin/host/status'],
+    });
 });
 
 test('nothing is taken from a registry: modules are files beside the one that uses them', () => {
@@ -298,6 +302,14 @@ describe('the pages', () => {
     test('hold scripts that bash can read', () => {
         expect(scripts.length).toBeGreaterThan(12);
         for (const script of scripts) expect(spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' }).stderr).toBe('');
+    });
+
+    test('list every app setting that is read or set', () => {
+        const listed = [...pages.deploy.matchAll(/^\| `(\w+)(\*?)` \|/gm)].map(([, name, more]) => ({ name: name!, more: more === '*' }));
+        const isListed = (name: string) => listed.some((l) => (l.more ? name.startsWith(l.name) : name === l.name));
+        const inSource = [...textOf('src/settings.ts').matchAll(/\benv\.(\w+)/g)].map((m) => m[1]!);
+        const names = [...Object.keys(settings()), ...inSource.filter((name) => name !== 'AzureWebJobsStorage')];
+        expect(names.filter((name) => !isListed(name))).toEqual([]);
     });
 
     test('name every output, and no other', () => {
