@@ -54,7 +54,9 @@ class Supervisor {
     }
 
     private run(env: NodeJS.ProcessEnv, storage: string, workerDeath: HostStart['workerDeath']): void {
-        const host = fork(path.join(__dirname, 'host.js'), [], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+        // As the real host reads it; so a local run may have no more memory than an instance in Azure.
+        const execArgv = env.languageWorkers__node__arguments?.split(/\s+/).filter(Boolean) ?? [];
+        const host = fork(path.join(__dirname, 'host.js'), [], { env, execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
         this.host = host;
         const running = new Set<string>();
         host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath, faults: this.faults } satisfies HostStart);

@@ -1,4 +1,5 @@
 // Writes the items of a job as one block blob while they are read, and the partitions with it.
+import { giveBuffer, takeBuffer } from './buffers';
 import type { JobStore, PartitionEntry } from './jobStore';
 
 const BLOCK_BYTES = 2 * 1024 * 1024;
@@ -10,10 +11,8 @@ export class ItemsWriter {
     readonly partitions: PartitionEntry[] = [];
     total = 0;
     /** Lines are copied here as they come: kept as strings until a block is full, they would be what the garbage collector is busy with. */
-    private block: Buffer = Buffer.allocUnsafe(BLOCK_BYTES);
+    private block = takeBuffer(BLOCK_BYTES);
     private filled = 0;
-    /** Blocks that are uploaded, to be filled again: new ones would pile up until they are collected. */
-    private readonly spare: Buffer[] = [];
     private blocks: string[] = [];
     private uploads: Promise<unknown>[] = [];
     private start = { offset: 0, index: 0, items: 0, bytes: 0 };
@@ -33,7 +32,7 @@ export class ItemsWriter {
         this.start.bytes += bytes;
         this.total++;
         if (this.filled + bytes > this.block.length) this.stage();
-        if (bytes > this.block.length) this.block = Buffer.allocUnsafe(bytes);
+        if (bytes > this.block.length) this.block = takeBuffer(bytes);
         this.filled += this.block.write(json, this.filled);
         this.block[this.filled++] = NEWLINE;
     }
@@ -46,6 +45,7 @@ export class ItemsWriter {
     /** Makes the blob whole. */
     async commit(): Promise<void> {
         this.stage();
+        giveBuffer(this.block);
         if (this.start.items > 0) this.cut();
         await Promise.all(this.uploads);
         await this.blob().commitBlockList(this.blocks, { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
@@ -64,14 +64,14 @@ export class ItemsWriter {
         if (this.filled === 0) return;
         const full = this.block;
         const data = full.subarray(0, this.filled);
-        this.block = this.spare.pop() ?? Buffer.allocUnsafe(BLOCK_BYTES);
+        this.block = takeBuffer(BLOCK_BYTES);
         this.filled = 0;
         const id = Buffer.from(String(this.blocks.length).padStart(8, '0')).toString('base64');
         this.blocks.push(id);
         const upload = this.blob().stageBlock(id, data, data.length);
         // Awaited later, in order; until then a failure must not count as unhandled.
         upload.then(
-            () => void this.spare.push(full),
+            () => giveBuffer(full),
             () => undefined,
         );
         this.uploads.push(upload);

@@ -5,6 +5,7 @@ import type { Counts } from '../core/outcome';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
 import type { StoredSpec } from '../core/spec';
+import { takeBuffer } from './buffers';
 import { dataContainer } from './container';
 
 /** `[offset, bytes, items, firstIndex]` of one partition in the items blob. */
@@ -153,10 +154,11 @@ export class JobStore {
 
     // --- items ----------------------------------------------------------------------------------------------------
 
-    /** The bytes of one partition: its items, one JSON text a line. At most the partition's size bound (8 MB) and one item. */
+    /** The items of one partition, one JSON text a line: at most the partition's size bound (8 MB) and one item. May be given to `giveBuffer` afterwards. */
     async readPartition(plan: Plan, partition: number): Promise<Buffer> {
         const [offset, bytes] = plan.partitions[partition]!;
-        return bytes === 0 ? Buffer.alloc(0) : this.container.getBlobClient(plan.items).downloadToBuffer(offset, bytes);
+        const buffer = takeBuffer(bytes).subarray(0, bytes);
+        return this.container.getBlobClient(plan.items).downloadToBuffer(buffer, offset, bytes);
     }
 
     /** A blob as a stream, or null when it does not exist. */

@@ -81,6 +81,7 @@ export class Engine {
                 this.pump();
             });
             await Promise.all(this.runs.map((r) => r.flush()));
+            for (const run of this.runs) run.unload();
         } finally {
             this.finished = true;
             clearInterval(flusher);
@@ -294,7 +295,7 @@ export class Engine {
         run.flushedAt = this.o.now();
         run.flush().then(
             () => {
-                if (!this.o.manual && run.exhausted && run !== this.current && run.unflushedLines === 0) run.unload();
+                if (!this.o.manual && run.exhausted && run !== this.current) run.unload();
                 this.pump();
             },
             (error: unknown) => this.reject(error),

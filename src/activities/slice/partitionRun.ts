@@ -2,6 +2,7 @@
 //
 // The outcomes blob is the checkpoint. Every append is conditional on the position this run expects, so a line lands only
 // when everything before it has been read: what another run has recorded is dropped from the batch, and a later fence ends this run.
+import { giveBuffer } from '../../storage/buffers';
 import { linesOf } from '../../storage/results';
 import { MAX_APPEND_BYTES, type PartitionEntry, type JobStore } from '../../storage/jobStore';
 import {
@@ -17,7 +18,7 @@ import {
     type Counts,
     type OutcomeKind,
 } from '../../core/outcome';
-import { Lines, without, type Block, type Line } from './lines';
+import { eachOutcome, Lines, without, type Block, type Line } from './lines';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
 export class Fenced extends Error {}
@@ -29,6 +30,7 @@ export interface Waiting {
 }
 
 const NEWLINE = 0x0a;
+const NOTHING = Buffer.alloc(0);
 
 export class PartitionRun {
     readonly items: number;
@@ -58,7 +60,7 @@ export class PartitionRun {
     private taken = 0;
     private wanted = 0;
     private flushing: Promise<void> | null = null;
-    private data: Buffer = Buffer.alloc(0);
+    private data: Buffer = NOTHING;
     private starts: Uint32Array = new Uint32Array(0);
 
     constructor(
@@ -84,7 +86,7 @@ export class PartitionRun {
         this.fencedIn = true;
     }
 
-    /** Keeps the partition's items, one JSON text a line. */
+    /** Takes the partition's items, one JSON text a line, in a buffer that is given back when they are not needed any more. */
     load(data: Buffer): void {
         this.data = data;
         this.starts = new Uint32Array(this.items + 1);
@@ -96,11 +98,13 @@ export class PartitionRun {
         this.starts[this.items] = at;
     }
 
-    /** Lets go of the items: nothing is left to call. */
+    /** Gives the memory back: nothing is left to call, and nothing to record. */
     unload(): void {
-        this.data = Buffer.alloc(0);
-        this.lines = new Lines();
-        this.going = new Lines();
+        if (!this.idle) return;
+        if (this.data !== NOTHING) giveBuffer(this.data);
+        this.data = NOTHING;
+        this.lines.release();
+        this.going.release();
     }
 
     /** The JSON text of an item. */
@@ -123,6 +127,11 @@ export class PartitionRun {
     /** Nothing is left to call. Lines may still have to be flushed. */
     get exhausted(): boolean {
         return this.cursor >= this.items && this.inFlight === 0 && this.waiting.size === 0;
+    }
+
+    /** Nothing waits to be recorded, and nothing is on its way. */
+    get idle(): boolean {
+        return this.flushing === null && this.lines.count === 0;
     }
 
     get unflushedLines(): number {
@@ -163,24 +172,24 @@ export class PartitionRun {
     }
 
     private async appendBlock(block: Block): Promise<void> {
-        for (let left = block; left.lines.length > 0;) {
+        for (let left = block; left.bytes.length > 0;) {
             if (await this.store.appendOutcomes(this.jobId, this.part, this.position, left.bytes)) {
                 this.position += left.bytes.length;
-                for (const line of left.lines) this.count(line.index, line.outcome, line.attempts);
+                eachOutcome(left, this.count);
                 return;
             }
             const found = await this.readBack();
-            left = without(left, ({ index }, text) => (index === undefined ? found.has(text()) : this.isRecorded(index)));
+            left = without(left, (index, text) => (index === null ? found.has(text()) : this.isRecorded(index)));
         }
     }
 
-    private count(index: number | undefined, outcome: OutcomeKind | undefined, attempts = 1): void {
-        if (index === undefined || outcome === undefined || this.isRecorded(index)) return;
+    private count = (index: number, outcome: OutcomeKind, attempts: number): void => {
+        if (this.isRecorded(index)) return;
         this.recorded[index - this.firstIndex] = 1;
         this.waiting.delete(index);
         this.counts[outcome]++;
         this.counts.retries += Math.max(0, attempts - 1);
-    }
+    };
 
     /** Reads on from the position; gives the control lines found, among them this run's own when an append went through and its answer was lost. */
     private async readBack(): Promise<Set<string>> {
