@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { failure, type Failure } from '../core/errors';
 import { mergeFailures, type FailureGroup } from '../core/failures';
+import type { Parked } from '../core/ledger';
 import { addCounts, noCounts, readOutcomeHead, settled, type Counts, type Outcome } from '../core/outcome';
 import { linesOf } from '../storage/results';
 import { names, type JobStore, type ManifestPart, type Plan, type Summary } from '../storage/jobStore';
@@ -11,11 +12,17 @@ export interface FoldInput {
     as: 'completed' | 'failed' | 'cancelled';
     startedAt: string | null;
     error?: Failure & { invalid?: number };
+    /** How often the job was opened again because outcomes were missing. */
+    mends?: number;
 }
 
-export interface FoldReply {
-    state: 'completed' | 'failed' | 'cancelled';
-}
+/** The job's end; or the partitions that lack outcomes, with what the others count, when they are to be worked again. */
+export type FoldReply = { state: 'completed' | 'failed' | 'cancelled' } | { lacking: Parked[]; counts: Counts; closed: number };
+
+/** Storage that loses what it acknowledged may do so once or twice; a job that never gets whole ends. */
+const MAX_MENDS = 5;
+/** Partitions that are opened again at a time: an orchestration carries them. */
+const MENDED_AT_ONCE = 100;
 
 const PARTS_AT_ONCE = 4;
 /** Index, outcome and attempts stand in the first bytes of a line, the key among them. */
@@ -51,6 +58,8 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
         });
 
     const parts: ManifestPart[] = [];
+    const lacking: Parked[] = [];
+    let repeated = false;
     let failures: FailureGroup[] = [];
     const broken: string[] = [];
     for (let at = 0; at < plan.partitions.length; at += PARTS_AT_ONCE) {
@@ -61,7 +70,16 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
             parts.push({ part, name: names.outcomes(input.jobId, part), bytes, items: plan.partitions[part]![2], sha256, counts });
             failures = mergeFailures(failures, reading.failures);
             broken.push(...defects(part, reading));
+            const { succeeded, failed, skipped, cancelled, retries } = counts;
+            if (reading.missing.length > 0) lacking.push([part, Date.parse(endedAt), succeeded, failed, skipped, cancelled, retries]);
+            repeated ||= reading.repeated.length > 0;
         }
+    }
+    if (lacking.length > 0 && !repeated && (input.mends ?? 0) < MAX_MENDS) {
+        const again = lacking.slice(0, MENDED_AT_ONCE);
+        const reopened = new Set(again.map(([part]) => part));
+        const whole = parts.filter((p) => !reopened.has(p.part));
+        return { lacking: again, counts: whole.reduce((sum, p) => addCounts(sum, p.counts), noCounts()), closed: whole.length };
     }
     const counts = parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
     await store.writeJson(names.manifest(input.jobId), { jobId: input.jobId, total: plan.total, counts, parts, createdAt: endedAt });
@@ -82,7 +100,7 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
 
 const invalidOf = (input: FoldInput): number => input.error?.invalid ?? 0;
 
-async function end(store: JobStore, summary: Summary): Promise<FoldReply> {
+async function end(store: JobStore, summary: Summary): Promise<{ state: Summary['state'] }> {
     // Written once: a second run of this activity must not change what a user has already seen.
     if (await store.createJson(names.summary(summary.jobId), summary)) return { state: summary.state };
     return { state: (await store.readSummary(summary.jobId))?.state ?? summary.state };

@@ -91,6 +91,8 @@ export interface LedgerState {
     startedAt: number | null;
     endedAt: number | null;
     waiting: { for: string; until: number } | null;
+    /** How often the job was opened again because outcomes were missing when it was folded. */
+    mends?: number;
 }
 
 export interface SliceDone {
@@ -125,6 +127,7 @@ export type LedgerOperation =
     | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
     | { op: 'settle'; cancel?: boolean }
     | { op: 'cancel' }
+    | { op: 'reopen'; mend: number; parts: Parked[]; counts: Counts; closed: number }
     | { op: 'end'; state: 'completed' | 'failed' | 'cancelled' };
 
 export type LeaseReply = { kind: 'work'; lease: Lease } | { kind: 'wait'; until: number; why: string } | { kind: 'stop'; why: string };
@@ -180,6 +183,8 @@ function apply(state: LedgerState, operation: LedgerOperation, now: number): Led
         case 'cancel':
             move(state, 'cancel');
             return { kind: 'ok', state: state.state };
+        case 'reopen':
+            return reopen(state, operation);
         case 'end':
             return end(state, operation.state, now);
     }
@@ -209,6 +214,17 @@ function open(state: LedgerState, o: Extract<LedgerOperation, { op: 'open' }>, n
 function end(state: LedgerState, as: 'completed' | 'failed' | 'cancelled', now: number): LedgerReply {
     const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled' } as const;
     if (move(state, by[as])) state.endedAt = now;
+    return { kind: 'ok', state: state.state };
+}
+
+/**
+ * Storage lost outcomes that it had acknowledged: the partitions they stood in are to be worked again. What is counted is what was found.
+ * Numbered, so that an operation told twice opens the job once.
+ */
+function reopen(state: LedgerState, o: Extract<LedgerOperation, { op: 'reopen' }>): LedgerReply {
+    const mends = state.mends ?? 0;
+    if (o.mend === mends + 1 && move(state, state.endsAs === 'cancelled' ? 'reopenCancelled' : 'reopen'))
+        Object.assign(state, { mends: o.mend, parked: o.parts, counts: o.counts, closed: o.closed, endsAs: null });
     return { kind: 'ok', state: state.state };
 }
 

@@ -7,6 +7,8 @@ export const moves = {
     open: { planning: 'running' },
     cancel: { planning: 'cancelling', running: 'cancelling' },
     fold: { running: 'folding', cancelling: 'folding' },
+    reopen: { folding: 'running' },
+    reopenCancelled: { folding: 'cancelling' },
     complete: { folding: 'completed' },
     endCancelled: { cancelling: 'cancelled', folding: 'cancelled' },
     fail: { planning: 'failed', running: 'failed', cancelling: 'failed', folding: 'failed' },

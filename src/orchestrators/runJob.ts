@@ -10,6 +10,8 @@ export interface RunJobInput {
     jobId: string;
     /** After this many rounds history starts anew; what comes over from the last generation. */
     startedAt?: string;
+    /** How often the job was opened again because outcomes were missing when it was folded. */
+    mends?: number;
 }
 
 /** An event that only says "ask the ledger again"; a lost or doubled one does no harm. */
@@ -18,24 +20,24 @@ interface Wake {
     cancel?: boolean;
 }
 
+type End = 'completed' | 'failed' | 'cancelled';
+
 const PLAN_ATTEMPTS = 10;
 const ROUNDS = 25;
 /** However far off the next retry is, the ledger is asked again after this long: an event may be lost. */
 const MAX_WAIT_MS = 300_000;
 
 export const runJob: OrchestrationHandler = function* (context: OrchestrationContext) {
-    const { jobId, startedAt: resumedFrom } = context.df.getInput<RunJobInput>();
+    const { jobId, startedAt: resumedFrom, mends: mended = 0 } = context.df.getInput<RunJobInput>();
     const startedAt = resumedFrom ?? context.df.currentUtcDateTime.toISOString();
 
     if (!resumedFrom) {
         const plan = yield* planned(context, jobId);
-        if (!plan.ok)
-            return yield* ended(context, {
-                jobId,
-                as: plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed',
-                startedAt,
-                error: plan.error,
-            });
+        if (!plan.ok) {
+            const as = plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+            const end = yield* folded(context, { jobId, as, startedAt, error: plan.error });
+            return yield* recorded(context, jobId, 'state' in end ? end.state : as);
+        }
         yield* tellLedger(context, jobId, {
             op: 'open',
             jobId,
@@ -47,14 +49,20 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
     }
 
     let cancel = false;
+    let mends = mended;
     for (let round = 0; round < ROUNDS; round++) {
         const next = (yield* tellLedger(context, jobId, { op: 'settle', cancel })) as SettleReply;
         if (next.kind === 'ended') return { jobId, state: next.state };
-        if (next.kind === 'done') return yield* ended(context, { jobId, as: next.as, startedAt });
-        if (next.kind === 'work') yield* workers(context, jobId, next);
+        if (next.kind === 'done') {
+            const end = yield* folded(context, { jobId, as: next.as, startedAt, mends });
+            if ('state' in end) return yield* recorded(context, jobId, end.state);
+            // Storage has lost outcomes that it had acknowledged: their items are called again.
+            const { lacking: parts, counts, closed } = end;
+            yield* tellLedger(context, jobId, { op: 'reopen', mend: ++mends, parts, counts, closed });
+        } else if (next.kind === 'work') yield* workers(context, jobId, next);
         else cancel = (yield* woken(context, next.until)) || cancel;
     }
-    context.df.continueAsNew({ jobId, startedAt } satisfies RunJobInput);
+    context.df.continueAsNew({ jobId, startedAt, mends } satisfies RunJobInput);
 };
 
 function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
@@ -94,15 +102,19 @@ function* woken(context: OrchestrationContext, until: number): Step<boolean> {
     return (event.result as Wake | null)?.cancel === true;
 }
 
-function* ended(context: OrchestrationContext, input: FoldInput): Step<{ jobId: string; state: string }> {
+function* folded(context: OrchestrationContext, input: FoldInput): Step<FoldReply> {
     for (let attempt = 1; ; attempt++) {
         try {
-            const { state } = (yield context.df.callActivity('foldJob', input)) as FoldReply;
-            const reply = yield* tellLedger(context, input.jobId, { op: 'end', state });
-            return { jobId: input.jobId, state: reply.kind === 'ok' ? reply.state : state };
+            return (yield context.df.callActivity('foldJob', input)) as FoldReply;
         } catch (error) {
             if (attempt === PLAN_ATTEMPTS) throw error;
             yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
         }
     }
+}
+
+/** Tells the ledger how the job has ended. */
+function* recorded(context: OrchestrationContext, jobId: string, state: End): Step<{ jobId: string; state: string }> {
+    const reply = yield* tellLedger(context, jobId, { op: 'end', state });
+    return { jobId, state: reply.kind === 'ok' ? reply.state : state };
 }

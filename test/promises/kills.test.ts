@@ -78,6 +78,16 @@ async function killAgainAndAgain(
     return kills;
 }
 
+/** What is wrong with the keys that the target saw: one for each item, and the job's own. */
+function strangeCalls(seen: Target, id: string, total: number): string[] {
+    const keys = Object.keys(seen.stats().perKey);
+    const foreign = keys.filter((key) => !key.startsWith(`${id}:`));
+    return [
+        ...(keys.length === total ? [] : [`${keys.length} keys for ${total} items`]),
+        ...(foreign.length === 0 ? [] : [`keys of no item: ${foreign.slice(0, 3).join(', ')}`]),
+    ];
+}
+
 let host: RunningHost;
 let target: Target;
 beforeEach(async () => {
@@ -105,13 +115,31 @@ test('20,000 items, ten SIGKILLs, zombies and storage errors: every item once in
     const end = await ended(host, id, 200_000);
     expect(end).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { total, succeeded: total } });
     expect(breaches(await results(host, id), total)).toEqual([]);
+    expect(strangeCalls(target, id, total)).toEqual([]);
     const { perKey, requests } = target.stats();
-    expect(Object.keys(perKey)).toHaveLength(total);
-    expect(Object.keys(perKey).every((key) => key.startsWith(`${id}:`))).toBe(true);
     const taken = await takeovers(host.storage, id);
     expect(requests - total).toBeLessThanOrEqual(taken * (CONCURRENCY + UNRECORDED));
     expect(Math.max(...Object.values(perKey).map((k) => k.calls))).toBeLessThanOrEqual(1 + taken);
 }, 400_000);
+
+test('the check of the results fails where no fence holds a zombie from recording', async () => {
+    const zombies = { rules: [1, 2].map((nth) => ({ at: 'activity', match: 'processSlice', do: 'zombie', ms: 300, nth })) };
+    host = await startHost({ app: promisesApp, env: { PROMISES_BREAK: 'fence', DEVHOST_FAULTS: JSON.stringify(zombies) } });
+    const total = 8_000;
+    const id = await startJob(host, items(total), spec());
+    const end = await ended(host, id, 100_000);
+    expect(breaches(await results(host, id), total)).toContainEqual(expect.stringMatching(/stands 2 times/));
+    expect(end).toMatchObject({ state: 'failed', error: { code: 'NOT_CONSERVED' } });
+}, 200_000);
+
+test('the check of the calls fails where each call has a key of its own', async () => {
+    host = await startHost({ app: promisesApp, env: { PROMISES_BREAK: 'key' } });
+    const total = 8_000;
+    const id = await startJob(host, items(total), spec());
+    await killAgainAndAgain(host, target, id, 1, 3_000, 11);
+    expect(await ended(host, id, 100_000)).toMatchObject({ state: 'completed' });
+    expect(strangeCalls(target, id, total)).toEqual([expect.stringMatching(/^\d+ keys for 8000 items$/)]);
+}, 200_000);
 
 test('the same check fails where slices do not read back what is recorded', async () => {
     host = await startHost({ app: promisesApp, env: { PROMISES_BREAK: 'read-back' } });

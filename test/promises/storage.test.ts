@@ -52,13 +52,13 @@ test('storage goes away under a running job and comes back: the job ends by itse
     const [AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT] = ports.map(String) as [string, string, string];
     const host = await startHost({ app: promisesApp, env: { AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT } });
     try {
-        const total = 8_000;
+        const total = 20_000;
         const id = await startJob(
             host,
             Array.from({ length: total }, (_, n) => ({ id: n })),
-            { process: { http: { url: `${target.url}/x` } }, key: 'id', partition: { items: 1000 } },
+            { process: { http: { url: `${target.url}/x` } }, key: 'id', partition: { items: 2500 } },
         );
-        for (const mark of [1_500, 4_000]) {
+        for (const mark of [2_000, 8_000, 15_000]) {
             await until(
                 () => target.stats().requests >= mark,
                 () => `the target sees no more calls\n${host.output()}`,

@@ -229,3 +229,32 @@ test('a job that was cancelled ends so, however often it is settled', () => {
     expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'cancelled' });
     expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'cancelled' });
 });
+
+test('a job that lacks outcomes is opened again once, however often it is told; only what lacks is worked again', () => {
+    const w = new World(3, 10, () => 0.5);
+    const work = () => w.tell({ op: 'settle' }) as Extract<SettleReply, { kind: 'work' }>;
+    const rest = { open: [], failures: [], rate: 1, limit: null };
+    let { round } = work();
+    let seq = 0;
+    const finish = (report: SliceReport | null) => w.tell({ op: 'lease', round, worker: 'w', slot: 0, seq: ++seq, report }) as LeaseReply;
+    for (let reply = finish(null); reply.kind === 'work';) {
+        const { epoch, from, to, resume } = reply.lease;
+        const closed = to - from + resume.length;
+        reply = finish({ epoch, closed, counts: { ...noCounts(), succeeded: closed * 10 }, untouched: to, ...rest });
+    }
+    expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'completed' });
+    const lacking: Parked[] = [[1, w.now, 4, 0, 0, 0, 0]];
+    for (let times = 0; times < 2; times++)
+        w.tell({ op: 'reopen', mend: 1, parts: lacking, counts: { ...noCounts(), succeeded: 20 }, closed: 2 });
+    expect(w.state).toMatchObject({ state: 'running', closed: 2, counts: { succeeded: 20 }, parked: lacking });
+    ({ round } = work());
+    seq = 0;
+    const again = finish(null) as Extract<LeaseReply, { kind: 'work' }>;
+    expect(again.lease).toMatchObject({ resume: [1], mode: 'normal' });
+    expect(again.lease.to).toBe(again.lease.from);
+    finish({ epoch: again.lease.epoch, closed: 1, counts: { ...noCounts(), succeeded: 10 }, untouched: again.lease.to, ...rest });
+    expect(w.tell({ op: 'settle' })).toEqual({ kind: 'done', as: 'completed' });
+    // What was told late, or of a mend that is over, opens nothing.
+    w.tell({ op: 'reopen', mend: 1, parts: lacking, counts: noCounts(), closed: 2 });
+    expect(w.state).toMatchObject({ state: 'folding', counts: { succeeded: 30 } });
+});

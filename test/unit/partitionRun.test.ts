@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import * as fc from 'fast-check';
 import { outcomeLine, readOutcomeHead, attemptLine, tryingLine } from '../../src/core/outcome';
 import { Fenced, PartitionRun } from '../../src/activities/slice/partitionRun';
 import { suspicion } from '../../src/activities/slice/careful';
@@ -91,6 +92,77 @@ test('an append whose answer was lost is not recorded a second time', async () =
     await only.flush();
     expect(blob.recorded()).toEqual([100, 101, 102]);
     expect(only.counts.succeeded).toBe(3);
+});
+
+test('storage that has lost what it acknowledged ends the run; the next one reads what is left', async () => {
+    const blob = new Blob();
+    const first = run(blob, 1, 'a');
+    await first.takeOver();
+    first.record(done(100));
+    await first.flush();
+    blob.data = blob.data!.subarray(0, blob.data!.indexOf('\n') + 1);
+    first.record(done(101));
+    await expect(first.flush()).rejects.toBeInstanceOf(Fenced);
+    const second = run(blob, 2, 'b');
+    await second.takeOver();
+    expect([second.counts.succeeded, second.nextFresh()]).toEqual([0, 100]);
+});
+
+/** What happens to a partition, in any order: runs take it over, record items, and flush, whose answer may be lost; older runs go on as zombies. */
+const happening = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('takeOver' as const), lose: fc.boolean() }) },
+    {
+        weight: 6,
+        arbitrary: fc.record({
+            kind: fc.constant('record' as const),
+            who: fc.nat(),
+            index: fc.integer({ min: 100, max: 100 + ITEMS - 1 }),
+        }),
+    },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('flush' as const), who: fc.nat(), lose: fc.boolean() }) },
+);
+
+test('whatever runs take a partition over, record and flush, their answers lost or not: no item twice, none lost that was acknowledged', async () => {
+    await fc.assert(
+        fc.asyncProperty(fc.array(happening, { maxLength: 60 }), async (happenings) => {
+            const blob = new Blob();
+            const runs: { run: PartitionRun; taken: Set<number> }[] = [];
+            const acknowledged = new Set<number>();
+            for (const h of happenings) {
+                if (h.kind === 'takeOver') {
+                    blob.loseNextAnswer = h.lose && blob.data !== null;
+                    const next = run(blob, runs.length + 1, `run${runs.length}`);
+                    await next.takeOver();
+                    runs.push({ run: next, taken: new Set() });
+                    continue;
+                }
+                const chosen = runs[h.who % Math.max(1, runs.length)];
+                if (!chosen) continue;
+                if (h.kind === 'record') {
+                    // A run calls an item once, and none that it knows to be recorded.
+                    if (chosen.taken.has(h.index) || chosen.run.isRecorded(h.index)) continue;
+                    chosen.taken.add(h.index);
+                    chosen.run.record(done(h.index));
+                    continue;
+                }
+                blob.loseNextAnswer = h.lose && chosen.run.unflushedLines > 0;
+                const flushed = await chosen.run.flush().then(
+                    () => true,
+                    (error: unknown) => {
+                        expect(error).toBeInstanceOf(Fenced);
+                        return false;
+                    },
+                );
+                blob.loseNextAnswer = false;
+                if (flushed) for (const index of chosen.taken) acknowledged.add(index);
+                else runs.splice(runs.indexOf(chosen), 1);
+            }
+            const recorded = blob.data ? blob.recorded() : [];
+            expect(recorded).toHaveLength(new Set(recorded).size);
+            for (const index of acknowledged) expect(recorded).toContain(index);
+        }),
+        { numRuns: 300 },
+    );
 });
 
 test('a fence whose answer was lost is taken as put up', async () => {

@@ -178,7 +178,10 @@ export class PartitionRun {
                 eachOutcome(left, this.count);
                 return;
             }
+            const before = this.position;
             const found = await this.readBack();
+            // Refused, and nothing is there that this run has not read: storage has lost what it had acknowledged. Whoever takes over reads what is left.
+            if (this.position === before) throw new Fenced(`the outcomes of partition ${this.part} are shorter than they were`);
             left = without(left, (index, text) => (index === null ? found.has(text()) : this.isRecorded(index)));
         }
     }
