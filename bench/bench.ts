@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { emulatorConnection, startAzurite } from '../devhost/azurite';
+import { emulatorConnection, listens, startAzurite } from '../devhost/azurite';
 import { freePorts } from '../samples/ports';
 import { Api } from './api';
 import type { ClientRun } from './clients';
@@ -22,7 +22,7 @@ const usage = `Usage: npm run bench -- [options]
   --memory N     items of the job whose peak memory is set beside that of one of 10,000 (default 1000000)
   --url URL      another host that runs Fanfold, in place of the local one; then only raw loop, script, Fanfold, CSV and small jobs
   --counter URL  where storage transactions of that host are counted (dist/bench/counter.js)
-  --only LIST    of: throughput, csv, jobs, storage, memory, naive (default: all)`;
+  --only LIST    of: throughput, csv, jobs, storage, memory, naive, bullmq (default: all)`;
 
 const root = path.resolve(__dirname, '../..');
 const CSV_ROWS = 1_000_000;
@@ -67,6 +67,34 @@ async function writeLines(file: string, count: number, line: (i: number) => stri
 
 /** In whole items per second. */
 const rate = (items: number, seconds: number): number => Math.round(items / seconds);
+
+/** Fewer items, as it is slower by an order: its rate does not depend on how many there are. */
+const QUEUED_ITEMS = 20_000;
+
+/** BullMQ on Redis, where both are there; bench/bullmq.ts says how they come there. */
+async function bullmq(b: Bench): Promise<void> {
+    const port = Number(new URL(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379').port || 6379);
+    if (!(await listens(port)) || !isInstalled('bullmq')) return progress('no Redis or no BullMQ here: left out');
+    const file = path.join(b.folder, 'queued.ndjson');
+    await writeLines(file, QUEUED_ITEMS, itemLine);
+    const runs: ClientRun[] = [];
+    for (let i = 0; i < b.repeats; i++) {
+        const part = await startPart<ClientRun>('bullmq', [b.target, file]);
+        await part.stop();
+        runs.push(part.said);
+    }
+    const perSecond = median(runs.map(({ seconds }) => rate(QUEUED_ITEMS, seconds)));
+    b.figures.contenders.push({ name: 'BullMQ on Redis', perSecond, memory: runs.at(-1)!.memory });
+    progress(`BullMQ: ${perSecond}/s`);
+}
+
+function isInstalled(name: string): boolean {
+    try {
+        return require.resolve(name) !== '';
+    } catch {
+        return false;
+    }
+}
 
 async function client(kind: 'raw' | 'script', b: Bench): Promise<ClientRun> {
     const part = await startPart<ClientRun>('clients', [kind, b.target, b.itemsFile, path.join(b.folder, 'script.ndjson')]);
@@ -319,6 +347,7 @@ async function main(): Promise<void> {
     const began = Date.now();
     if (values.url) await remote(b, values.url, values.counter, wanted);
     else await local(b, wanted);
+    if (wanted('bullmq')) await bullmq(b);
     print(b, values.url ? 'the host given by --url' : 'the local host', (Date.now() - began) / 1000);
 }
 
