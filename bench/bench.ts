@@ -74,7 +74,7 @@ const QUEUED_ITEMS = 20_000;
 /** BullMQ on Redis, where both are there; bench/bullmq.ts says how they come there. */
 async function bullmq(b: Bench): Promise<void> {
     const port = Number(new URL(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379').port || 6379);
-    if (!(await listens(port)) || !isInstalled('bullmq')) return progress('no Redis or no BullMQ here: left out');
+    if (!(await listens(port)) || !['bullmq', 'ioredis'].every(isInstalled)) return progress('no Redis or no BullMQ here: left out');
     const file = path.join(b.folder, 'queued.ndjson');
     await writeLines(file, QUEUED_ITEMS, itemLine);
     const runs: ClientRun[] = [];

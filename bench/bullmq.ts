@@ -1,4 +1,4 @@
-// The same work by BullMQ on Redis, for comparison, where both are there: a Redis at REDIS_URL or 127.0.0.1:6379, and `npm install --no-save bullmq`.
+// The same work by BullMQ on Redis, for comparison, where both are there: a Redis at REDIS_URL or 127.0.0.1:6379, and `npm install --no-save bullmq ioredis`.
 // Run by the bench in a process of its own. Arguments: URL of the target, NDJSON file of the items. One job an item, 64 at once, results kept by Redis.
 import { readFile } from 'node:fs/promises';
 import { Pool } from 'undici';
