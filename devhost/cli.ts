@@ -108,15 +108,9 @@ class Supervisor {
 }
 
 function main(): void {
+    const text = { type: 'string' } as const;
     const { values } = parseArgs({
-        options: {
-            app: { type: 'string' },
-            port: { type: 'string' },
-            auth: { type: 'boolean' },
-            data: { type: 'string' },
-            faults: { type: 'string' },
-            help: { type: 'boolean', short: 'h' },
-        },
+        options: { app: text, port: text, data: text, faults: text, auth: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
     if (values.help) return console.log(usage);
     const app = path.resolve(values.app ?? '.');

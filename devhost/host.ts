@@ -28,9 +28,16 @@ async function run(start: HostStart): Promise<void> {
     const settings = readHostSettings(start.app);
     process.chdir(start.app);
     const app = new App(start.app, log);
-    const lock = await HubLock.take(start.storage, settings.hub, () => {
-        console.error(`Another local host has taken the task hub "${settings.hub}"; this one ends.`);
-        process.exit(CANNOT_START);
+    const restart = (why: string) => {
+        console.error(`The host process starts again: ${why}.`);
+        process.exit(START_AGAIN);
+    };
+    const lock = await HubLock.take(start.storage, settings.hub, {
+        taken: () => {
+            console.error(`Another local host has taken the task hub "${settings.hub}"; this one ends.`);
+            process.exit(CANNOT_START);
+        },
+        wentBack: () => restart('storage has lost what it had acknowledged'),
     });
     const store = await HubStore.open(start.storage, settings.hub);
     await app.load();
@@ -39,10 +46,7 @@ async function run(start: HostStart): Promise<void> {
         log,
         workerDeath: start.workerDeath,
         faults: start.faults && new Faults(start.faults),
-        restart: (why) => {
-            console.error(`The host process starts again: ${why}.`);
-            process.exit(START_AGAIN);
-        },
+        restart,
         onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
     });
     let state: 'Running' | 'Initialized' = 'Initialized';

@@ -9,9 +9,25 @@ const STALE = 20_000;
 const where = { partitionKey: '~host', rowKey: 'lock' };
 
 interface LockRow {
+    etag?: string;
     machine: string;
     pid: number;
     beat: number;
+}
+
+const read = (table: TableClient): Promise<LockRow | null> =>
+    table.getEntity<LockRow>(where.partitionKey, where.rowKey).catch((error: unknown) => {
+        if (error instanceof RestError && error.statusCode === 404) return null;
+        throw error;
+    });
+
+const isOthers = ({ machine, pid, beat }: LockRow): boolean =>
+    machine === os.hostname() ? pid !== process.pid && isAlive(pid) : Date.now() - beat < STALE;
+
+interface Lost {
+    taken: () => void;
+    /** Storage is as it was some seconds ago (Azurite killed with SIGKILL), behind what this host has in memory. */
+    wentBack: () => void;
 }
 
 export class HubInUse extends Error {}
@@ -22,22 +38,18 @@ export class HubLock {
     private constructor(
         private readonly table: TableClient,
         private etag: string,
-        private readonly onLost: () => void,
+        private readonly lost: Lost,
     ) {}
 
-    static async take(connection: string, hub: string, onLost: () => void): Promise<HubLock> {
+    static async take(connection: string, hub: string, lost: Lost): Promise<HubLock> {
         const table = TableClient.fromConnectionString(connection, `${hub}DevHost`, { allowInsecureConnection: true });
         await table.createTable();
-        const held = await table.getEntity<LockRow>(where.partitionKey, where.rowKey).catch((error: unknown) => {
-            if (error instanceof RestError && error.statusCode === 404) return null;
-            throw error;
-        });
-        const here = held?.machine === os.hostname();
-        if (held && held.pid !== process.pid && (here ? isAlive(held.pid) : Date.now() - held.beat < STALE))
+        const held = await read(table);
+        if (held && isOthers(held))
             throw new HubInUse(
                 `The task hub "${hub}" is in use by another local host (process ${held.pid} on ${held.machine}). Stop it, or give this one a hub of its own: AzureFunctionsJobHost__extensions__durableTask__hubName.`,
             );
-        const lock = new HubLock(table, held?.etag ?? '', onLost);
+        const lock = new HubLock(table, held?.etag ?? '', lost);
         await lock.write();
         lock.timer = setInterval(() => void lock.beat(), BEAT);
         lock.timer.unref();
@@ -55,9 +67,16 @@ export class HubLock {
         try {
             await this.write();
         } catch (error) {
-            // Storage that does not answer for a moment is no loss of the lock; another holder is.
-            if (error instanceof RestError && error.statusCode === 412) this.onLost();
+            // Storage that does not answer for a moment is no loss of the lock.
+            if (error instanceof RestError && (error.statusCode === 412 || error.statusCode === 404)) await this.look();
         }
+    }
+
+    /** The row is not as this host left it: another one has it, or storage has lost what it had acknowledged. */
+    private async look(): Promise<void> {
+        const row = await read(this.table).catch(() => undefined); // the next beat looks again
+        if (row && isOthers(row)) this.lost.taken();
+        else if (row !== undefined) this.lost.wentBack();
     }
 
     /** Frees the hub at once for a host on another machine too. */
