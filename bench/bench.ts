@@ -9,10 +9,9 @@ import { parseArgs } from 'node:util';
 import { emulatorConnection, listens, startAzurite } from '../devhost/azurite';
 import { freePorts } from '../samples/ports';
 import { Api } from './api';
-import type { ClientRun } from './clients';
 import type { Counter, Transactions } from './counter';
 import { NAIVE_ITEMS, naiveApp, runNaive } from './naive/run';
-import { startLocalHost, startPart, type LocalHost } from './processes';
+import { startLocalHost, startPart, type ClientRun, type LocalHost } from './processes';
 import { print, type Contender, type Figures } from './table';
 
 const usage = `Usage: npm run bench -- [options]

@@ -2,8 +2,7 @@
 // Run by the bench in a process of its own. Arguments: URL of the target, NDJSON file of the items. One job an item, 64 at once, results kept by Redis.
 import { readFile } from 'node:fs/promises';
 import { Pool } from 'undici';
-import type { ClientRun } from './clients';
-import { say } from './processes';
+import { sayRun } from './processes';
 
 interface BullMq {
     Queue: new (
@@ -46,12 +45,7 @@ async function main(): Promise<void> {
     for (let at = 0; at < lines.length; at += 1000)
         await queue.addBulk(lines.slice(at, at + 1000).map((line) => ({ name: 'call', data: { line } })));
     await done;
-    const { user, system } = process.cpuUsage(cpu);
-    say({
-        seconds: Number(process.hrtime.bigint() - began) / 1e9,
-        cpu: (user + system) / lines.length,
-        memory: process.resourceUsage().maxRSS / 1024,
-    } satisfies ClientRun);
+    sayRun(began, cpu, lines.length);
     await queue.obliterate({ force: true });
     await queue.close();
     process.exit();

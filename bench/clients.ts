@@ -5,15 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import pMap from 'p-map';
 import { Pool } from 'undici';
-import { say } from './processes';
-
-export interface ClientRun {
-    seconds: number;
-    /** Processor time of this process, in microseconds for each item. */
-    cpu: number;
-    /** Peak resident memory of this process, in MB. */
-    memory: number;
-}
+import { sayRun } from './processes';
 
 const IN_FLIGHT = 64;
 const headers = { 'content-type': 'application/json' };
@@ -56,12 +48,7 @@ async function main(): Promise<void> {
     const cpu = process.cpuUsage();
     const items = (before ?? (await readFile(file!, 'utf8'))).trimEnd().split('\n');
     await (kind === 'raw' ? raw(pool, items) : script(pool, items, results!));
-    const { user, system } = process.cpuUsage(cpu);
-    say({
-        seconds: Number(process.hrtime.bigint() - began) / 1e9,
-        cpu: (user + system) / items.length,
-        memory: process.resourceUsage().maxRSS / 1024,
-    } satisfies ClientRun);
+    sayRun(began, cpu, items.length);
     await pool.close();
     process.disconnect?.();
 }

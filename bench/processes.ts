@@ -8,6 +8,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** From a part to the bench. */
 export const say = (message: object): void => void process.send?.(message);
 
+export interface ClientRun {
+    seconds: number;
+    /** Processor time of this process, in microseconds for each item. */
+    cpu: number;
+    /** Peak resident memory of this process, in MB. */
+    memory: number;
+}
+
+/** A client's last word: what it took since `began` (process.hrtime) and `cpu`. */
+export function sayRun(began: bigint, cpu: NodeJS.CpuUsage, items: number): void {
+    const { user, system } = process.cpuUsage(cpu);
+    const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+    say({ seconds, cpu: (user + system) / items, memory: process.resourceUsage().maxRSS / 1024 } satisfies ClientRun);
+}
+
 export interface Part<T> {
     said: T;
     child: ChildProcess;

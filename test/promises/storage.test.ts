@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { startTarget } from '../../samples/target';
+import { startTarget, type Target } from '../../samples/target';
 import { freePorts } from '../../samples/ports';
 import { startHost } from '../support/host';
 import { until } from '../support/until';
@@ -37,10 +37,10 @@ async function startAzurite([blob, queue, table]: number[]): Promise<ChildProces
     return child;
 }
 
-/** It waits for connections to close before it ends; whoever still holds one is not waited for long. */
-async function stopAzurite(azurite: ChildProcess): Promise<void> {
+/** On SIGTERM it waits for connections to close before it ends; whoever still holds one is not waited for long. */
+async function stopAzurite(azurite: ChildProcess, how: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const gone = once(azurite, 'exit');
-    azurite.kill('SIGTERM');
+    azurite.kill(how);
     const impatient = setTimeout(() => azurite.kill('SIGKILL'), 8000);
     await gone;
     clearTimeout(impatient);
@@ -55,64 +55,53 @@ const hasSaved = (job: string): boolean => {
     return saved('table').includes(`@ledger@${job}`) && saved('blob').includes(`jobs/${job}/plan.json`);
 };
 
-test('storage is killed with SIGKILL three times, and forgets seconds of what it had acknowledged: the job ends by itself with every item once', async () => {
+interface World {
+    id: string;
+    target: Target;
+    /** Resolves when the target has seen so many calls. */
+    calls: (mark: number) => Promise<unknown>;
+    startAzurite: () => Promise<void>;
+    stopAzurite: (how: 'SIGTERM' | 'SIGKILL') => Promise<void>;
+}
+
+const TOTAL = 20_000;
+
+/** A job of 20,000 items while something happens to storage; it must end by itself, with every item once and each under one key. */
+async function jobThrough(spec: object, outages: (world: World) => Promise<void>): Promise<void> {
     const target = await startTarget({ latencyMs: 20 });
     const ports = await freePorts(3);
     let azurite = await startAzurite(ports);
     const [AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT] = ports.map(String) as [string, string, string];
     const host = await startHost({ app: promisesApp, env: { AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT } });
     try {
-        const total = 20_000;
-        const id = await startJob(
-            host,
-            Array.from({ length: total }, (_, n) => ({ id: n })),
-            { process: { http: { url: `${target.url}/x` } }, key: 'id', partition: { items: 1000 }, concurrency: { max: 32 } },
-        );
-        await until(
-            () => hasSaved(id),
-            () => 'Azurite has not saved the job',
-        );
-        for (let kill = 0; kill < 3; kill++) {
-            const mark = target.stats().requests + 1_500;
-            await until(
-                () => target.stats().requests >= mark,
-                () => `the target sees no more calls\n${host.output()}`,
-            );
-            const gone = once(azurite, 'exit');
-            azurite.kill('SIGKILL');
-            await gone;
-            azurite = await startAzurite(ports);
-        }
-        expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { total, succeeded: total } });
-        expect(breaches(await results(host, id), total)).toEqual([]);
-        const { perKey } = target.stats();
-        expect(Object.keys(perKey)).toHaveLength(total);
+        const items = Array.from({ length: TOTAL }, (_, n) => ({ id: n }));
+        const id = await startJob(host, items, { process: { http: { url: `${target.url}/x` } }, key: 'id', ...spec });
+        await outages({
+            id,
+            target,
+            calls: (mark) =>
+                until(
+                    () => target.stats().requests >= mark,
+                    () => `the target sees no more calls\n${host.output()}`,
+                ),
+            startAzurite: async () => void (azurite = await startAzurite(ports)),
+            stopAzurite: (how) => stopAzurite(azurite, how),
+        });
+        expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { total: TOTAL, succeeded: TOTAL } });
+        expect(breaches(await results(host, id), TOTAL)).toEqual([]);
+        expect(Object.keys(target.stats().perKey)).toHaveLength(TOTAL);
     } finally {
         await host.stop();
-        await stopAzurite(azurite);
+        await stopAzurite(azurite, 'SIGTERM');
         await target.stop();
     }
-}, 400_000);
+}
 
 test('storage goes away under a running job and comes back: the job ends by itself with every item once', async () => {
-    const target = await startTarget({ latencyMs: 20 });
-    const ports = await freePorts(3);
-    let azurite = await startAzurite(ports);
-    const [AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT] = ports.map(String) as [string, string, string];
-    const host = await startHost({ app: promisesApp, env: { AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT } });
-    try {
-        const total = 20_000;
-        const id = await startJob(
-            host,
-            Array.from({ length: total }, (_, n) => ({ id: n })),
-            { process: { http: { url: `${target.url}/x` } }, key: 'id', partition: { items: 2500 } },
-        );
+    await jobThrough({ partition: { items: 2500 } }, async ({ target, calls, ...azurite }) => {
         for (const mark of [2_000, 8_000, 15_000]) {
-            await until(
-                () => target.stats().requests >= mark,
-                () => `the target sees no more calls\n${host.output()}`,
-            );
-            await stopAzurite(azurite);
+            await calls(mark);
+            await azurite.stopAzurite('SIGTERM');
             // Nothing is called for ever without a record: what is in flight ends, and then it waits.
             let before = -1;
             await until(
@@ -125,13 +114,22 @@ test('storage goes away under a running job and comes back: the job ends by itse
                 },
                 () => 'calls go on while there is no storage',
             );
-            azurite = await startAzurite(ports);
+            await azurite.startAzurite();
         }
-        expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { total, succeeded: total } });
-        expect(breaches(await results(host, id), total)).toEqual([]);
-    } finally {
-        await host.stop();
-        await stopAzurite(azurite);
-        await target.stop();
-    }
+    });
+}, 400_000);
+
+test('storage is killed with SIGKILL three times, and forgets seconds of what it had acknowledged: the job ends all the same', async () => {
+    const spec = { partition: { items: 1000 }, concurrency: { max: 32 } };
+    await jobThrough(spec, async ({ id, target, calls, ...azurite }) => {
+        await until(
+            () => hasSaved(id),
+            () => 'Azurite has not saved the job',
+        );
+        for (let kill = 0; kill < 3; kill++) {
+            await calls(target.stats().requests + 1_500);
+            await azurite.stopAzurite('SIGKILL');
+            await azurite.startAzurite();
+        }
+    });
 }, 400_000);
