@@ -10,7 +10,6 @@ export interface FaultRule {
     /** One in how many: the chance is `rate`, 0 to 1; or exactly the n-th time. */
     rate?: number;
     nth?: number;
-    /** activity: zombie, twice, delay · reply: twice, delay · timer: early · storage: fail (before it is done), lose (the answer), pause (all requests) */
     do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'pause';
     /** For delay, early and pause. */
     ms?: number;
@@ -23,42 +22,53 @@ export interface FaultPlan {
     rules: FaultRule[];
 }
 
+/** What can go wrong where. `fail` is before the request is done, `lose` drops the answer, `pause` holds all requests. */
+const kinds: Record<FaultRule['at'], FaultRule['do'][]> = {
+    activity: ['zombie', 'twice', 'delay'],
+    reply: ['twice', 'delay'],
+    timer: ['early'],
+    storage: ['fail', 'lose', 'pause'],
+};
+
 /** A plan from a file, or from its JSON text itself. */
 export function readPlan(given: string | undefined): FaultPlan | null {
     if (!given) return null;
+    let plan: FaultPlan;
     try {
-        return JSON.parse(existsSync(given) ? readFileSync(given, 'utf8') : given) as FaultPlan;
+        plan = JSON.parse(existsSync(given) ? readFileSync(given, 'utf8') : given) as FaultPlan;
     } catch (error) {
         throw new Error(`the fault plan is neither a JSON file nor JSON: ${(error as Error).message}`, { cause: error });
     }
+    for (const [i, rule] of plan.rules.entries())
+        if (!kinds[rule.at]?.includes(rule.do))
+            throw new Error(`rule ${i} of the fault plan cannot do "${rule.do}" at "${rule.at}"; it may be: ${JSON.stringify(kinds)}`);
+    return plan;
 }
 
 export class Faults {
-    private state: number;
-    private readonly counts = new Map<FaultRule, number>();
+    private readonly counts: number[] = [];
 
-    constructor(private readonly plan: FaultPlan) {
-        this.state = plan.seed ?? 1;
-    }
+    constructor(private readonly plan: FaultPlan) {}
 
     /** The fault that strikes here and now, if one does. */
     strike(at: FaultRule['at'], name: string): FaultRule | null {
-        for (const rule of this.plan.rules) {
+        for (const [i, rule] of this.plan.rules.entries()) {
             if (rule.at !== at || (rule.match !== undefined && !name.includes(rule.match))) continue;
-            const count = (this.counts.get(rule) ?? 0) + 1;
-            this.counts.set(rule, count);
-            if (rule.nth === undefined ? this.dice() < (rule.rate ?? 1) : count === rule.nth) return rule;
+            const count = (this.counts[i] = (this.counts[i] ?? 0) + 1);
+            // Dice of its own for each rule: whether its n-th occasion is struck does not hang on what else happens between.
+            const struck = rule.nth === undefined ? dice((this.plan.seed ?? 1) + i * 7919, count) < (rule.rate ?? 1) : count === rule.nth;
+            if (struck) return rule;
         }
         return null;
     }
+}
 
-    /** mulberry32: small, and the same everywhere. */
-    private dice(): number {
-        this.state = (this.state + 0x6d2b79f5) >>> 0;
-        let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    }
+/** The n-th throw of mulberry32 with that seed: small, and the same everywhere. */
+function dice(seed: number, n: number): number {
+    const a = (seed + n * 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
 /** A port that passes on to a storage service on `port`, but for what the plan strikes. */

@@ -178,16 +178,9 @@ export function triggerOf(o: Orchestration): Record<string, unknown> {
 
 /** What a finished episode turns into played: the messages, not what the host itself wrote. */
 const { OrchestratorStarted, OrchestratorCompleted, TaskScheduled, SubOrchestrationInstanceCreated, TimerCreated, EventSent } = EventType;
-const written = new Set<number>([
-    OrchestratorStarted,
-    OrchestratorCompleted,
-    TaskScheduled,
-    SubOrchestrationInstanceCreated,
-    TimerCreated,
-    EventSent,
-]);
+const own: number[] = [OrchestratorStarted, OrchestratorCompleted, TaskScheduled, SubOrchestrationInstanceCreated, TimerCreated, EventSent];
 export function markPlayed(events: HistoryEvent[]): void {
-    for (const e of events) if (!written.has(e.EventType)) e.IsPlayed = true;
+    for (const e of events) if (!own.includes(e.EventType)) e.IsPlayed = true;
 }
 
 /** A generation's first episode holds two ends: the first one came with the start, and is played with it. */

@@ -142,8 +142,7 @@ export class OrchestrationTurn {
             this.engine.warn(
                 `${o.record.name} ${o.id} continued as new: ${raised - waited} external event(s) of the generation that ends are dropped, as on the real host.`,
             );
-        const old = Array.from({ length: o.record.episodes }, (_, n) => ({ generation: o.record.generation, n }));
-        const keys = old.map(({ n }) => historyKey(o.record, n));
+        const keys = Array.from({ length: o.record.episodes }, (_, n) => historyKey(o.record, n));
         out.push(...releases(o));
         o.beginGeneration(randomUUID().replaceAll('-', ''));
         const { name, version, parent, executionId } = o.record;
