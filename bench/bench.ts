@@ -83,7 +83,7 @@ async function bullmq(b: Bench): Promise<void> {
         runs.push(part.said);
     }
     const perSecond = median(runs.map(({ seconds }) => rate(QUEUED_ITEMS, seconds)));
-    b.figures.contenders.push({ name: 'BullMQ on Redis', perSecond, memory: runs.at(-1)!.memory });
+    b.figures.contenders.push({ kind: 'bullmq', name: 'BullMQ on Redis', perSecond, memory: runs.at(-1)!.memory });
     progress(`BullMQ: ${perSecond}/s`);
 }
 
@@ -134,9 +134,15 @@ async function throughput(b: Bench, api: Api, hostMemory?: () => Promise<number 
     const { raw, script, job } = last!;
     const [history, memory] = [await api.longestHistory(job), (await hostMemory?.()) ?? undefined];
     b.figures.contenders.push(
-        { name: 'raw `undici` loop', perSecond: of((r) => r.raw), toRaw: 1, memory: raw.memory },
-        { name: '`p-map` script', perSecond: of((r) => r.script), toRaw: of((r) => r.script / r.raw), memory: script.memory },
-        { name: '**Fanfold**', perSecond: of((r) => r.fanfold), toRaw: of((r) => r.fanfold / r.raw), memory, history },
+        { kind: 'raw', name: 'raw `undici` loop', perSecond: of((r) => r.raw), toRaw: 1, memory: raw.memory },
+        {
+            kind: 'script',
+            name: '`p-map` script',
+            perSecond: of((r) => r.script),
+            toRaw: of((r) => r.script / r.raw),
+            memory: script.memory,
+        },
+        { kind: 'fanfold', name: '**Fanfold**', perSecond: of((r) => r.fanfold), toRaw: of((r) => r.fanfold / r.raw), memory, history },
     );
     b.figures.toRaw = of((r) => r.fanfold / r.raw);
     b.figures.toScript = of((r) => r.fanfold / r.script);
@@ -250,28 +256,30 @@ async function local(b: Bench, wanted: (row: string) => boolean): Promise<void> 
     }
 
     if (wanted('naive')) {
-        const apps = new Map<number, string>();
-        for (const activities of [await configuredActivities(), IN_FLIGHT]) apps.set(activities, await naiveApp(b.folder, activities));
-        for (const [activities, app] of apps)
-            await withHost(app, direct, async (host) => {
+        const configured = await configuredActivities();
+        for (const activities of [configured, IN_FLIGHT]) {
+            const app = await naiveApp(b.folder, activities);
+            const contender = await withHost(app, direct, async (host) => {
                 const runs = [];
                 for (let i = 0; i < b.repeats; i++) runs.push(await runNaive(host.url, b.target));
-                const contender: Contender = {
+                const measured: Contender = {
+                    kind: 'naive',
                     name: `naive durable fan-out, ${activities} activities at once`,
                     perSecond: Math.round(median(runs.map((r) => r.perSecond))),
                     memory: (await host.peakMemory()) ?? undefined,
                     history: runs.at(-1)!.history,
                 };
-                b.figures.contenders.push(contender);
-                progress(`${contender.name}: ${contender.perSecond}/s`);
+                return measured;
             });
-        if (wanted('storage'))
-            await withCounter(async (counter) => {
-                const [activities] = [...apps.keys()];
-                b.figures.naiveTransactions = await withHost(apps.get(activities!)!, counter.storage, (host) =>
-                    counted(counter.url, NAIVE_ITEMS, () => runNaive(host.url, b.target)),
-                );
-            });
+            b.figures.contenders.push(contender);
+            progress(`${contender.name}: ${contender.perSecond}/s`);
+            if (wanted('storage') && activities === configured)
+                await withCounter(async (counter) => {
+                    contender.transactions = await withHost(app, counter.storage, (host) =>
+                        counted(counter.url, NAIVE_ITEMS, () => runNaive(host.url, b.target)),
+                    );
+                });
+        }
     }
     if (wanted('storage'))
         await withCounter(async (counter) => {

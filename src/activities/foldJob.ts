@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { failure, type Failure } from '../core/errors';
 import { mergeFailures, type FailureGroup } from '../core/failures';
-import type { Parked } from '../core/ledger';
-import { addCounts, noCounts, readOutcomeHead, settled, type Counts, type Outcome } from '../core/outcome';
-import { linesOf } from '../storage/results';
+import { parkedAs, type Parked } from '../core/ledger';
+import { addCounts, noCounts, settled, type Counts, type Outcome } from '../core/outcome';
+import { linesOf, outcomeHead } from '../storage/results';
 import { names, type JobStore, type ManifestPart, type Plan, type Summary } from '../storage/jobStore';
 
 export interface FoldInput {
@@ -25,8 +25,6 @@ const MAX_MENDS = 5;
 const MENDED_AT_ONCE = 100;
 
 const PARTS_AT_ONCE = 4;
-/** Index, outcome and attempts stand in the first bytes of a line, the key among them. */
-const HEAD_BYTES = 4096;
 
 /** What one outcomes blob holds, found by reading all of it. */
 export interface PartReading {
@@ -70,8 +68,7 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
             parts.push({ part, name: names.outcomes(input.jobId, part), bytes, items: plan.partitions[part]![2], sha256, counts });
             failures = mergeFailures(failures, reading.failures);
             broken.push(...defects(part, reading));
-            const { succeeded, failed, skipped, cancelled, retries } = counts;
-            if (reading.missing.length > 0) lacking.push([part, Date.parse(endedAt), succeeded, failed, skipped, cancelled, retries]);
+            if (reading.missing.length > 0) lacking.push(parkedAs(part, Date.parse(endedAt), counts));
             repeated ||= reading.repeated.length > 0;
         }
     }
@@ -79,9 +76,9 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
         const again = lacking.slice(0, MENDED_AT_ONCE);
         const reopened = new Set(again.map(([part]) => part));
         const whole = parts.filter((p) => !reopened.has(p.part));
-        return { lacking: again, counts: whole.reduce((sum, p) => addCounts(sum, p.counts), noCounts()), closed: whole.length };
+        return { lacking: again, counts: together(whole), closed: whole.length };
     }
-    const counts = parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
+    const counts = together(parts);
     await store.writeJson(names.manifest(input.jobId), { jobId: input.jobId, total: plan.total, counts, parts, createdAt: endedAt });
     const summary = { jobId: input.jobId, total: plan.total, counts, invalid: plan.invalid, failures, ...times };
     if (broken.length > 0)
@@ -97,6 +94,8 @@ export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldRe
         outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial',
     });
 }
+
+const together = (parts: ManifestPart[]): Counts => parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
 
 const invalidOf = (input: FoldInput): number => input.error?.invalid ?? 0;
 
@@ -130,7 +129,7 @@ export async function readPart(store: JobStore, plan: Plan, part: number): Promi
     const repeated: number[] = [];
     const take = (line: Buffer) => {
         // The head tells index and outcome; a line is parsed only when it failed.
-        const head = readOutcomeHead(line.toString('utf8', 0, HEAD_BYTES));
+        const head = outcomeHead(line);
         if (!head) return;
         const local = head.index - firstIndex;
         if (local < 0 || local >= items || seen[local]) repeated.push(head.index);

@@ -2,9 +2,9 @@
 // what is thrown here reaches the worker as the death of the process, which it is not.
 import { randomUUID } from 'node:crypto';
 import type { Lease, Parked, SliceReport } from '../core/ledger';
-import { SLICE_MS } from '../core/ledger';
+import { parkedAs, SLICE_MS } from '../core/ledger';
 import { newConcurrency } from '../core/concurrency';
-import { outcomeLine, settled, type Counts } from '../core/outcome';
+import { noCounts, outcomeLine, settled, type Counts } from '../core/outcome';
 import type { JobStore } from '../storage/jobStore';
 import { Engine } from './slice/engine';
 import { poisonError, workCarefully } from './slice/careful';
@@ -186,7 +186,7 @@ class Slice {
         const open = this.runs.filter((r) => settled(r.counts) !== r.items).map(parked);
         const untouched = this.queue.filter((p) => !lease.resume.includes(p));
         // Resumed partitions that were not reached go back as they came; their counts are read again from their outcomes.
-        for (const part of this.queue) if (lease.resume.includes(part)) open.push([part, Date.now(), 0, 0, 0, 0, 0]);
+        for (const part of this.queue) if (lease.resume.includes(part)) open.push(parkedAs(part, Date.now(), noCounts()));
         return {
             epoch: lease.epoch,
             closed: finished.length,
@@ -203,16 +203,8 @@ class Slice {
 
 /** A begun partition as the ledger keeps it: to be taken up at once, or when its first retry is due if nothing else is left in it. */
 function parked(run: PartitionRun): Parked {
-    const { succeeded, failed, skipped, cancelled, retries } = run.counts;
     const onlyWaiting = settled(run.counts) + run.waiting.size === run.items;
     const due = Math.min(...[...run.waiting.values()].map((w) => w.due));
-    return [
-        run.part,
-        onlyWaiting || (run.waiting.size > 0 && run.cursor >= run.items) ? due : Date.now(),
-        succeeded,
-        failed,
-        skipped,
-        cancelled,
-        retries,
-    ];
+    const sleeps = onlyWaiting || (run.waiting.size > 0 && run.cursor >= run.items);
+    return parkedAs(run.part, sleeps ? due : Date.now(), run.counts);
 }

@@ -315,6 +315,16 @@ function again(state: LedgerState, worker: string, held: HeldLease, now: number)
     return { kind: 'work', lease: { epoch, resume, from, to, mode, concurrency, startAt } };
 }
 
+export const parkedAs = (part: number, wakeAt: number, { succeeded, failed, skipped, cancelled, retries }: Counts): Parked => [
+    part,
+    wakeAt,
+    succeeded,
+    failed,
+    skipped,
+    cancelled,
+    retries,
+];
+
 /** The counts that parked partitions carry. */
 export const sum = (parked: Parked[]): Counts =>
     parked.reduce(
@@ -382,7 +392,7 @@ function settle(state: LedgerState, o: Extract<LedgerOperation, { op: 'settle' }
 function reclaim(state: LedgerState, now: number): void {
     for (const held of Object.values(state.leases)) {
         // What a resumed partition had counted is not kept with the lease; the next slice reads it from the outcomes.
-        for (const p of held.resume) state.parked.push([p, now, 0, 0, 0, 0, 0]);
+        for (const p of held.resume) state.parked.push(parkedAs(p, now, noCounts()));
         if (held.to > held.from) state.returned.push([held.from, held.to]);
     }
     state.leases = {};

@@ -1,9 +1,9 @@
 // POST /jobs/{id}/verify: reads every part again and proves that each item has exactly one outcome.
 import { createHash } from 'node:crypto';
 import { problem } from '../core/errors';
-import { addCounts, noCounts, readOutcomeHead, settled, type Counts } from '../core/outcome';
+import { addCounts, noCounts, settled, type Counts } from '../core/outcome';
 import type { JobStore, Manifest, ManifestPart } from '../storage/jobStore';
-import { chunks } from '../storage/results';
+import { chunks, outcomeHead } from '../storage/results';
 import { idOf, json, type Handler } from './handle';
 import { requireJob } from './status';
 
@@ -79,8 +79,7 @@ async function verifyPart(
     let items = 0;
     let rest: Buffer = Buffer.alloc(0);
     const take = (line: Buffer) => {
-        // "attempts" follows the key, which has no bound of its own; the head is cut generously and parsed whole only when it does not hold it.
-        const head = readOutcomeHead(line.toString('latin1', 0, 4096));
+        const head = outcomeHead(line);
         if (!head) return;
         items++;
         counts[head.outcome]++;

@@ -126,7 +126,7 @@ export function send(request: OutgoingRequest): Promise<OutgoingAnswer> {
     return new Promise((resolve, reject) => {
         const { origin, path } = target(request.url);
         const { method, headers, body = null } = request;
-        poolOf(origin).dispatch({ path, method: method, headers, body }, new Exchange(origin, request, resolve, reject));
+        poolOf(origin).dispatch({ path, method, headers, body }, new Exchange(origin, request, resolve, reject));
     });
 }
 

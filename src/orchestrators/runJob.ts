@@ -4,7 +4,7 @@ import type { FoldInput, FoldReply } from '../activities/foldJob';
 import type { SettleReply } from '../core/ledger';
 import type { PlanReply } from '../core/plan';
 import { reason } from './reason';
-import { after, tellLedger, type Step } from './tellLedger';
+import { after, insist, tellLedger, type Step } from './tellLedger';
 
 export interface RunJobInput {
     jobId: string;
@@ -20,9 +20,8 @@ interface Wake {
     cancel?: boolean;
 }
 
-type End = 'completed' | 'failed' | 'cancelled';
-
-const PLAN_ATTEMPTS = 10;
+/** Tries at an activity whose process dies. */
+const ATTEMPTS = 10;
 const ROUNDS = 25;
 /** However far off the next retry is, the ledger is asked again after this long: an event may be lost. */
 const MAX_WAIT_MS = 300_000;
@@ -66,17 +65,16 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
 };
 
 function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
-    for (let attempt = 1; ; attempt++) {
-        try {
-            return (yield context.df.callActivity('planJob', { jobId })) as PlanReply;
-        } catch (error) {
-            // planJob returns what is wrong with the source; what is thrown is the death of its process or of storage.
-            if (attempt === PLAN_ATTEMPTS)
-                return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${attempt} times, last: ${reason(error)}` } };
-            yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
-        }
+    try {
+        return (yield* persistently(context, 'planJob', { jobId })) as PlanReply;
+    } catch (error) {
+        // planJob returns what is wrong with the source; what is thrown is the death of its process or of storage.
+        return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${ATTEMPTS} times, last: ${reason(error)}` } };
     }
 }
+
+const persistently = (context: OrchestrationContext, activity: string, input: unknown): Step<unknown> =>
+    insist(context, () => context.df.callActivity(activity, input), ATTEMPTS, 60_000);
 
 function* workers(context: OrchestrationContext, jobId: string, { workers: count, round }: { workers: number; round: number }): Step<void> {
     const running = Array.from({ length: count }, (_, slot) =>
@@ -103,18 +101,11 @@ function* woken(context: OrchestrationContext, until: number): Step<boolean> {
 }
 
 function* folded(context: OrchestrationContext, input: FoldInput): Step<FoldReply> {
-    for (let attempt = 1; ; attempt++) {
-        try {
-            return (yield context.df.callActivity('foldJob', input)) as FoldReply;
-        } catch (error) {
-            if (attempt === PLAN_ATTEMPTS) throw error;
-            yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
-        }
-    }
+    return (yield* persistently(context, 'foldJob', input)) as FoldReply;
 }
 
 /** Tells the ledger how the job has ended. */
-function* recorded(context: OrchestrationContext, jobId: string, state: End): Step<{ jobId: string; state: string }> {
+function* recorded(context: OrchestrationContext, jobId: string, state: FoldInput['as']): Step<{ jobId: string; state: string }> {
     const reply = yield* tellLedger(context, jobId, { op: 'end', state });
     return { jobId, state: reply.kind === 'ok' ? reply.state : state };
 }

@@ -1,4 +1,4 @@
-// How orchestrators speak to the ledger.
+// How orchestrators ask for what may die with its process, and how they speak to the ledger.
 import { EntityId, type OrchestrationContext, type Task } from 'durable-functions';
 import type { LedgerOperation, LedgerReply } from '../core/ledger';
 
@@ -12,12 +12,18 @@ const TRIES = 30;
  * call fails. Every operation may be told twice, so it is told again.
  */
 export function* tellLedger(context: OrchestrationContext, jobId: string, operation: LedgerOperation): Step<LedgerReply> {
+    const ask = () => context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation);
+    return (yield* insist(context, ask, TRIES, 30_000)) as LedgerReply;
+}
+
+/** Asks again when what was asked for died, after 1 s, doubling, at most `longestMs`; what the last of `tries` throws is thrown. */
+export function* insist(context: OrchestrationContext, ask: () => Task, tries: number, longestMs: number): Step<unknown> {
     for (let attempt = 1; ; attempt++) {
         try {
-            return (yield context.df.callEntity(new EntityId('ledger', jobId), operation.op, operation)) as LedgerReply;
+            return yield ask();
         } catch (error) {
-            if (attempt === TRIES) throw error;
-            yield context.df.createTimer(after(context, Math.min(30_000, 500 * 2 ** attempt)));
+            if (attempt === tries) throw error;
+            yield context.df.createTimer(after(context, Math.min(longestMs, 500 * 2 ** attempt)));
         }
     }
 }

@@ -1,4 +1,5 @@
 // Reading outcomes blobs line by line, in bounded memory, up to sizes fixed beforehand.
+import { readOutcomeHead } from '../core/outcome';
 import { isStatus, type JobStore } from './jobStore';
 
 /** A stretch of one blob: from (inclusive) to (exclusive), in bytes. */
@@ -23,6 +24,9 @@ export interface LineBatch {
     offset: number;
     lines: Buffer[];
 }
+
+/** Index, outcome and attempts of an outcome's line, null for any other: they stand in its first bytes, the key among them. */
+export const outcomeHead = (line: Buffer) => readOutcomeHead(line.toString('latin1', 0, 4096));
 
 /** The lines of a stream of bytes that begins at `offset`. */
 export async function* linesOf(stream: AsyncIterable<Buffer>, offset = 0): AsyncGenerator<LineBatch> {

@@ -3,7 +3,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { startTarget, type Target } from '../../samples/target';
 import { startHost, type RunningHost } from '../support/host';
 import { until } from '../support/until';
-import { breaches, ended, job, promisesApp, results, startJob } from './support';
+import { breaches, dice, ended, job, promisesApp, results, startJob } from './support';
 
 const CONCURRENCY = 64;
 /** Answered, and not yet on storage: what a slice gathers before it appends, and what gathers while an append runs. */
@@ -39,17 +39,6 @@ async function outcomesText(storage: string, id: string): Promise<string> {
     let all = '';
     for await (const text of outcomesBlobs(storage, id)) all += text;
     return all;
-}
-
-/** mulberry32, so that a run can be repeated. */
-function dice(seed: number): () => number {
-    let a = seed >>> 0;
-    return () => {
-        a = (a + 0x6d2b79f5) >>> 0;
-        let t = Math.imul(a ^ (a >>> 15), 1 | a);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
 }
 
 /** Kills the host when the target has seen so many calls more, a random number around `step`; then starts it again. Says how often it did. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startTarget } from '../../samples/target';
 import { startHost } from '../support/host';
-import { breaches, ended, job, results, startJob } from './support';
+import { breaches, dice, ended, job, results, startJob } from './support';
 
 // Run from dist/, or from its source.
 const root = path.resolve(__dirname, __dirname.includes(`${path.sep}dist${path.sep}`) ? '../../..' : '../..');
@@ -17,17 +17,6 @@ interface Round {
     plan: object;
     spec: { partition: { items: number }; concurrency: { max: number } };
     target: { latencyMs: number; rate429: number; rate500: number; retryAfterSeconds: number };
-}
-
-/** mulberry32 */
-function dice(seed: number): () => number {
-    let a = seed >>> 0;
-    return () => {
-        a = (a + 0x6d2b79f5) >>> 0;
-        let t = Math.imul(a ^ (a >>> 15), 1 | a);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
 }
 
 function roundOf(seed: number): Round {

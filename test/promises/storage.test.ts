@@ -4,9 +4,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { listens } from '../../devhost/azurite';
 import { startTarget, type Target } from '../../samples/target';
 import { freePorts } from '../../samples/ports';
 import { startHost } from '../support/host';
@@ -15,12 +15,6 @@ import { breaches, ended, promisesApp, results, startJob } from './support';
 
 const data = mkdtempSync(path.join(os.tmpdir(), 'azurite-'));
 afterAll(() => rmSync(data, { recursive: true, force: true }));
-
-const answers = (port: number) =>
-    new Promise<boolean>((resolve) => {
-        const socket = net.connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
-        socket.on('connect', () => socket.destroy());
-    });
 
 async function startAzurite([blob, queue, table]: number[]): Promise<ChildProcess> {
     const script = require.resolve('azurite/dist/src/azurite.js');
@@ -31,7 +25,7 @@ async function startAzurite([blob, queue, table]: number[]): Promise<ChildProces
         { stdio: 'ignore' },
     );
     await until(
-        async () => (await Promise.all([blob!, queue!, table!].map(answers))).every(Boolean),
+        async () => (await Promise.all([blob!, queue!, table!].map(listens))).every(Boolean),
         () => 'Azurite does not answer',
     );
     return child;

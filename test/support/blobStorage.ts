@@ -5,10 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
+import { emulatorConnection } from '../../devhost/azurite';
 import { freePorts } from '../../samples/ports';
-
-/** Azurite's published development key. */
-const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 export async function startBlobStorage(): Promise<{ connection: string; service: BlobServiceClient; stop: () => Promise<void> }> {
     const [port] = await freePorts(1);
@@ -17,7 +15,7 @@ export async function startBlobStorage(): Promise<{ connection: string; service:
     const azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
         stdio: 'ignore',
     });
-    const connection = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1;`;
+    const connection = emulatorConnection({ blob: port!, queue: port!, table: port! });
     const retryOptions = { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 };
     const service = BlobServiceClient.fromConnectionString(connection, { retryOptions });
     await service.getProperties();

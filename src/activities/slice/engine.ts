@@ -73,7 +73,10 @@ export class Engine {
 
     /** Runs until everything that can be done in time is done and recorded. Throws Fenced, or the storage error that would not go away. */
     async run(): Promise<void> {
-        const flusher = setInterval(() => this.flushAll(), FLUSH_MS);
+        const flusher = setInterval(() => {
+            this.flushLines();
+            this.pump();
+        }, FLUSH_MS);
         try {
             await new Promise<void>((resolve, reject) => {
                 this.resolve = resolve;
@@ -101,7 +104,7 @@ export class Engine {
         if (now >= this.o.until) this.stopped ??= 'time is up';
         while (!this.stopped && this.inFlight < this.o.concurrency.limit) {
             if (this.choked()) {
-                for (const run of this.runs) if (run.unflushedLines > 0) this.flush(run);
+                this.flushLines();
                 break;
             }
             const next = this.take(now);
@@ -302,8 +305,7 @@ export class Engine {
         );
     }
 
-    private flushAll(): void {
+    private flushLines(): void {
         for (const run of this.runs) if (run.unflushedLines > 0) this.flush(run);
-        this.pump();
     }
 }
