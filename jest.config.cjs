@@ -1,5 +1,5 @@
 // Node packages that are ES modules only: Jest's module system cannot require them as they are.
-const esm = ['url-template', '@jmespath-community/jmespath', '@streamparser/json', 'p-map'];
+const esm = ['p-map'];
 /** @type {import('jest').Config} */
 module.exports = {
     testEnvironment: 'node',

@@ -358,11 +358,12 @@ async function main(): Promise<void> {
     print(b, values.url ? 'the host given by --url' : 'the local host', (Date.now() - began) / 1000);
 }
 
+function fail(error: unknown): void {
+    console.error(error);
+    process.exitCode = 1;
+}
+
 async function run(): Promise<void> {
-    const fail = (error: unknown) => {
-        console.error(error);
-        process.exitCode = 1;
-    };
     await main().catch(fail);
     for (const cleanup of cleanups.reverse()) await cleanup().catch(fail);
     process.exit();
@@ -370,6 +371,9 @@ async function run(): Promise<void> {
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
-        void Promise.allSettled(cleanups.reverse().map((c) => c())).then(() => process.exit(1));
+        Promise.allSettled(cleanups.reverse().map((c) => c())).then(
+            () => process.exit(1),
+            () => process.exit(1),
+        );
     });
-void run();
+run().catch(fail);

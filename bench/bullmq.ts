@@ -51,4 +51,7 @@ async function main(): Promise<void> {
     process.exit();
 }
 
-void main();
+main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+});

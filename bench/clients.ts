@@ -53,4 +53,7 @@ async function main(): Promise<void> {
     process.disconnect?.();
 }
 
-void main();
+main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+});

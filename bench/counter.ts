@@ -78,4 +78,7 @@ async function main(): Promise<void> {
     process.on('disconnect', () => process.exit());
 }
 
-void main();
+main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+});

@@ -1,6 +1,7 @@
 // Azurite, when nothing listens where the app's storage is expected.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 
@@ -22,11 +23,54 @@ export const portsFrom = (env: NodeJS.ProcessEnv): Ports => ({
 export const emulatorConnection = (p: Ports): string =>
     `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};BlobEndpoint=http://127.0.0.1:${p.blob}/devstoreaccount1;QueueEndpoint=http://127.0.0.1:${p.queue}/devstoreaccount1;TableEndpoint=http://127.0.0.1:${p.table}/devstoreaccount1;`;
 
+const VARIABLES = ['AZURITE_BLOB_PORT', 'AZURITE_QUEUE_PORT', 'AZURITE_TABLE_PORT'] as const;
+
 export const listens = (port: number): Promise<boolean> =>
     new Promise((resolve) => {
         const socket = net.connect(port, '127.0.0.1', () => (socket.destroy(), resolve(true)));
         socket.on('error', () => resolve(false));
     });
+
+type State = 'is free' | 'is there already' | 'is taken by another program';
+
+/** What is on a port where a service of the emulator is wanted. Azurite says what it is in each answer, whatever its version. */
+async function stateOf(service: keyof Ports, port: number): Promise<State> {
+    if (!(await listens(port))) return 'is free';
+    const server = await serverOf(port);
+    if (server?.toLowerCase().startsWith(`azurite-${service}`)) return 'is there already';
+    return server !== null || (await listens(port)) ? 'is taken by another program' : 'is free';
+}
+
+/** The header `server` of what answers there, empty without one; null when it does not answer as HTTP does, or not within 10 s. */
+const serverOf = (port: number): Promise<string | null> =>
+    new Promise((resolve) => {
+        const request = http.get({ host: '127.0.0.1', port, agent: false, signal: AbortSignal.timeout(10_000) }, (response) => {
+            response.destroy();
+            resolve(String(response.headers.server ?? ''));
+        });
+        request.on('error', () => resolve(null));
+    });
+
+/**
+ * Whether the storage emulator listens already: on all three ports, or on none.
+ *
+ * @throws Error that names the ports where something else listens, or where only a part of the emulator does. Storage could neither be
+ * started there nor used, and what came of trying would say less.
+ */
+export async function storageListens(ports: Ports): Promise<boolean> {
+    const services = Object.entries(ports) as [keyof Ports, number][];
+    for (const deadline = Date.now() + 5000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+        const states = await Promise.all(services.map(([service, port]) => stateOf(service, port)));
+        if (states.every((state) => state === 'is free')) return false;
+        if (states.every((state) => state === 'is there already')) return true;
+        // An emulator that starts or ends at this moment has some of its ports only.
+        if (!states.includes('is taken by another program') && Date.now() < deadline) continue;
+        const found = services.map(([service, port], at) => `  ${port}, for ${service}s, ${states[at]}`);
+        throw new Error(
+            `Storage needs three ports, and cannot have them:\n${found.join('\n')}\nStop what listens there, or choose others with ${VARIABLES.join(', ')}.`,
+        );
+    }
+}
 
 /** In the data folder: the process ids of Azurite and of the supervisor that started it. */
 const OWNER = 'devhost.pid';
@@ -40,12 +84,25 @@ export function isAlive(pid: number): boolean {
     }
 }
 
+/** Azurite's process id and its supervisor's, as the data folder has them; null where none was ever started on it. */
+function ownerOf(data: string): [azurite: number, supervisor: number] | null {
+    const file = path.join(data, OWNER);
+    if (!existsSync(file)) return null;
+    const [azurite, supervisor] = readFileSync(file, 'utf8').split(' ').map(Number);
+    return azurite && supervisor ? [azurite, supervisor] : null;
+}
+
+/** Whether an Azurite runs that was started on this folder: what listens then has these data. */
+export function servesData(data: string): boolean {
+    const owner = ownerOf(data);
+    return owner !== null && isAlive(owner[0]);
+}
+
 /** An Azurite whose supervisor was killed is saving its data and about to end: a new one must not read them before that. */
 export async function waitForOrphan(data: string): Promise<void> {
-    const file = path.join(data, OWNER);
-    if (!existsSync(file)) return;
-    const [azurite, supervisor] = readFileSync(file, 'utf8').split(' ').map(Number);
-    if (!azurite || !supervisor || isAlive(supervisor)) return;
+    const owner = ownerOf(data);
+    if (!owner || isAlive(owner[1])) return;
+    const [azurite] = owner;
     // After that long it is some other process with the same number.
     for (const deadline = Date.now() + 15_000; isAlive(azurite) && Date.now() < deadline;)
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -2,14 +2,18 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { emulatorConnection, listens, portsFrom, startAzurite, waitForOrphan } from './azurite';
+import { emulatorConnection, portsFrom } from './azurite';
+import { isLocal } from './doors';
 import { Faults, faultyStorage, readPlan, type FaultPlan } from './faults';
 import type { HostStart } from './host';
 import { CANNOT_START, readHostSettings, readLocalSettings, START_AGAIN } from './settings';
+import { dataOf, useStorage } from './storage';
 
-const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--auth] [--data DIR] [--faults PLAN]
+const usage = `Usage: node dist/devhost/cli.js [--app DIR] [--port N] [--host ADDRESS] [--allow-host NAME] [--auth] [--data DIR] [--faults PLAN]
   --app DIR   the built Functions app (default: this folder)
   --port N    port for HTTP (default: PORT, or Host.LocalHttpPort in local.settings.json, or 7071)
+  --host A    where it listens (default: localhost, on this machine only; 0.0.0.0: on all addresses, and then best with --auth)
+  --allow-host N  a further name that it may be called by, as often as needed; addresses and localhost are always
   --auth      check function keys, as Azure does; the key is printed at the start
   --data DIR  where Azurite keeps its data (default: .azurite in the app)
   --faults F  what shall go wrong, as JSON or a file of it (default: DEVHOST_FAULTS); see the README
@@ -24,23 +28,24 @@ class Supervisor {
     constructor(
         private readonly app: string,
         private readonly port: number,
-        private readonly auth: boolean,
-        private readonly data: string,
+        private readonly door: Pick<HostStart, 'host' | 'allowedHosts' | 'auth'>,
+        /** Where Azurite shall keep its data; undefined when nobody said. */
+        private readonly data: string | undefined,
         private readonly faults: FaultPlan | null,
     ) {}
 
     async start(): Promise<void> {
-        readHostSettings(this.app);
         const { values } = readLocalSettings(this.app);
         const env = { ...values, ...process.env };
+        readHostSettings(this.app, env);
         const ports = portsFrom(env);
         const storage = env.AzureWebJobsStorage ?? 'UseDevelopmentStorage=true';
         const emulated = storage === 'UseDevelopmentStorage=true';
-        if (emulated) await waitForOrphan(this.data);
-        if (emulated && !(await listens(ports.table))) {
-            this.azurite = await startAzurite(this.app, ports, this.data);
-            console.log(`Azurite started, data in ${this.data}`);
-            this.azurite.once('exit', (code) => this.stopping || this.stop(1, `Azurite ended with ${code}.`));
+        const azurite = emulated ? (await useStorage(this.app, env, this.data)).started : null;
+        if (azurite) {
+            this.azurite = azurite;
+            console.log(`Azurite started, data in ${this.data ?? dataOf(this.app)}`);
+            azurite.once('exit', (code) => this.stopping || this.stop(1, `Azurite ended with ${code}.`));
         } else if (emulated) console.log(`Using the storage that listens on port ${ports.table}.`);
         const faults = this.faults?.rules.some((r) => r.at === 'storage') ? new Faults(this.faults) : null;
         if (faults) for (const service of ['blob', 'queue', 'table'] as const) ports[service] = await faultyStorage(ports[service], faults);
@@ -59,7 +64,7 @@ class Supervisor {
         const host = fork(path.join(__dirname, 'host.js'), [], { env, execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
         this.host = host;
         const running = new Set<string>();
-        host.send({ app: this.app, port: this.port, auth: this.auth, storage, workerDeath, faults: this.faults } satisfies HostStart);
+        host.send({ app: this.app, port: this.port, ...this.door, storage, workerDeath, faults: this.faults } satisfies HostStart);
         host.on(
             'message',
             (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null; activity?: string; runs?: boolean }) => {
@@ -67,6 +72,8 @@ class Supervisor {
                 if (m.failed) return console.error(m.failed);
                 if (!m.ready) return;
                 console.log(`\nFunctions:\n${m.functions!.map((f) => `  ${f}`).join('\n')}\n`);
+                if (!isLocal(this.door.host) && !this.door.auth)
+                    console.warn(`Whoever reaches ${this.door.host}:${this.port} may use all of this: no key is asked for without --auth.`);
                 if (m.key) console.log(`Function key: ${m.key}`);
                 console.log(`Ready on http://localhost:${this.port} — Ctrl-C stops.`);
                 setTimeout(() => (this.crashes = 0), 60_000).unref();
@@ -110,14 +117,20 @@ class Supervisor {
 function main(): void {
     const text = { type: 'string' } as const;
     const { values } = parseArgs({
-        options: { app: text, port: text, data: text, faults: text, auth: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+        options: {
+            ...{ app: text, port: text, host: text, data: text, faults: text },
+            'allow-host': { type: 'string', multiple: true },
+            auth: { type: 'boolean' },
+            help: { type: 'boolean', short: 'h' },
+        },
     });
     if (values.help) return console.log(usage);
     const app = path.resolve(values.app ?? '.');
     const port = Number(values.port ?? process.env.PORT ?? readLocalSettings(app).port ?? 7071);
     if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Error(`"${values.port ?? port}" is not a port`);
-    const data = path.resolve(values.data ?? path.join(app, '.azurite'));
-    new Supervisor(app, port, values.auth ?? false, data, readPlan(values.faults ?? process.env.DEVHOST_FAULTS)).start().catch(fail);
+    const data = values.data === undefined ? undefined : path.resolve(values.data);
+    const door = { host: values.host ?? 'localhost', allowedHosts: values['allow-host'] ?? [], auth: values.auth ?? false };
+    new Supervisor(app, port, door, data, readPlan(values.faults ?? process.env.DEVHOST_FAULTS)).start().catch(fail);
 }
 
 function fail(error: unknown): never {

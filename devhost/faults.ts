@@ -10,10 +10,10 @@ export interface FaultRule {
     /** One in how many: the chance is `rate`, 0 to 1; or exactly the n-th time. */
     rate?: number;
     nth?: number;
-    do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'pause';
-    /** For delay, early and pause. */
+    do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'cut' | 'never' | 'hold' | 'pause';
+    /** For delay, early, hold and pause. */
     ms?: number;
-    /** For fail: 500, 503 or 412. Without it, and for lose, the connection is reset. */
+    /** For fail: 400 to 599. Without it, and for lose, the connection is reset. */
     status?: number;
 }
 
@@ -22,12 +22,15 @@ export interface FaultPlan {
     rules: FaultRule[];
 }
 
-/** What can go wrong where. `fail` is before the request is done, `lose` drops the answer, `pause` holds all requests. */
+/**
+ * What can go wrong where. `fail` is before the request is done, `lose` drops the answer, `cut` ends it in the middle, `never` neither does nor answers
+ * it, `hold` keeps this one, `pause` all.
+ */
 const kinds: Record<FaultRule['at'], FaultRule['do'][]> = {
     activity: ['zombie', 'twice', 'delay'],
     reply: ['twice', 'delay'],
     timer: ['early'],
-    storage: ['fail', 'lose', 'pause'],
+    storage: ['fail', 'lose', 'cut', 'never', 'hold', 'pause'],
 };
 
 /** A plan from a file, or from its JSON text itself. */
@@ -42,6 +45,8 @@ export function readPlan(given: string | undefined): FaultPlan | null {
     for (const [i, rule] of plan.rules.entries())
         if (!kinds[rule.at]?.includes(rule.do))
             throw new Error(`rule ${i} of the fault plan cannot do "${rule.do}" at "${rule.at}"; it may be: ${JSON.stringify(kinds)}`);
+        else if (rule.status !== undefined && !(rule.status >= 400 && rule.status < 600))
+            throw new Error(`rule ${i} of the fault plan cannot fail with ${rule.status}; it may be 400 to 599`);
     return plan;
 }
 
@@ -82,18 +87,35 @@ export async function faultyStorage(port: number, faults: Faults): Promise<numbe
             if (rule.status === undefined) return void req.socket.destroy();
             return void req.resume().on('end', () => res.writeHead(rule.status!, { 'x-ms-error-code': 'FaultInjected' }).end());
         }
+        if (rule?.do === 'never') return void req.resume();
         const forward = () => {
             const onward = http.request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers: req.headers }, (answer) => {
                 if (rule?.do === 'lose') return void answer.resume().on('end', () => req.socket.destroy());
+                if (rule?.do === 'cut') return cut(answer, req, res);
                 res.writeHead(answer.statusCode!, answer.headers);
                 answer.pipe(res);
             });
             onward.on('error', () => req.socket.destroy());
             req.pipe(onward);
         };
-        setTimeout(forward, Math.max(0, pausedUntil - Date.now()));
+        const hold = rule?.do === 'hold' ? (rule.ms ?? 30_000) : 0;
+        setTimeout(forward, Math.max(hold, pausedUntil - Date.now()));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     server.unref();
     return (server.address() as AddressInfo).port;
+}
+
+/** Half of the answer, of its head where it has no body; then the connection ends. */
+function cut(answer: http.IncomingMessage, req: http.IncomingMessage, res: http.ServerResponse): void {
+    const chunks: Buffer[] = [];
+    answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+    answer.on('end', () => {
+        const body = Buffer.concat(chunks);
+        const end = () => req.socket.destroy();
+        if (body.length === 0) return void req.socket.write(`HTTP/1.1 ${answer.statusCode} OK\r\nserver: sto`, end);
+        delete answer.headers['transfer-encoding'];
+        res.writeHead(answer.statusCode!, { ...answer.headers, 'content-length': body.length });
+        res.write(body.subarray(0, body.length >> 1), end);
+    });
 }

@@ -3,6 +3,7 @@ import { DurableApi } from './durable/api';
 import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
 import { App } from './core';
+import { addressesOf, namesOf, onLoopback } from './doors';
 import { Faults, type FaultPlan } from './faults';
 import { HubInUse, HubLock } from './lock';
 import { HttpFront } from './http';
@@ -12,6 +13,9 @@ import { startTimers } from './timers';
 export interface HostStart {
     app: string;
     port: number;
+    /** Where it listens, as --host says, and by which further names it may be called. */
+    host: string;
+    allowedHosts: string[];
     auth: boolean;
     storage: string;
     /** How the last host process ended, when its supervisor lived on, and which activities it ran then. */
@@ -40,7 +44,7 @@ async function run(start: HostStart): Promise<void> {
         wentBack: () => restart('storage has lost what it had acknowledged'),
     });
     const store = await HubStore.open(start.storage, settings.hub);
-    await app.load();
+    await onLoopback(() => app.load());
     const engine = new Engine(app, store, {
         ...settings,
         log,
@@ -50,40 +54,28 @@ async function run(start: HostStart): Promise<void> {
         onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
     });
     let state: 'Running' | 'Initialized' = 'Initialized';
-    const front = new HttpFront(app, new DurableApi(engine, settings.hub), {
+    const durable = new DurableApi(engine, settings.hub, start.port);
+    const front = new HttpFront(app, durable, {
         routePrefix: settings.routePrefix,
         auth: start.auth,
+        names: namesOf(start.host, start.allowedHosts),
         state: () => state,
     });
-    await listen(front, start.port);
+    await front.listen(start.port, addressesOf(start.host));
     await engine.recover();
-    const stopTimers = startTimers(app, (m) => log('error', 'Host.Timers', m));
-    state = 'Running';
     const origin = `http://localhost:${start.port}`;
+    const stopTimers = startTimers(app, durable.clientBinding(`http://127.0.0.1:${start.port}`), (m) => log('error', 'Host.Timers', m));
+    state = 'Running';
     process.send?.({ ready: true, functions: front.describe(origin), key: start.auth ? front.key : null });
     const stop = () => {
         stopTimers();
         engine.stop();
-        front.server.close();
-        front.server.closeAllConnections();
-        void Promise.allSettled([app.terminate(), lock.release()]).then(() => process.exit(0));
+        front.close();
+        const end = () => process.exit(0);
+        Promise.allSettled([app.terminate(), lock.release()]).then(end, end);
     };
     process.on('SIGTERM', stop);
     process.on('message', (m) => (m === 'stop' ? stop() : undefined));
-}
-
-/** A port that the last host has only just left is free in a moment. */
-async function listen(front: HttpFront, port: number): Promise<void> {
-    for (let tries = 0; ; tries++) {
-        try {
-            await new Promise<void>((resolve, reject) => front.server.once('error', reject).listen(port, resolve));
-            return;
-        } catch (error) {
-            if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries === 15) throw error;
-            front.server.removeAllListeners('listening');
-            await new Promise((resolve) => setTimeout(resolve, 200));
-        }
-    }
 }
 
 // Without its supervisor the host would be an orphan that holds the port and the hub.

@@ -2,10 +2,17 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { App, RegisteredFunction } from './core';
+import { isNamed, listenOn, mayManage } from './doors';
 import { MANAGEMENT_PATH, RPC_PATH, type DurableApi } from './durable/api';
 
 const MAX_BODY = 100 * 1024 * 1024;
 const MAX_URL = 8 * 1024;
+
+/** A connection for each request, which stays until the request is sent: closed behind an answer that came early, it would take that with it. */
+class OneRequestEach extends http.Agent {
+    override keepSocketAlive = () => false;
+}
+const toApp = new OneRequestEach({ keepAlive: true });
 
 interface Route {
     fn: RegisteredFunction;
@@ -24,6 +31,8 @@ interface Found {
 export interface HttpOptions {
     routePrefix: string;
     auth: boolean;
+    /** Names that a Host header may have, beside localhost and addresses. */
+    names: readonly string[];
     /** Whether the app is loaded and the engine runs. */
     state: () => 'Running' | 'Initialized';
 }
@@ -31,7 +40,7 @@ export interface HttpOptions {
 export class HttpFront {
     readonly key = randomBytes(24).toString('base64url');
     private readonly routes: Route[];
-    readonly server: http.Server;
+    private servers: http.Server[] = [];
 
     constructor(
         private readonly app: App,
@@ -43,13 +52,24 @@ export class HttpFront {
             .byTrigger('httpTrigger')
             .sort((a, b) => (a.metadata.name.toLowerCase() < b.metadata.name.toLowerCase() ? -1 : 1))
             .map((fn) => routeOf(fn, options.routePrefix));
-        this.server = http.createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0 }, (req, res) => {
+    }
+
+    async listen(port: number, addresses: (string | undefined)[]): Promise<void> {
+        const handler: http.RequestListener = (req, res) => {
             this.handle(req, res).catch((error: unknown) => {
                 console.error(`${req.method} ${req.url}: ${(error as Error).stack ?? String(error)}`);
                 if (!res.headersSent) res.writeHead(500);
                 res.end();
             });
-        });
+        };
+        this.servers = await listenOn(handler, port, addresses);
+    }
+
+    close(): void {
+        for (const server of this.servers) {
+            server.close();
+            server.closeAllConnections();
+        }
     }
 
     describe(origin: string): string[] {
@@ -59,8 +79,11 @@ export class HttpFront {
     private async handle(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
         const raw = req.url ?? '/';
         if (raw.length > MAX_URL) return end(res, 414);
-        const origin = `http://${req.headers.host ?? 'localhost'}`;
-        const url = new URL(raw, origin);
+        if (!isNamed(req.headers.host, this.options.names))
+            return end(res, 403, 'This is no name of the local host. Use localhost or an address, or start it with --allow-host NAME.\n');
+        // A path only: with the form of a whole URL, or two slashes, it would name another host than the header.
+        if (!raw.startsWith('/')) return end(res, 400);
+        const url = new URL(`http://${req.headers.host ?? 'localhost'}${raw}`);
         if (url.pathname === '/') return end(res, 200, 'Your Functions host is up and running.', { 'content-type': 'text/html' });
         if (url.pathname === '/admin/host/status') {
             const uptime = { version: '4.1042.100', processUptime: Math.round(process.uptime() * 1000) };
@@ -68,7 +91,10 @@ export class HttpFront {
             return end(res, 200, body, { 'content-type': 'application/json' });
         }
         for (const base of [MANAGEMENT_PATH, RPC_PATH])
-            if (url.pathname.startsWith(`${base}/`)) return this.management(req, res, url, url.pathname.slice(base.length + 1));
+            if (url.pathname.startsWith(`${base}/`))
+                return mayManage(req)
+                    ? this.management(req, res, url, url.pathname.slice(base.length + 1))
+                    : end(res, 403, 'This asks for no key, so it answers this machine only, and no page of another origin.\n');
         const found = this.match(req.method ?? 'GET', url.pathname);
         if (!found) return end(res, 404);
         if (
@@ -90,7 +116,7 @@ export class HttpFront {
             if (route.methods && !route.methods.has(method)) continue;
             const m = route.pattern.exec(path);
             if (!m) continue;
-            const given = route.params.flatMap((p, i) => (m[i + 1] ? [[p, decodeURIComponent(m[i + 1]!)] as const] : []));
+            const given = route.params.flatMap((p, i) => (m[i + 1] ? [[p, decoded(m[i + 1]!)] as const] : []));
             return { route, params: Object.fromEntries(given) };
         }
         return null;
@@ -110,12 +136,14 @@ export class HttpFront {
         const invocationId = randomUUID();
         const headers = {
             ...req.headers,
+            connection: 'keep-alive',
             'x-ms-invocation-id': invocationId,
             'x-forwarded-host': req.headers.host ?? '',
             'x-forwarded-proto': 'http',
         };
-        const to = new URL(this.app.httpUri!);
-        const proxied = http.request({ host: to.hostname, port: to.port, method: req.method, path: req.url, headers, agent: false });
+        // The SDK says localhost; it listens on this address alone.
+        const { port } = new URL(this.app.httpUri!);
+        const proxied = http.request({ host: '127.0.0.1', port, method: req.method, path: req.url, headers, agent: toApp });
         const answered = new Promise<void>((resolve, reject) => {
             proxied.on('response', (answer) => {
                 const rest = { ...answer.headers };
@@ -127,8 +155,13 @@ export class HttpFront {
             });
             proxied.on('error', reject);
             res.on('finish', resolve);
-            // A caller who has gone takes the request to the app along.
-            res.on('close', () => (proxied.destroy(), resolve()));
+            // A caller who has gone takes the request to the app along; one who has its answer may still be sending, to nobody.
+            res.on('close', () => {
+                req.unpipe(proxied);
+                req.resume();
+                proxied.destroy();
+                resolve();
+            });
         });
         let bytes = 0;
         req.on('data', (chunk: Buffer) => {
@@ -194,6 +227,15 @@ export class HttpFront {
             Headers: { json: JSON.stringify(Object.fromEntries(Object.entries(headers).map(([k, v]) => [inCapitals(k), v]))) },
         };
         return this.app.invoke(fn, inputs, metadata, invocationId);
+    }
+}
+
+/** A segment as the host hands it on: one that is not well encoded as it came. */
+function decoded(segment: string): string {
+    try {
+        return decodeURIComponent(segment);
+    } catch {
+        return segment;
     }
 }
 

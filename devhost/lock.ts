@@ -1,7 +1,8 @@
 // One host for a hub: the engine keeps instances in memory, and a second one would work on stale copies of them.
 import os from 'node:os';
-import { RestError, TableClient } from '@azure/data-tables';
+import { RestError, type TableClient } from '@azure/data-tables';
 import { isAlive } from './azurite';
+import { hubTable } from './hubTable';
 
 const BEAT = 5_000;
 /** A holder on another machine that has not been heard of for so long is gone. */
@@ -34,6 +35,9 @@ export class HubInUse extends Error {}
 
 export class HubLock {
     private timer: NodeJS.Timeout | undefined;
+    private released = false;
+    /** Of the last row that storage has taken. */
+    private taken = 0;
 
     private constructor(
         private readonly table: TableClient,
@@ -42,7 +46,7 @@ export class HubLock {
     ) {}
 
     static async take(connection: string, hub: string, lost: Lost): Promise<HubLock> {
-        const table = TableClient.fromConnectionString(connection, `${hub}DevHost`, { allowInsecureConnection: true });
+        const table = hubTable(connection, hub);
         await table.createTable();
         const held = await read(table);
         if (held && isOthers(held))
@@ -51,9 +55,18 @@ export class HubLock {
             );
         const lock = new HubLock(table, held?.etag ?? '', lost);
         await lock.write();
-        lock.timer = setInterval(() => void lock.beat(), BEAT);
-        lock.timer.unref();
+        lock.beatLater();
         return lock;
+    }
+
+    /** One beat at a time: a second beside one that storage is slow to answer would be refused. */
+    private beatLater(): void {
+        this.timer = setTimeout(() => {
+            this.beat()
+                .catch((error: unknown) => console.error(`the beat of this host was not written: ${String(error)}`))
+                .finally(() => this.released || this.beatLater());
+        }, BEAT);
+        this.timer.unref();
     }
 
     private async write(): Promise<void> {
@@ -61,6 +74,7 @@ export class HubLock {
         // With the tag of what was read: of two that start at once, one fails here.
         const written = this.etag ? await this.table.updateEntity(row, 'Replace', { etag: this.etag }) : await this.table.createEntity(row);
         this.etag = written.etag ?? '*';
+        this.taken = row.beat;
     }
 
     private async beat(): Promise<void> {
@@ -76,12 +90,15 @@ export class HubLock {
     private async look(): Promise<void> {
         const row = await read(this.table).catch(() => undefined); // the next beat looks again
         if (row && isOthers(row)) this.lost.taken();
+        // A beat of this host that was taken, and whose answer was lost.
+        else if (row && row.pid === process.pid && row.beat >= this.taken) this.etag = row.etag ?? '*';
         else if (row !== undefined) this.lost.wentBack();
     }
 
     /** Frees the hub at once for a host on another machine too. */
     async release(): Promise<void> {
-        clearInterval(this.timer);
+        this.released = true;
+        clearTimeout(this.timer);
         await this.table.deleteEntity(where.partitionKey, where.rowKey).catch(() => undefined); // it goes stale by itself
     }
 }

@@ -37,6 +37,18 @@ export function readLocalSettings(app: string): LocalSettings {
     return { values: Values, port: Host.LocalHttpPort };
 }
 
+/** The value of the app setting that the whole of `text` names, `%NAME%`; any other text as it is. The case of NAME does not matter. */
+function resolveWhole(text: string, env: NodeJS.ProcessEnv): string {
+    const name = /^%([^%]+)%$/.exec(text)?.[1];
+    if (name === undefined) return text;
+    const value = Object.entries(env).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+    if (!value)
+        throw new Error(
+            `host.json: hubName is ${text}, and there is no app setting ${name}: set it in local.settings.json or the environment`,
+        );
+    return value;
+}
+
 /** An environment variable `AzureFunctionsJobHost__a__b` overrides `a.b` of host.json. */
 export function readHostSettings(app: string, env: NodeJS.ProcessEnv = process.env): HostSettings {
     const file = path.join(app, 'host.json');
@@ -56,7 +68,7 @@ export function readHostSettings(app: string, env: NodeJS.ProcessEnv = process.e
         return typeof found === 'string' || typeof found === 'number' || typeof found === 'boolean' ? String(found) : undefined;
     };
     const durable = (...keys: string[]) => get('extensions', 'durableTask', ...keys);
-    const hub = durable('hubName') ?? 'TestHubName';
+    const hub = resolveWhole(durable('hubName') ?? 'TestHubName', env);
     if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub))
         throw new Error(`the hub name "${hub}" must be 3 to 45 letters and digits, a letter first`);
     for (const key of ['workItemQueueVisibilityTimeout', 'controlQueueVisibilityTimeout']) {

@@ -50,13 +50,17 @@ export function nextTime(expression: string, after: number): number {
     throw new Error(`the schedule "${expression}" names no time in the next five years`);
 }
 
-export function startTimers(app: App, log: (message: string) => void): () => void {
-    const stops = app.byTrigger('timerTrigger').map((fn) => startTimer(app, fn, log));
+/** `client` is the payload of a durable client binding, for functions that ask for one. */
+export function startTimers(app: App, client: string, log: (message: string) => void): () => void {
+    const stops = app.byTrigger('timerTrigger').map((fn) => startTimer(app, fn, client, log));
     return () => stops.forEach((stop) => stop());
 }
 
-function startTimer(app: App, fn: RegisteredFunction, log: (message: string) => void): () => void {
+function startTimer(app: App, fn: RegisteredFunction, client: string, log: (message: string) => void): () => void {
     const schedule = String(fn.trigger.binding.schedule).replaceAll(/^%(.+)%$/g, (_, name: string) => process.env[name] ?? '');
+    const clients = Object.entries(fn.metadata.bindings).flatMap(([name, { type }]) =>
+        type.toLowerCase() === 'durableclient' ? [{ name, data: { string: client } }] : [],
+    );
     let last = new Date(0).toISOString();
     let timer: NodeJS.Timeout;
     const arm = () => {
@@ -72,8 +76,8 @@ function startTimer(app: App, fn: RegisteredFunction, log: (message: string) => 
             last = new Date(due).toISOString();
             const [year, month, day] = last.slice(0, 10).split('-');
             const metadata = { TimerTrigger: { string: `${month}/${day}/${year} ${last.slice(11, 19)}` } };
-            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }], metadata).catch((error: unknown) =>
-                log(`${fn.metadata.name} failed: ${String(error)}`),
+            app.invoke(fn, [{ name: fn.trigger.name, data: { json: JSON.stringify(json) } }, ...clients], metadata).catch(
+                (error: unknown) => log(`${fn.metadata.name} failed: ${String(error)}`),
             );
             return arm();
         };

@@ -3,11 +3,12 @@ targetScope = 'subscription'
 
 @description('Name of this environment, such as "dev" or "prod". Part of the resource group\'s name and of every tag.')
 @minLength(1)
-@maxLength(40)
+@maxLength(64)
 param environmentName string
 
 @description('Azure region. It must offer Flex Consumption: az functionapp list-flexconsumption-locations')
 @minLength(1)
+@metadata({ azd: { type: 'location' } })
 param location string
 
 @description('Resource group to create or to use. Default: rg-fanfold-{environmentName}.')
@@ -17,7 +18,7 @@ param resourceGroupName string = 'rg-fanfold-${environmentName}'
 @allowed(['22', '24'])
 param nodeVersion string = '24'
 
-@description('Memory of one instance, in MB. More memory brings more CPU, at a proportional price.')
+@description('Memory of one instance, in MB. More memory brings more CPU, at a proportional price. 512 has not been tried: see "Scaling" in docs/deploy.md.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
@@ -31,6 +32,11 @@ param maximumInstanceCount int = 40
 @maxValue(20)
 param alwaysReadyDurable int = 0
 
+@description('Instances kept running for the API, 0 to 20. 0 costs nothing when idle; 1 saves the cold start of a call.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyHttp int = 0
+
 @description('Redundancy of both storage accounts.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
@@ -40,13 +46,14 @@ param storageSku string = 'Standard_LRS'
 @maxLength(63)
 param dataContainer string = 'fanfold'
 
-@description('Durable task hub, 3 to 45 letters and digits. A new name starts with no orchestrations: see "Moving a task hub" in docs/deploy.md.')
-@minLength(3)
-@maxLength(45)
-param taskHubName string = 'FanfoldHub'
-
-@description('App settings that job specs may name as secrets, such as ["GEOCODER_KEY"]: upper-case letters, digits and underscores. Each is a reference to the secret of that name, with hyphens for underscores, in the vault.')
+@description('App settings that job specs may name as secrets, such as ["GEOCODER_KEY", "MAIL_TOKEN@api.example.com"]: upper-case letters, digits and underscores; behind an @, the host that the secret may be sent to. Each is a reference to the secret of that name, with hyphens for underscores, in the vault.')
 param secretNames string[] = []
+
+@description('What the names of blobs that jobs may read begin with, separated by commas.')
+param sourcePrefixes string = 'inbox/'
+
+@description('Origins whose pages may call the API from a browser, such as ["https://console.example.com"]. Empty: none but its own.')
+param allowedOrigins string[] = []
 
 @description('Object id of who may write secrets into the vault (azd: you). Empty: nobody is given that role.')
 param principalId string = ''
@@ -58,6 +65,10 @@ param principalType string = 'User'
 @description('true: the app in a virtual network, storage and vault reachable through private endpoints only.')
 @allowed([true, false])
 param vnetEnabled bool = false
+
+@description('true: the vault stays reachable from outside the virtual network too, by those who have a role on it. For when references to a private vault do not resolve.')
+@allowed([true, false])
+param vaultPublicAccess bool = false
 
 @description('Address range of the virtual network, a /25 or larger.')
 param vnetAddressPrefix string = '10.60.0.0/24'
@@ -72,6 +83,10 @@ param alertEmail string = ''
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
+
+@description('Gigabytes of logs taken in a day, 1 or more; -1 for no limit. What comes after that is lost until the next day, and alerts on logs see nothing.')
+@minValue(-1)
+param logDailyCapGB int = 1
 
 @description('Tags for every resource, beside those of Fanfold.')
 param tags object = {}
@@ -95,21 +110,30 @@ module resources 'app/resources.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyDurable: alwaysReadyDurable
+    alwaysReadyHttp: alwaysReadyHttp
     storageSku: storageSku
     dataContainer: dataContainer
-    taskHubName: taskHubName
     secretNames: secretNames
+    sourcePrefixes: sourcePrefixes
+    allowedOrigins: allowedOrigins
     operatorId: principalId
     operatorType: principalType
     vnetEnabled: vnetEnabled
     vnetAddressPrefix: vnetAddressPrefix
+    vaultPublicAccess: vaultPublicAccess
     authClientId: authClientId
     alertEmail: alertEmail
     logRetentionDays: logRetentionDays
+    logDailyCapGB: logDailyCapGB
   }
 }
 
+// The first five are names that azd and its users look for.
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_NAME string = resources.outputs.functionAppName
+output SERVICE_API_NAME string = resources.outputs.functionAppName
 output FUNCTION_APP_NAME string = resources.outputs.functionAppName
 output FUNCTION_APP_URL string = resources.outputs.functionAppUrl
 output HOST_STORAGE_NAME string = resources.outputs.hostStorageName

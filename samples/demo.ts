@@ -297,4 +297,7 @@ async function main(): Promise<void> {
     process.exit(exitCode);
 }
 
-void main();
+main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+});

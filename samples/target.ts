@@ -215,7 +215,11 @@ async function main(): Promise<void> {
         seed: number('seed', 1),
     });
     console.log(`Target on ${target.url} — ${target.url}/stats shows what has been called, Ctrl-C stops.`);
-    const stop = () => void target.stop().then(() => process.exit(0));
+    const stop = () =>
+        void target.stop().then(
+            () => process.exit(0),
+            () => process.exit(1),
+        );
     process.once('SIGINT', stop).once('SIGTERM', stop);
 }
 

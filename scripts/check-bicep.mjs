@@ -40,7 +40,7 @@ function restore() {
     writeFileSync(
       path.join(folder, 'bicep.csproj'),
       `<Project Sdk="Microsoft.NET.Sdk">
-  <PropertyGroup><TargetFramework>net8.0</TargetFramework></PropertyGroup>
+  <PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>
   <ItemGroup><PackageDownload Include="${name}" Version="[${VERSION}]" /></ItemGroup>
 </Project>
 `,

@@ -1,13 +1,21 @@
 // Every app setting that the app reads, in one place. docs/deploy.md lists the same names.
+import { prefixesIn } from './core/blobName';
+import { secretAmong, secretsIn, type Secret, type SecretList } from './core/secrets';
 
 export interface Settings {
     /** Connection string of the account that holds job data; by default the host's own. */
     dataConnection: string | undefined;
     /** Blob service URL of that account, reached with the app's identity; wins over the connection string. */
     dataAccountUrl: string | undefined;
-    /** Client id of the user-assigned identity; without it the default credential chooses. */
+    /** Client id of the user-assigned identity to be; without it the default credential tries one after another. */
     clientId: string | undefined;
     container: string;
+    /** When the sweeper looks at the jobs that have not ended: NCRONTAB, six fields, in UTC. */
+    sweepSchedule: string;
+    /** What the names of blobs that a job may read begin with, each with its closing slash. */
+    sourcePrefixes: string[];
+    /** Origins, beside the app's own, whose pages may change things here, as a browser writes them. */
+    allowedOrigins: string[];
 }
 
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => ({
@@ -15,15 +23,19 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
     dataAccountUrl: env.FANFOLD_DATA_ACCOUNT_URL,
     clientId: env.AZURE_CLIENT_ID,
     container: env.FANFOLD_CONTAINER ?? 'fanfold',
+    sweepSchedule: env.FANFOLD_SWEEP_SCHEDULE ?? '0 */5 * * * *',
+    sourcePrefixes: prefixesIn(env.FANFOLD_SOURCE_PREFIXES ?? 'inbox/'),
+    allowedOrigins: (env.FANFOLD_ALLOWED_ORIGINS ?? '')
+        .split(',')
+        .map((origin) => origin.trim().toLowerCase().replace(/\/$/, ''))
+        .filter(Boolean),
 });
 
-// Settings that belong to the platform or to Fanfold itself: a job spec must not be able to send them anywhere.
-const platform =
-    /^(APPINSIGHTS|APPLICATIONINSIGHTS|APPSETTING|AZURE|CONTAINER|DOTNET|ENCRYPTION|FANFOLD|FUNCTIONS?|HOST|IDENTITY|LD|MACHINEKEY|MSI|NODE|NPM|SCM|WEBSITES?|WEBJOBS)_/;
-const own = new Set(['PATH', 'HOME', 'PWD', 'USER', 'SHELL', 'HOSTNAME']);
+let known: { text: string; list: SecretList } = { text: '', list: new Map() };
 
-/** The value of a secret that a job spec names, or undefined when there is no such setting or it is not for job specs. */
-export function resolveSecret(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
-    if (!/^[A-Z][A-Z0-9_]{0,99}$/.test(name) || platform.test(name) || own.has(name)) return undefined;
-    return env[name] || undefined;
+/** The secret that a job spec names: the value of the app setting of that name, if FANFOLD_SECRETS lists it. */
+export function findSecret(name: string, env: NodeJS.ProcessEnv = process.env): Secret {
+    const text = env.FANFOLD_SECRETS ?? '';
+    if (text !== known.text) known = { text, list: secretsIn(text) };
+    return secretAmong(known.list, name, (setting) => env[setting]);
 }

@@ -33,6 +33,7 @@ export class DurableApi {
     constructor(
         private readonly engine: Engine,
         private readonly hub: string,
+        private readonly port: number,
     ) {}
 
     clientBinding(origin: string): string {
@@ -49,7 +50,8 @@ export class DurableApi {
             managementUrls: { id: 'INSTANCEID', ...urls(base, 'INSTANCEID', query) },
             baseUrl: base,
             requiredQueryStringParameters: 'code=local',
-            rpcBaseUrl: `${origin}${RPC_PATH}/`,
+            // The app's own calls: never to a name that a caller's Host header says.
+            rpcBaseUrl: `http://127.0.0.1:${this.port}${RPC_PATH}/`,
             httpBaseUrl: null,
             maxGrpcMessageSizeInBytes: null,
             grpcHttpClientTimeout: null,
@@ -57,7 +59,13 @@ export class DurableApi {
     }
 
     async answer(request: ApiRequest): Promise<ApiAnswer> {
-        const [kind, ...rest] = request.path.split('/').filter(Boolean).map(decodeURIComponent);
+        let segments: string[];
+        try {
+            segments = request.path.split('/').filter(Boolean).map(decodeURIComponent);
+        } catch {
+            return refused('The path is not well encoded.');
+        }
+        const [kind, ...rest] = segments;
         if (kind === 'orchestrators' && request.method === 'POST' && rest[0]) return this.start(request, rest[0], rest[1]);
         if (kind === 'instances') return this.instances(request, rest);
         if (kind === 'entities') return this.entities(request, rest);

@@ -1,12 +1,12 @@
-// The engine: who there is, what is in their inboxes, whose turn it is. A turn itself is in turn.ts (orchestrations) and entities.ts.
+// The engine: who there is, what is in their inboxes, whose turn it is. An orchestration's episode and an entity's batch are in episode.ts and entities.ts.
 import { randomUUID } from 'node:crypto';
 import type { App, RegisteredFunction } from '../core';
-import { Gate } from '../gate';
-import type { Faults } from '../faults';
+import { Semaphore } from '../semaphore';
 import { EntityInstance, runEntity } from './entities';
 import { byKey, newRecord, Orchestration, restore, type Addressee } from './instance';
+import type { EngineOptions, EntityPort, EpisodePort, WorkPort } from './ports';
 import type { HubStore, Row } from './store';
-import { OrchestrationTurn } from './turn';
+import { EpisodeRunner } from './episode';
 import type { EntityRecord, Inboxed, Message, OrchestrationRecord, Outgoing, OutboxRow, Start } from './types';
 import { isEnded, iso } from './types';
 import { Work } from './work';
@@ -15,31 +15,16 @@ const MAX_FAILURES = 5;
 /** Messages of one outbox that are stored at a time. */
 const DELIVERIES = 64;
 
-export interface EngineOptions {
-    maxActivities: number;
-    maxOrchestrations: number;
-    defaultVersion: string | null;
-    log: (level: string, category: string, message: string) => void;
-    /** When the process of the last run died but its supervisor did not: how it ended, and which activities ran then. They have failed. */
-    workerDeath: { how: string; running: string[] } | null;
-    /** What shall go wrong on purpose. */
-    faults: Faults | null;
-    /** Told of each activity's begin and end, by a key. */
-    onActivity: (key: string, runs: boolean) => void;
-    /** Ends this process for a new one that recovers from storage. */
-    restart: (why: string) => never;
-}
-
-export class Engine {
+export class Engine implements EpisodePort, EntityPort, WorkPort {
     readonly orchestrations = new Map<string, Orchestration>();
     readonly entities = new Map<string, EntityInstance>();
     readonly work: Work;
     private readonly loads = new Map<string, Promise<void>>();
     private readonly deliveries = new Map<string, Promise<void>>();
     private readonly starting = new Set<string>();
-    private readonly turns: OrchestrationTurn;
-    private readonly orchestrationGate: Gate;
-    private readonly entityGate: Gate;
+    private readonly episodes: EpisodeRunner;
+    private readonly orchestrationSlots: Semaphore;
+    private readonly entitySlots: Semaphore;
     private counter = 0;
     private recovered = false;
     stopped = false;
@@ -49,10 +34,10 @@ export class Engine {
         readonly store: HubStore,
         readonly options: EngineOptions,
     ) {
-        this.orchestrationGate = new Gate(options.maxOrchestrations);
-        this.entityGate = new Gate(options.maxOrchestrations);
+        this.orchestrationSlots = new Semaphore(options.maxOrchestrations);
+        this.entitySlots = new Semaphore(options.maxOrchestrations);
         this.work = new Work(this, app);
-        this.turns = new OrchestrationTurn(this, app);
+        this.episodes = new EpisodeRunner(this, app);
     }
 
     stop(): void {
@@ -219,7 +204,9 @@ export class Engine {
         };
         const done = (this.deliveries.get(from) ?? Promise.resolve()).then(attempt);
         this.deliveries.set(from, done);
-        void done.then(() => this.deliveries.get(from) === done && this.deliveries.delete(from));
+        done.finally(() => this.deliveries.get(from) === done && this.deliveries.delete(from)).catch((error: unknown) =>
+            this.warn(`messages of ${from}: ${String(error)}`),
+        );
     }
 
     // --- turns ----------------------------------------------------------------------------------------------------
@@ -227,8 +214,8 @@ export class Engine {
     private wake(it: Orchestration | EntityInstance): void {
         if (it.running || this.stopped || !this.recovered || it.next().length === 0) return;
         it.running = true;
-        const gate = it instanceof EntityInstance ? this.entityGate : this.orchestrationGate;
-        void gate
+        const slots = it instanceof EntityInstance ? this.entitySlots : this.orchestrationSlots;
+        slots
             .run(() => this.turn(it))
             .then((pause) => {
                 const again = () => {
@@ -237,7 +224,8 @@ export class Engine {
                 };
                 if (pause > 0) setTimeout(again, pause);
                 else again();
-            });
+            })
+            .catch((error: unknown) => this.warn(`a turn of ${it.id}: ${String(error)}`));
     }
 
     /** One batch of messages, all or nothing. Returns how long to wait before the next. */
@@ -246,7 +234,7 @@ export class Engine {
         const began = Date.now();
         try {
             if (it instanceof EntityInstance) await runEntity(this, this.app, it, batch);
-            else await this.turns.run(it, batch);
+            else await this.episodes.run(it, batch);
             it.drop(batch);
             it.failures = 0;
             // A long history is slow to replay: what arrives meanwhile is replayed once, not each for itself, if activities get time to end.
@@ -264,7 +252,7 @@ export class Engine {
             if (it instanceof Orchestration) {
                 await this.reload(it, batch);
                 if (it.failures >= MAX_FAILURES && (it.record as OrchestrationRecord | undefined)) {
-                    await this.turns.finish(it, 'Failed', `The host could not run this orchestration: ${String(error)}`, [], batch);
+                    await this.episodes.finish(it, 'Failed', `The host could not run this orchestration: ${String(error)}`, [], batch);
                     it.drop(batch);
                     it.failures = 0;
                 }

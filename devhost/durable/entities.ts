@@ -1,7 +1,7 @@
 // Entities: a batch of operations in, state and answers out, one batch at a time; and critical sections over several of them.
 import { randomUUID } from 'node:crypto';
 import type { App } from '../core';
-import type { Engine } from './engine';
+import type { EntityPort } from './ports';
 import { Addressee } from './instance';
 import { iso, type EntityRecord, type Inboxed, type Message, type Outgoing } from './types';
 
@@ -21,7 +21,7 @@ export class EntityInstance extends Addressee {
     }
 
     /** Answers the calls of a batch with an error, and forgets it. */
-    async refuse(engine: Engine, batch: Inboxed[], why: string): Promise<void> {
+    async refuse(engine: EntityPort, batch: Inboxed[], why: string): Promise<void> {
         const replies = batch.flatMap(({ message: m }) =>
             m.type === 'operation' && m.from ? [reply(m.from, m.requestId, JSON.stringify(why), true)] : [],
         );
@@ -36,7 +36,7 @@ interface EntityAnswer {
     signals: { target: { name: string; key: string }; name: string; input?: string }[];
 }
 
-export async function runEntity(engine: Engine, app: App, entity: EntityInstance, batch: Inboxed[]): Promise<void> {
+export async function runEntity(engine: EntityPort, app: App, entity: EntityInstance, batch: Inboxed[]): Promise<void> {
     const first = batch[0]?.message;
     if (first?.type === 'lock') return commit(engine, entity, { lockedBy: first.from }, [afterLock(first)], batch);
     // A release of a lock that was never granted, or twice, changes nothing.
@@ -92,7 +92,7 @@ function afterLock(m: Extract<Message, { type: 'lock' }>): Outgoing {
 }
 
 async function commit(
-    engine: Engine,
+    engine: EntityPort,
     entity: EntityInstance,
     change: Partial<EntityRecord>,
     out: Outgoing[],

@@ -3,11 +3,14 @@
 // Row keys: `i` the instance, `h-…` its history, a row per episode, `m-…` messages to it that are not yet consumed, `o-…` messages from it
 // that are not yet delivered. A value that does not fit a property goes to a blob.
 import { randomUUID } from 'node:crypto';
-import { RestError, TableClient, type TransactionAction } from '@azure/data-tables';
+import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { hubTable } from '../hubTable';
 
 /** UTF-16 units; a table property holds 64 KiB, two bytes a unit. */
 const MAX_INLINE = 30_000;
+/** For a large value to be read or written, in ms: the client library has no limit of its own. */
+const BLOB_LIMIT_MS = 60_000;
 /** Operations in one transaction. */
 export const MAX_OPERATIONS = 100;
 
@@ -41,7 +44,7 @@ export class HubStore {
     ) {}
 
     static async open(connection: string, hub: string): Promise<HubStore> {
-        const table = TableClient.fromConnectionString(connection, `${hub}DevHost`, { allowInsecureConnection: true });
+        const table = hubTable(connection, hub);
         const blobs = BlobServiceClient.fromConnectionString(connection).getContainerClient(`${hub.toLowerCase()}-largemessages`);
         await Promise.all([table.createTable(), blobs.createIfNotExists()]);
         return new HubStore(table, blobs);
@@ -69,11 +72,39 @@ export class HubStore {
         const actions = [...puts, ...removals];
         const superseded = actions.flatMap(([, row]) => this.blobOf.get(keyOf(row)) ?? []);
         if (actions.length === 1 && puts.length === 1) await this.table.upsertEntity(puts[0]![1], 'Replace');
-        else
-            for (let at = 0; at < actions.length; at += MAX_OPERATIONS)
-                await this.table.submitTransaction(actions.slice(at, at + MAX_OPERATIONS));
+        else for (let at = 0; at < actions.length; at += MAX_OPERATIONS) await this.submit(actions.slice(at, at + MAX_OPERATIONS));
         for (const [, row] of actions) this.note(row as unknown as StoredRow);
         this.dropBlobs(superseded);
+    }
+
+    /** A transaction. One that was done, and whose answer was lost, is refused when it comes again: its deletions find nothing. */
+    private async submit(actions: TransactionAction[]): Promise<void> {
+        try {
+            await this.table.submitTransaction(actions);
+        } catch (error) {
+            if (!(await this.isDone(actions).catch(() => false))) throw error;
+        }
+    }
+
+    /** All or nothing is done, so what is to be put stands only if all is; of deletions alone none must be left. */
+    private async isDone(actions: TransactionAction[]): Promise<boolean> {
+        const put = actions.findLast(([kind]) => kind === 'upsert')?.[1] as StoredRow | undefined;
+        if (put) {
+            const { value, blob } = await this.table.getEntity<StoredRow>(put.partitionKey, put.rowKey);
+            return value === put.value && blob === put.blob;
+        }
+        const left = await Promise.all(actions.map(([, row]) => this.stands(row as unknown as StoredRow)));
+        return !left.includes(true);
+    }
+
+    private async stands({ partitionKey, rowKey }: StoredRow): Promise<boolean> {
+        try {
+            await this.table.getEntity(partitionKey, rowKey);
+            return true;
+        } catch (error) {
+            if (error instanceof RestError && error.statusCode === 404) return false;
+            throw error;
+        }
     }
 
     /** Adds a message to an instance's inbox; one that is there already is the same message. */
@@ -141,16 +172,20 @@ export class HubStore {
         const row = { partitionKey: partition(id), rowKey: p.rowKey, id, ...(p.active === undefined ? {} : { active: p.active }) };
         if (text.length <= MAX_INLINE) return { ...row, value: text };
         const blob = `${partition(id)}/${p.rowKey}-${randomUUID()}`;
-        await this.blobs.getBlockBlobClient(blob).upload(text, Buffer.byteLength(text));
+        await this.blobs.getBlockBlobClient(blob).upload(text, Buffer.byteLength(text), limited());
         return { ...row, blob };
     }
 
     private async decode(row: StoredRow): Promise<Row> {
         this.note(row);
-        const text = row.blob ? (await this.blobs.getBlobClient(row.blob).downloadToBuffer()).toString('utf8') : row.value!;
+        const text = row.blob
+            ? (await this.blobs.getBlobClient(row.blob).downloadToBuffer(0, undefined, limited())).toString('utf8')
+            : row.value!;
         return { id: row.id, rowKey: row.rowKey, value: JSON.parse(text) as unknown };
     }
 }
+
+const limited = () => ({ abortSignal: AbortSignal.timeout(BLOB_LIMIT_MS) });
 
 /** An instance id as a partition key: table keys allow less than ids do. */
 const partition = (id: string): string => id.replaceAll(/[^A-Za-z0-9@._-]/g, (c) => `~${c.codePointAt(0)!.toString(16)}~`);

@@ -1,7 +1,7 @@
 // Open work of orchestrations: activities that run, timers that wait.
 import type { App, RpcValue } from '../core';
-import { Gate } from '../gate';
-import type { Engine } from './engine';
+import { Semaphore } from '../semaphore';
+import type { WorkPort } from './ports';
 import type { Orchestration } from './instance';
 import { iso, type Open } from './types';
 
@@ -11,14 +11,14 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 type Outcome = { type: 'done'; result: string } | { type: 'failed'; reason: string; details: string };
 
 export class Work {
-    private readonly gate: Gate;
+    private readonly slots: Semaphore;
     private readonly died: Set<string>;
 
     constructor(
-        private readonly engine: Engine,
+        private readonly engine: WorkPort,
         private readonly app: App,
     ) {
-        this.gate = new Gate(engine.options.maxActivities);
+        this.slots = new Semaphore(engine.options.maxActivities);
         this.died = new Set(engine.options.workerDeath?.running);
     }
 
@@ -34,13 +34,16 @@ export class Work {
             const { how } = this.engine.options.workerDeath!;
             return tell({ type: 'failed', reason: `Activity function '${open.name}' failed:  ${how}`, details: how });
         }
-        void this.gate.run(async () => {
+        const work = async () => {
             if (this.engine.stopped || o.open.get(id) !== open || o.record.executionId !== executionId) return;
             this.engine.options.onActivity(key, true);
             const outcome = await this.faulty(o.id, open, tell);
             this.engine.options.onActivity(key, false);
             if (!this.engine.stopped) tell(outcome);
-        });
+        };
+        this.slots
+            .run(work)
+            .catch((error: unknown) => this.engine.options.log('error', 'Host.Durable', `activity ${open.name}: ${String(error)}`));
     }
 
     /** An activity, and what the fault plan makes of it. A zombie is told as dead while its code runs on. */
@@ -48,7 +51,7 @@ export class Work {
         const fault = this.engine.options.faults?.strike('activity', call.name);
         if (fault?.do === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
         const running = this.activity(instanceId, call);
-        if (fault?.do === 'twice') void this.activity(instanceId, call).then(tell);
+        if (fault?.do === 'twice') this.activity(instanceId, call).then(tell, tell);
         if (fault?.do !== 'zombie') return running;
         await new Promise((resolve) => setTimeout(resolve, fault.ms ?? 1000));
         const how = 'node exited with code 137 (0x89)';

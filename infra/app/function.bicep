@@ -22,17 +22,27 @@ param maximumInstanceCount int
 @maxValue(20)
 param alwaysReadyDurable int
 
+@description('Instances kept running for the HTTP routes.')
+@minValue(0)
+@maxValue(20)
+param alwaysReadyHttp int
+
 param identityName string
 param hostStorageName string
 param packageContainer string
 param dataBlobEndpoint string
 param dataContainer string
-param taskHubName string
 param insightsName string
 param vaultUri string
 
-@description('Names of the app settings that job specs may name as secrets.')
+@description('Names of the app settings that job specs may name as secrets; behind an @, a host that may see the secret.')
 param secretNames string[]
+
+@description('What the names of blobs that jobs may read begin with, separated by commas.')
+param sourcePrefixes string
+
+@description('Origins whose pages may call the API from a browser.')
+param allowedOrigins string[]
 
 @description('Subnet of the app; empty when the app is in no virtual network.')
 param subnetId string
@@ -54,25 +64,31 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// FUNCTIONS_WORKER_RUNTIME and FUNCTIONS_EXTENSION_VERSION are missing on purpose: Flex Consumption refuses them.
+// FUNCTIONS_WORKER_RUNTIME and FUNCTIONS_EXTENSION_VERSION are missing on purpose: Flex Consumption refuses them. And the task hub's name:
+// the platform, which wakes instances up, reads it in host.json and knows of no setting over it.
 var settings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId
   AzureWebJobsStorage__blobServiceUri: hostStorage.properties.primaryEndpoints.blob
   AzureWebJobsStorage__queueServiceUri: hostStorage.properties.primaryEndpoints.queue
   AzureWebJobsStorage__tableServiceUri: hostStorage.properties.primaryEndpoints.table
-  // Overrides host.json, so that a hub can be changed without a new package.
-  AzureFunctionsJobHost__extensions__durableTask__hubName: taskHubName
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   AZURE_CLIENT_ID: identity.properties.clientId
   FANFOLD_DATA_ACCOUNT_URL: dataBlobEndpoint
   FANFOLD_CONTAINER: dataContainer
+  FANFOLD_SWEEP_SCHEDULE: '0 */5 * * * *'
+  FANFOLD_SECRETS: join(secretNames, ',')
+  FANFOLD_SOURCE_PREFIXES: sourcePrefixes
+  FANFOLD_ALLOWED_ORIGINS: join(allowedOrigins, ',')
 }
+
+// A secret with several hosts is listed several times, and is one setting.
+var secrets = union(map(secretNames, entry => split(entry, '@')[0]), [])
 
 // A vault's secret names have hyphens where an app setting's have underscores. Without a version, the newest value is taken within a day.
 var secretSettings = toObject(
-  secretNames,
+  secrets,
   name => name,
   name => '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${replace(name, '_', '-')})'
 )
@@ -105,6 +121,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
+      cors: { allowedOrigins: allowedOrigins }
     }
     functionAppConfig: {
       deployment: {
@@ -121,7 +138,13 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyDurable == 0 ? [] : [{ name: 'durable', instanceCount: alwaysReadyDurable }]
+        alwaysReady: filter(
+          [
+            { name: 'http', instanceCount: alwaysReadyHttp }
+            { name: 'durable', instanceCount: alwaysReadyDurable }
+          ],
+          ready => ready.instanceCount > 0
+        )
       }
     }
   }

@@ -9,6 +9,10 @@ param tags object
 @maxValue(730)
 param retentionDays int
 
+@description('Gigabytes taken in a day, -1 for no limit.')
+@minValue(-1)
+param dailyCapGB int
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: workspaceName
   location: location
@@ -16,6 +20,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionDays
+    workspaceCapping: { dailyQuotaGb: dailyCapGB }
     features: { disableLocalAuth: true }
   }
 }

@@ -12,21 +12,25 @@ param nodeVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyDurable int
+param alwaysReadyHttp int
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string
 param dataContainer string
-param taskHubName string
 param secretNames string[]
+param sourcePrefixes string
+param allowedOrigins string[]
 param operatorId string
 
 @allowed(['User', 'ServicePrincipal', 'Group'])
 param operatorType string
 param vnetEnabled bool
 param vnetAddressPrefix string
+param vaultPublicAccess bool
 param authClientId string
 param alertEmail string
 param logRetentionDays int
+param logDailyCapGB int
 
 var packageContainer = 'deployments'
 
@@ -56,6 +60,7 @@ module monitoring 'monitoring.bicep' = {
     location: location
     tags: tags
     retentionDays: logRetentionDays
+    dailyCapGB: logDailyCapGB
   }
 }
 
@@ -93,7 +98,7 @@ module vault 'vault.bicep' = {
     name: names.vault
     location: location
     tags: tags
-    privateOnly: vnetEnabled
+    privateOnly: vnetEnabled && !vaultPublicAccess
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -137,15 +142,17 @@ module function 'function.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyDurable: alwaysReadyDurable
+    alwaysReadyHttp: alwaysReadyHttp
     identityName: names.identity
     hostStorageName: names.hostStorage
     packageContainer: packageContainer
     dataBlobEndpoint: dataStorage.outputs.blobEndpoint
     dataContainer: dataContainer
-    taskHubName: taskHubName
     insightsName: names.insights
     vaultUri: vault.outputs.uri
     secretNames: secretNames
+    sourcePrefixes: sourcePrefixes
+    allowedOrigins: allowedOrigins
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId
     workspaceId: monitoring.outputs.workspaceId

@@ -1,28 +1,16 @@
 // The end of a job: every part is read once more, digested and counted, and only what is found there goes into manifest and summary.
-import { createHash } from 'node:crypto';
-import { failure, type Failure } from '../core/errors';
+import type { ManifestPart, Plan, Summary } from '../contracts/documents';
+import { blobs } from '../contracts/names';
+import type { FoldInput, FoldReply } from '../contracts/payloads';
+import { settled, type Counts } from '../core/counts';
+import { endWithoutPlan, sumOf, verdictOn, type FoundPart } from '../core/endings';
 import { mergeFailures, type FailureGroup } from '../core/failures';
-import { parkedAs, type Parked } from '../core/ledger';
-import { addCounts, noCounts, settled, type Counts, type Outcome } from '../core/outcome';
-import { linesOf, outcomeHead } from '../storage/results';
-import { names, type JobStore, type ManifestPart, type Plan, type Summary } from '../storage/jobStore';
-
-export interface FoldInput {
-    jobId: string;
-    as: 'completed' | 'failed' | 'cancelled';
-    startedAt: string | null;
-    error?: Failure & { invalid?: number };
-    /** How often the job was opened again because outcomes were missing. */
-    mends?: number;
-}
-
-/** The job's end; or the partitions that lack outcomes, with what the others count, when they are to be worked again. */
-export type FoldReply = { state: 'completed' | 'failed' | 'cancelled' } | { lacking: Parked[]; counts: Counts; closed: number };
-
-/** Storage that loses what it acknowledged may do so once or twice; a job that never gets whole ends. */
-const MAX_MENDS = 5;
-/** Partitions that are opened again at a time: an orchestration carries them. */
-const MENDED_AT_ONCE = 100;
+import { plainKey } from '../items/itemKey';
+import { readOutcome, type Outcome } from '../items/outcomeLines';
+import type { JobStore, PartOutcomes } from '../storage/jobStore';
+import { outcomeHead } from '../storage/lineReader';
+import { OutcomesTally } from '../storage/outcomesTally';
+import { missing } from '../storage/trouble';
 
 const PARTS_AT_ONCE = 4;
 
@@ -38,121 +26,115 @@ export interface PartReading {
 }
 
 export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldReply> {
+    try {
+        return await fold(input, store);
+    } catch (error) {
+        const trouble = await store.diagnose(error);
+        console.warn(`job ${input.jobId} is not folded: ${trouble.code}, ${trouble.message}`);
+        return { kind: 'trouble', trouble };
+    }
+}
+
+async function fold(input: FoldInput, store: JobStore): Promise<FoldReply> {
     const earlier = await store.readSummary(input.jobId);
-    if (earlier) return { state: earlier.state };
-    const plan = await store.readPlan(input.jobId);
+    if (earlier) return { kind: 'ended', state: earlier.state };
+    // A job that ends because storage refuses something is told of as far as storage lets it be.
+    const lenient = Boolean(input.error);
+    const plan = await orNull(store.readPlan(input.jobId), lenient);
     const endedAt = new Date().toISOString();
     const times = { ...(input.startedAt ? { startedAt: input.startedAt } : {}), endedAt };
-    if (!plan || input.as === 'failed')
-        return end(store, {
-            jobId: input.jobId,
-            state: input.as === 'completed' ? 'failed' : input.as,
-            total: plan?.total ?? null,
-            counts: noCounts(),
-            invalid: plan?.invalid ?? invalidOf(input),
-            failures: [],
-            ...(input.error ? { error: input.error } : {}),
-            ...times,
-        });
+    const error = input.error ? { error: input.error } : {};
+    if (!plan) {
+        if (!input.error) throw missing(blobs.plan(input.jobId));
+        const { state, counts } = endWithoutPlan(input.as, input.total ?? null);
+        const invalid = input.invalid ?? input.error.invalid ?? 0;
+        return ended(store, { jobId: input.jobId, state, total: input.total ?? null, counts, invalid, failures: [], ...error, ...times });
+    }
 
-    const parts: ManifestPart[] = [];
-    const lacking: Parked[] = [];
-    let repeated = false;
-    let failures: FailureGroup[] = [];
-    const broken: string[] = [];
+    const found = await readParts(store, plan, lenient);
+    const verdict = verdictOn(input, { parts: found.parts, total: plan.total });
+    if (verdict.kind === 'repair') return { ...verdict, kind: 'lacking' };
+    if (input.as !== 'failed') {
+        const manifest = { jobId: input.jobId, total: plan.total, counts: sumOf(found.parts), parts: found.manifest, createdAt: endedAt };
+        await orNull(store.writeManifest(manifest), lenient);
+    }
+    const { state, outcome, counts, error: why } = verdict;
+    const rest = { total: plan.total, invalid: plan.invalid, failures: found.failures, ...times };
+    return ended(store, { jobId: input.jobId, state, ...(outcome ? { outcome } : {}), counts, ...rest, ...(why ? { error: why } : {}) });
+}
+
+async function orNull<T>(reading: Promise<T>, lenient: boolean): Promise<T | null> {
+    try {
+        return await reading;
+    } catch (error) {
+        if (!lenient) throw error;
+        return null;
+    }
+}
+
+interface ReadParts {
+    parts: FoundPart[];
+    manifest: ManifestPart[];
+    failures: FailureGroup[];
+}
+
+/** Reads every part of the job; of one that cannot be read nothing is counted when that is allowed. */
+async function readParts(store: JobStore, plan: Plan, lenient: boolean): Promise<ReadParts> {
+    const outcomes = new Map((await orNull(store.listOutcomes(plan.jobId), lenient))?.map((o) => [o.part, o]));
+    const found: ReadParts = { parts: [], manifest: [], failures: [] };
     for (let at = 0; at < plan.partitions.length; at += PARTS_AT_ONCE) {
-        const group = plan.partitions.slice(at, at + PARTS_AT_ONCE).map(async (_, i) => readPart(store, plan, at + i));
-        for (const [i, reading] of (await Promise.all(group)).entries()) {
+        const group = plan.partitions.slice(at, at + PARTS_AT_ONCE).map((_, i) => {
             const part = at + i;
+            const segments = outcomes.get(part)?.segments ?? [{ name: blobs.outcomes(plan.jobId, part), bytes: 0 }];
+            return orNull(readPart(store, plan, { part, segments }), lenient).then((reading) => ({ part, segments, reading }));
+        });
+        for (const { part, segments, reading } of await Promise.all(group)) {
+            if (!reading) continue;
             const { bytes, sha256, counts } = reading;
-            parts.push({ part, name: names.outcomes(input.jobId, part), bytes, items: plan.partitions[part]![2], sha256, counts });
-            failures = mergeFailures(failures, reading.failures);
-            broken.push(...defects(part, reading));
-            if (reading.missing.length > 0) lacking.push(parkedAs(part, Date.parse(endedAt), counts));
-            repeated ||= reading.repeated.length > 0;
+            const name = blobs.outcomes(plan.jobId, part);
+            const further = segments.length > 1 ? { segments: segments.map((s) => s.name) } : {};
+            found.parts.push({ part, ...reading });
+            found.manifest.push({ part, name, ...further, bytes, items: plan.partitions[part]!.items, sha256, counts });
+            found.failures = mergeFailures(found.failures, reading.failures);
         }
     }
-    if (lacking.length > 0 && !repeated && (input.mends ?? 0) < MAX_MENDS) {
-        const again = lacking.slice(0, MENDED_AT_ONCE);
-        const reopened = new Set(again.map(([part]) => part));
-        const whole = parts.filter((p) => !reopened.has(p.part));
-        return { lacking: again, counts: together(whole), closed: whole.length };
-    }
-    const counts = together(parts);
-    await store.writeJson(names.manifest(input.jobId), { jobId: input.jobId, total: plan.total, counts, parts, createdAt: endedAt });
-    const summary = { jobId: input.jobId, total: plan.total, counts, invalid: plan.invalid, failures, ...times };
-    if (broken.length > 0)
-        return end(store, {
-            ...summary,
-            state: 'failed',
-            error: failure('NOT_CONSERVED', `Not every item has exactly one outcome: ${broken.slice(0, 5).join('; ')}`),
-        });
-    if (input.as === 'cancelled') return end(store, { ...summary, state: 'cancelled' });
-    return end(store, {
-        ...summary,
-        state: 'completed',
-        outcome: counts.succeeded + counts.skipped === plan.total ? 'succeeded' : 'partial',
-    });
+    return found;
 }
 
-const together = (parts: ManifestPart[]): Counts => parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
-
-const invalidOf = (input: FoldInput): number => input.error?.invalid ?? 0;
-
-async function end(store: JobStore, summary: Summary): Promise<{ state: Summary['state'] }> {
-    // Written once: a second run of this activity must not change what a user has already seen.
-    if (await store.createJson(names.summary(summary.jobId), summary)) return { state: summary.state };
-    return { state: (await store.readSummary(summary.jobId))?.state ?? summary.state };
+async function ended(store: JobStore, summary: Summary): Promise<FoldReply> {
+    // Created, not written: a second run of this activity must not change what a user has already seen.
+    return { kind: 'ended', state: (await store.createSummary(summary)).state };
 }
-
-/** What is wrong with a part, in words; empty when every item stands in it exactly once. */
-export const defects = (part: number, reading: PartReading): string[] => [
-    ...(reading.missing.length > 0 ? [`part ${part} lacks items ${reading.missing.join(', ')}`] : []),
-    ...(reading.repeated.length > 0 ? [`part ${part} repeats items ${reading.repeated.join(', ')}`] : []),
-];
 
 /** Reads a whole part, as a stream: 20,000 items with their outputs can be a gigabyte. */
-export async function readPart(store: JobStore, plan: Plan, part: number): Promise<PartReading> {
-    const [, , items, firstIndex] = plan.partitions[part]!;
-    const digest = createHash('sha256');
-    let bytes = 0;
-    async function* digested(): AsyncGenerator<Buffer> {
-        for await (const chunk of store.readOutcomes(plan.jobId, part)) {
-            digest.update(chunk);
-            bytes += chunk.length;
-            yield chunk;
-        }
-    }
+export async function readPart(store: JobStore, plan: Plan, outcomes: Pick<PartOutcomes, 'part' | 'segments'>): Promise<PartReading> {
+    const { items, firstIndex } = plan.partitions[outcomes.part]!;
     const seen = new Uint8Array(items);
-    const counts = noCounts();
     let failures: FailureGroup[] = [];
     const repeated: number[] = [];
-    const take = (line: Buffer) => {
-        // The head tells index and outcome; a line is parsed only when it failed.
-        const head = outcomeHead(line);
-        if (!head) return;
+    const tally = new OutcomesTally(true);
+    await tally.read(store.readOutcomes(outcomes), (head, line) => {
         const local = head.index - firstIndex;
         if (local < 0 || local >= items || seen[local]) repeated.push(head.index);
         seen[local] = 1;
-        counts[head.outcome]++;
-        counts.retries += Math.max(0, head.attempts - 1);
-        if (head.outcome === 'failed') {
-            const { index, key, error } = JSON.parse(line.toString('utf8')) as Outcome;
-            failures = mergeFailures(failures, [
-                { code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key, message: error?.message ?? '' } },
-            ]);
-        }
-    };
-    for await (const { lines } of linesOf(digested())) lines.forEach(take);
+        if (head.outcome !== 'failed') return;
+        const { index, key, error } = failedOutcome(line);
+        failures = mergeFailures(failures, [
+            { code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key: plainKey(key), message: error?.message ?? '' } },
+        ]);
+    });
+    const { bytes, counts } = tally;
     const missing: number[] = [];
     if (settled(counts) !== items || repeated.length > 0)
         for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
-    return {
-        bytes,
-        sha256: digest.digest('hex'),
-        counts,
-        failures,
-        repeated: repeated.slice(0, 5),
-        missing,
-    };
+    return { bytes, sha256: tally.sha256(), counts, failures, repeated: repeated.slice(0, 5), missing };
+}
+
+/** A failed outcome; of a line that storage left torn, what can be known of it. */
+function failedOutcome(line: Buffer): Pick<Outcome, 'index' | 'key' | 'error'> {
+    try {
+        return readOutcome(line.toString('utf8'));
+    } catch {
+        return { index: outcomeHead(line)!.index, key: null };
+    }
 }

@@ -1,79 +1,115 @@
-// Reads the source once: checks every row, writes the items as one blob, cuts partitions. plan.json is the commit point.
+// Reads the source once: checks every row, writes the items as one blob, cuts partitions. plan.json is the commit point: it is created, never
+// overwritten, and names the items that belong to it. Trouble with storage is returned, not thrown: what is thrown is the end of the process.
 import { randomUUID } from 'node:crypto';
-import { compile, TreeInterpreter, type JSONValue } from '@jmespath-community/jmespath';
+import { setImmediate } from 'node:timers/promises';
+import { wrongInSourceName } from '../core/blobName';
 import { failure } from '../core/errors';
+import { exactValue } from '../json/exactJson';
 import type { PlanReply } from '../core/plan';
-import { formatOf, type Format, type StoredSpec } from '../core/spec';
-import { readRows } from '../sources/open';
+import { formatOf, type Format, type StoredFile, type StoredSpec } from '../contracts/jobSpec';
+import { wrongKey } from '../items/wrongKey';
+import { compileExpression } from '../expressions/jmespath';
+import { VariableCheck } from '../processors/templateVariables';
+import { readRows, type ReadOptions } from '../sources/open';
+import { readSettings } from '../settings';
 import { isItem, SourceError, type Row } from '../sources/types';
-import { ItemsWriter } from '../storage/items';
-import { names, type JobStore } from '../storage/jobStore';
+import { ItemsWriter } from '../storage/itemsWriter';
+import type { Plan } from '../contracts/documents';
+import { blobs } from '../contracts/names';
+import { isStatus, type JobStore } from '../storage/jobStore';
+import { missing, STEP_PATIENCE_MS } from '../storage/trouble';
 import { readUpload } from '../storage/uploads';
-import { watchControl } from './slice/job';
+import { watchControl } from './processSlice/jobCache';
 
 /** Bad rows that are listed; all are counted. */
 const LISTED = 10_000;
 /** With `onInvalid: reject`, reading stops after so many: the source is wrong, and the first thousand say how. */
 const ENOUGH = 1_000;
+/** Keys and variables are read for so long at a time. */
+const UNINTERRUPTED_MS = 50;
 
 const refused = (code: string, message: string, invalid = 0): PlanReply => ({ ok: false, error: { ...failure(code, message), invalid } });
 
+/** Attempts beyond which items × attempts of a partition would come near what its outcomes can hold in few segments. */
+const MAX_LINES = 100_000;
+
+const changed = refused(
+    'SOURCE_CHANGED',
+    'the source is not what it was when the job was posted: it was replaced or written to. Post the job again to read what stands there now',
+);
+
 export async function planJob({ jobId }: { jobId: string }, store: JobStore): Promise<PlanReply> {
+    try {
+        return await plan(jobId, store);
+    } catch (error) {
+        const trouble = await store.diagnose(error);
+        console.warn(`job ${jobId} is not planned: ${trouble.code}, ${trouble.message}`);
+        return { ok: false, trouble };
+    }
+}
+
+async function plan(jobId: string, store: JobStore): Promise<PlanReply> {
     const job = await store.readJob(jobId);
-    if (!job) return refused('SPEC_MISSING', `the spec of job ${jobId} is gone`);
+    if (!job) throw missing(blobs.spec(jobId));
     const { spec } = job;
     const done = await store.readPlan(jobId);
-    if (done)
-        return {
-            ok: true,
-            total: done.total,
-            invalid: done.invalid,
-            partitions: done.partitions.length,
-            concurrency: spec.concurrency.max,
-        };
+    if (done) return planned(done, spec);
 
     const source = await openSource(spec, jobId, store);
     if ('ok' in source) return source;
-    const writer = new ItemsWriter(store, names.items(jobId, randomUUID().slice(0, 8)), spec.partition.items);
+    const perPartition = Math.min(spec.partition.items, Math.floor(MAX_LINES / spec.retry.attempts));
+    const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
     const bad = new BadRows();
-    const control = watchControl(store, jobId, () => undefined);
+    const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
+    const control = watchControl(store, jobId);
     try {
-        await read(source, spec, writer, bad, control.cancelled);
+        await read(source, spec, writer, bad, variables, control.cancelled);
+        if (bad.count > 0) await bad.write(store, jobId);
+        const problem = control.cancelled()
+            ? refused('CANCELLED', 'the job was cancelled while its source was read')
+            : verdict(spec, writer, bad, variables);
+        if (problem) {
+            await writer.discard();
+            return problem;
+        }
+        await writer.commit();
+        const own = {
+            jobId,
+            items: writer.name,
+            total: writer.total,
+            invalid: bad.count,
+            partitions: writer.partitions,
+            createdAt: new Date().toISOString(),
+        };
+        const stands = await store.createPlan(own);
+        // Another run of this activity was first: its plan holds. Only then are these items nobody's.
+        if (stands.items !== own.items) await writer.discard();
+        return planned(stands, spec);
     } catch (error) {
-        if (!(error instanceof SourceError)) throw error;
+        const replaced = isStatus(error, 412) && (await isReplaced(spec, store));
+        if (!replaced && !(error instanceof SourceError)) throw error;
         await bad.write(store, jobId);
         await writer.discard();
-        return refused(error.code, error.message, bad.count);
+        return replaced ? changed : refused((error as SourceError).code, (error as SourceError).message, bad.count);
     } finally {
         control.stop();
     }
-    if (bad.count > 0) await bad.write(store, jobId);
-    const problem = control.cancelled()
-        ? refused('CANCELLED', 'the job was cancelled while its source was read')
-        : verdict(spec, writer, bad);
-    if (problem) {
-        await writer.discard();
-        return problem;
-    }
-    await writer.commit();
-    const plan = {
-        jobId,
-        items: writer.name,
-        total: writer.total,
-        invalid: bad.count,
-        partitions: writer.partitions,
-        createdAt: new Date().toISOString(),
-    };
-    if (!(await store.createPlan(plan))) {
-        // Another run of this activity was first; its plan holds, and its items go with it.
-        await writer.discard();
-        return planJob({ jobId }, store);
-    }
-    return { ok: true, total: plan.total, invalid: plan.invalid, partitions: plan.partitions.length, concurrency: spec.concurrency.max };
 }
 
-function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows): PlanReply | null {
-    if (bad.count > 0 && spec.onInvalid === 'reject') {
+const planned = (plan: Plan, spec: StoredSpec): PlanReply => ({
+    ok: true,
+    total: plan.total,
+    invalid: plan.invalid,
+    partitions: plan.partitions.length,
+    concurrency: spec.concurrency.max,
+});
+
+function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows, variables: VariableCheck | null): PlanReply | null {
+    const rejects = bad.count > 0 && spec.onInvalid === 'reject';
+    // Where reading ended at bad rows, what comes behind them may have the variable.
+    const seen = variables && (variables.done || !rejects || bad.count < ENOUGH);
+    if (seen && variables.problem) return refused('VARIABLE_UNKNOWN', variables.problem, bad.count);
+    if (rejects) {
         const first = bad.rows[0]!;
         const many = bad.count >= ENOUGH ? `${bad.count} or more rows are` : bad.count === 1 ? '1 row is' : `${bad.count} rows are`;
         return refused(
@@ -90,15 +126,30 @@ function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows): PlanReply
 interface Source {
     chunks: AsyncIterable<Buffer>;
     format: Format;
+    options: ReadOptions;
+}
+
+const fileOf = (source: StoredFile): string => ('blob' in source ? source.blob : blobs.upload(source.upload));
+
+/** Whether another version of the source stands there than the job was posted with. A refusal to read it may pass, and says less. */
+async function isReplaced({ source }: StoredSpec, store: JobStore): Promise<boolean> {
+    if ('inline' in source || source.etag === undefined) return false;
+    const now = await store.etagOf(fileOf(source));
+    return now !== null && now !== source.etag;
 }
 
 async function openSource({ source }: StoredSpec, jobId: string, store: JobStore): Promise<Source | PlanReply> {
     if ('inline' in source) {
-        const chunks = await store.openBlob(names.source(jobId));
-        return chunks ? { chunks, format: 'ndjson' } : refused('SOURCE_NOT_FOUND', 'the inline items are gone');
+        const name = blobs.source(jobId);
+        const chunks = await store.openBlob(name, { patienceMs: STEP_PATIENCE_MS });
+        if (!chunks) throw missing(name);
+        return { chunks, format: 'ndjson', options: { isOurs: true } };
     }
-    const blob = 'blob' in source ? source.blob : names.upload(source.upload);
-    const chunks = await store.openBlob(blob);
+    // Checked when the job was posted, by that deployment: this one may allow less.
+    const wrong = 'blob' in source ? wrongInSourceName(source.blob, readSettings().sourcePrefixes) : null;
+    if (wrong !== null) return refused('SOURCE_NOT_ALLOWED', `the blob cannot be a source: ${wrong}`);
+    const blob = fileOf(source);
+    const chunks = await store.openBlob(blob, { ifMatch: source.etag, patienceMs: STEP_PATIENCE_MS });
     if (!chunks)
         return refused(
             'SOURCE_NOT_FOUND',
@@ -106,41 +157,49 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
                 ? `there is no blob "${source.blob}" in container "${store.container.containerName}"`
                 : `there is no upload ${source.upload}`,
         );
-    const name = 'blob' in source ? source.blob : (await readUpload(store, source.upload))?.name;
+    const name = 'blob' in source ? source.blob : await nameOfUpload(store, source.upload);
     const format = formatOf(source.format, name);
-    if (!format) chunks.destroy(); // unread, its connection would stay open
     return format
-        ? { chunks, format }
+        ? { chunks, format, options: { csv: source.csv } }
         : refused('FORMAT_UNKNOWN', `"${name ?? blob}" does not tell its format; set source.format to csv, ndjson or json`);
 }
 
-async function read(source: Source, spec: StoredSpec, writer: ItemsWriter, bad: BadRows, cancelled: () => boolean): Promise<void> {
-    const checkKey = keyCheck(spec.key);
-    for await (const rows of readRows(source.chunks, source.format)) {
-        for (const row of rows) {
-            if (!isItem(row)) bad.add(row);
-            else if (!checkKey(row.value))
-                bad.add({ line: row.line, code: 'KEY_MISSING', message: `no string or number at "${spec.key}"` });
-            else writer.add(row.json);
-            if (spec.onInvalid === 'reject' && bad.count >= ENOUGH) return;
-        }
-        if (cancelled()) return;
-        await writer.relieve();
-    }
+/** The name that the upload was given. Its content has just been opened, so it is there. */
+async function nameOfUpload(store: JobStore, id: string): Promise<string | undefined> {
+    const upload = await readUpload(store, id);
+    if (!upload) throw missing(blobs.upload(id));
+    return upload.name;
 }
 
-function keyCheck(expression: string | undefined): (item: unknown) => boolean {
-    if (expression === undefined) return () => true;
-    const ast = compile(expression);
-    return (item) => {
-        let key: unknown;
-        try {
-            key = TreeInterpreter.search(ast, item as JSONValue);
-        } catch {
-            return false; // a function that does not take what this item holds: the item has no key
+async function read(
+    source: Source,
+    spec: StoredSpec,
+    writer: ItemsWriter,
+    bad: BadRows,
+    variables: VariableCheck | null,
+    cancelled: () => boolean,
+): Promise<void> {
+    const key = spec.key === undefined ? null : compileExpression(spec.key);
+    let rested = performance.now();
+    for await (const rows of readRows(source.chunks, source.format, source.options)) {
+        for (const row of rows) {
+            const wrong = key && isItem(row) ? wrongKey(key, exactValue(row)) : null;
+            if (!isItem(row)) bad.add(row);
+            else if (wrong !== null) bad.add({ line: row.line, ...wrong });
+            else {
+                if (variables?.done === false) variables.see(exactValue(row));
+                writer.add(row.json);
+            }
+            if (spec.onInvalid === 'reject' && bad.count >= ENOUGH) return;
+            // Expressions that cost much must not keep this process from everything else that it does.
+            if ((key || variables?.done === false) && performance.now() - rested > UNINTERRUPTED_MS) {
+                await setImmediate();
+                rested = performance.now();
+            }
         }
-        return (typeof key === 'string' && key !== '' && key.length <= 1024) || typeof key === 'number';
-    };
+        if (cancelled() || (variables?.done && variables.problem)) return;
+        await writer.relieve();
+    }
 }
 
 type BadRow = Exclude<Row, { json: string }>;
@@ -155,7 +214,7 @@ class BadRows {
     async write(store: JobStore, jobId: string): Promise<void> {
         const text = this.rows.map((r) => JSON.stringify({ line: r.line, code: r.code, message: r.message }) + '\n').join('');
         await store.container
-            .getBlockBlobClient(names.invalid(jobId))
+            .getBlockBlobClient(blobs.invalid(jobId))
             .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
     }
 }

@@ -1,9 +1,16 @@
+import { cutText } from './text';
+
 /** The error catalogue: every problem the API can answer with, its HTTP status, title and remedy. `docs/api.md` lists the same codes. */
 export const catalogue = {
     BAD_JSON: { status: 400, title: 'The request body is not valid JSON', remedy: 'Send one JSON document as UTF-8.' },
     BAD_SPEC: { status: 400, title: 'The job spec is not valid', remedy: 'Correct each listed field; nothing was stored.' },
     BAD_PARAMETER: { status: 400, title: 'A request parameter is not valid', remedy: 'Correct the named parameter.' },
     BAD_UPLOAD: { status: 400, title: 'The upload is not valid', remedy: 'See docs/uploads.md.' },
+    FOREIGN_ORIGIN: {
+        status: 403,
+        title: 'The page that sent this is of another origin',
+        remedy: 'Send it from a page of this origin, or have the deployment allow that origin (FANFOLD_ALLOWED_ORIGINS).',
+    },
     JOB_NOT_FOUND: { status: 404, title: 'No such job', remedy: 'List jobs with GET /api/jobs.' },
     ITEM_NOT_FOUND: { status: 404, title: 'No such item', remedy: 'Items are numbered from 0 to total - 1.' },
     UPLOAD_NOT_FOUND: { status: 404, title: 'No such upload', remedy: 'Create one with POST /api/uploads.' },
@@ -12,7 +19,11 @@ export const catalogue = {
     NOT_ACCEPTABLE: { status: 406, title: 'No such representation', remedy: 'Ask for NDJSON or CSV.' },
     ILLEGAL_MOVE: { status: 409, title: 'The job is in a state that does not allow this', remedy: 'See "state" and "allowed".' },
     NOT_READY: { status: 409, title: 'Not there yet', remedy: 'Ask again when the job has ended.' },
-    IDEMPOTENCY_CONFLICT: { status: 409, title: 'This Idempotency-Key was used with another body', remedy: 'Use a new key for a new job.' },
+    IDEMPOTENCY_IN_PROGRESS: {
+        status: 409,
+        title: 'The first request with this Idempotency-Key is still at work',
+        remedy: 'Send it again after the time in Retry-After.',
+    },
     UPLOAD_CONFLICT: {
         status: 409,
         title: 'The upload is not where this request expects it',
@@ -25,7 +36,13 @@ export const catalogue = {
         title: 'The content type is not supported',
         remedy: 'Send the content type that the route documents.',
     },
+    IDEMPOTENCY_CONFLICT: { status: 422, title: 'This Idempotency-Key was used with another body', remedy: 'Use a new key for a new job.' },
     INTERNAL: { status: 500, title: 'Something went wrong here', remedy: 'Try again; the log holds the details under the invocation id.' },
+    NEWER_VERSION: {
+        status: 503,
+        title: 'A newer version of this app has written what is asked for',
+        remedy: 'Try again in a few seconds: this instance is being replaced.',
+    },
     STORAGE_UNAVAILABLE: { status: 503, title: 'Storage does not answer', remedy: 'Try again in a few seconds.' },
 } as const;
 
@@ -73,6 +90,6 @@ export const MAX_MESSAGE = 500;
 
 export const failure = (code: string, message: string, retryable = false): Failure & { retryable: boolean } => ({
     code,
-    message: message.slice(0, MAX_MESSAGE),
+    message: cutText(message, MAX_MESSAGE),
     retryable,
 });

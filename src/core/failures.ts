@@ -3,7 +3,7 @@
 export interface FailureGroup {
     code: string;
     count: number;
-    sample: { index: number; key: string | number; message: string };
+    sample: { index: number; key: string | number | null; message: string };
 }
 
 export const MAX_GROUPS = 10;

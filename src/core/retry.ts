@@ -15,13 +15,17 @@ export const retryPolicy = (spec: { attempts: number; initialDelay: string; maxD
     factor: spec.factor,
 });
 
+/** What a processor or a target may ask for at most: seven days. */
+const LONGEST_MS = 7 * 86_400_000;
+
 /**
  * The delay before the attempt after `attempt` (1-based), in ms: exponential with full jitter, uniform in [0, min(maxDelay, initial × factor^(attempt−1))]
  * (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). What the target asked for with `Retry-After` wins over it, with a tenth of
- * jitter on top so that a crowd does not come back at once. `chance` is uniform in [0, 1).
+ * jitter on top so that a crowd does not come back at once; it is a lower bound: a target that asks for no time at all is not asked at once. `chance` is
+ * uniform in [0, 1). Whatever comes in, the delay is a whole number from 0 to some eight days.
  */
 export function retryDelay(policy: RetryPolicy, attempt: number, retryAfterMs: number | undefined, chance: number): number {
-    if (retryAfterMs !== undefined) return Math.ceil(retryAfterMs * (1 + 0.1 * chance));
     const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * policy.factor ** (attempt - 1));
-    return Math.ceil(ceiling * chance);
+    const asked = retryAfterMs !== undefined && retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_MS) * (1 + 0.1 * chance) : 0;
+    return Math.ceil(Math.max(asked, ceiling * chance));
 }

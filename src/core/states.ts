@@ -18,12 +18,26 @@ export type Move = keyof typeof moves;
 
 /** The moves a user may ask for over HTTP. */
 export const userMoves = ['cancel'] as const satisfies Move[];
+export type UserMove = (typeof userMoves)[number];
 
 const table: Record<Move, Partial<Record<JobState, JobState>>> = moves;
 
 /** Where a move leads from a state; null when it is not legal there. */
 export const next = (from: JobState, move: Move): JobState | null => table[move][from] ?? null;
 
-export const allowedMoves = (from: JobState): string[] => userMoves.filter((m) => next(from, m) !== null);
+/** A move that a user asks for: made now, under way already (asking again does no harm), or illegal, with the moves that are allowed instead. */
+export type MoveDecision = { kind: 'make' } | { kind: 'underWay' } | { kind: 'illegal'; allowed: UserMove[] };
 
-export const isEnded = (state: JobState): boolean => state === 'completed' || state === 'failed' || state === 'cancelled';
+/** What becomes of a move that a user asks for of a job in this state. The one place where its legality is decided. */
+export function decideMove(state: JobState, move: UserMove): MoveDecision {
+    if (next(state, move) !== null) return { kind: 'make' };
+    if (Object.values(table[move]).includes(state)) return { kind: 'underWay' };
+    return { kind: 'illegal', allowed: allowedMoves(state) };
+}
+
+export const allowedMoves = (from: JobState): UserMove[] => userMoves.filter((m) => next(from, m) !== null);
+
+export const endStates = ['completed', 'failed', 'cancelled'] as const satisfies JobState[];
+export type EndState = (typeof endStates)[number];
+
+export const isEnded = (state: JobState): state is EndState => (endStates as readonly JobState[]).includes(state);

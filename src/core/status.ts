@@ -1,13 +1,16 @@
 // What a user sees of a running job, from the ledger's state and the progress of its slices.
-import { sum, type LedgerState } from './ledger';
-import { addCounts, settled, type Counts } from './outcome';
+import { sum, type LedgerState, type WaitCode } from './ledger';
+import { addCounts, settled, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import type { JobState } from './states';
 
 export interface SliceProgress {
     worker: string;
     epoch: number;
+    /** Of the partitions that it has opened. */
     counts: Counts;
+    /** How many those are, those to be resumed first; absent in what older versions write. */
+    opened?: number;
     inFlight: number;
     rate: number;
     at: string;
@@ -21,8 +24,8 @@ export interface LiveStatus {
     /** Items per second. */
     rate: number;
     eta: string | null;
-    workers: { active: number; inFlight: number; deaths: number };
-    waiting: { for: string; until: string } | null;
+    workers: { active: number; inFlight: number; crashes: number };
+    waiting: { code: WaitCode; for: string; until: string } | null;
     failures: FailureGroup[];
 }
 
@@ -33,11 +36,11 @@ const iso = (ms: number) => new Date(ms).toISOString();
  * so nothing is counted twice.
  */
 export function statusOf(ledger: LedgerState, progress: SliceProgress[], now: number): LiveStatus {
-    let counts = addCounts(ledger.counts, sum(ledger.parked));
+    let counts = addCounts(ledger.counts, sum(ledger.delayed));
     const live: SliceProgress[] = [];
     for (const [worker, held] of Object.entries(ledger.leases)) {
         const own = progress.find((p) => p.worker === worker && p.epoch === held.epoch);
-        counts = addCounts(counts, own?.counts ?? held.base);
+        counts = addCounts(counts, own ? addCounts(own.counts, sum(held.resumed.slice(own.opened ?? Infinity))) : held.base);
         if (own) live.push(own);
     }
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - settled(counts));
@@ -52,8 +55,11 @@ export function statusOf(ledger: LedgerState, progress: SliceProgress[], now: nu
         counts: { total: ledger.total, ...counts, pending, invalid: ledger.invalid },
         rate: Math.round(current * 10) / 10,
         eta: moving ? iso(now + (pending / current) * 1000) : null,
-        workers: { active: Object.keys(ledger.leases).length, inFlight: live.reduce((n, p) => n + p.inFlight, 0), deaths: ledger.deaths },
-        waiting: ledger.waiting && ledger.waiting.until > now ? { for: ledger.waiting.for, until: iso(ledger.waiting.until) } : null,
+        workers: { active: Object.keys(ledger.leases).length, inFlight: live.reduce((n, p) => n + p.inFlight, 0), crashes: ledger.crashes },
+        waiting:
+            ledger.waiting && ledger.waiting.until > now
+                ? { code: ledger.waiting.code, for: ledger.waiting.for, until: iso(ledger.waiting.until) }
+                : null,
         failures: ledger.failures,
     };
 }

@@ -1,7 +1,7 @@
 // Registration of the HTTP routes; the table says what each one is.
 import * as df from 'durable-functions';
-import { handle } from '../http/handle';
-import { routes } from '../http/routes';
+import { handle } from '../api/http/frame';
+import { routes } from '../api/routes';
 
 for (const { name, route, methods, handler } of routes) {
     df.app.client.http(name, { route, methods, authLevel: 'function', handler: handle(handler) });

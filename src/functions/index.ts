@@ -2,17 +2,93 @@
 import * as df from 'durable-functions';
 import './setup';
 import './http';
-import { foldJob, type FoldInput } from '../activities/foldJob';
+import './timers';
+import { foldJob } from '../activities/foldJob';
+import { occupancy } from '../activities/occupancy';
 import { planJob } from '../activities/planJob';
-import { processSlice, type SliceInput } from '../activities/processSlice';
+import { systemClock } from '../activities/processSlice/clock';
+import { processSlice } from '../activities/processSlice/processSlice';
+import type { Contract } from '../contracts/contract';
+import { reportMessage } from '../contracts/ledger';
+import { activities, entities, orchestrators } from '../contracts/names';
+import {
+    foldInputMessage,
+    foldReplyMessage,
+    planInputMessage,
+    planReplyMessage,
+    sliceInputMessage,
+    unreadLease,
+    type FoldReply,
+} from '../contracts/payloads';
+import { nothingOpened, type SliceReport } from '../core/ledger';
+import type { PlanReply } from '../core/plan';
+import type { Trouble } from '../core/trouble';
 import { ledger } from '../entities/ledger';
 import { runJob } from '../orchestrators/runJob';
 import { runWorker } from '../orchestrators/runWorker';
 import { JobStore } from '../storage/jobStore';
+import { troubleOf } from '../storage/trouble';
 
-df.app.orchestration('runjob', runJob);
-df.app.orchestration('runworker', runWorker);
-df.app.entity('ledger', ledger);
-df.app.activity('planJob', { handler: async (input: { jobId: string }) => planJob(input, await JobStore.open()) });
-df.app.activity('processSlice', { handler: async (input: SliceInput) => processSlice(input, await JobStore.open()) });
-df.app.activity('foldJob', { handler: async (input: FoldInput) => foldJob(input, await JobStore.open()) });
+df.app.orchestration(orchestrators.runJob, runJob);
+df.app.orchestration(orchestrators.runWorker, runWorker);
+df.app.entity(entities.ledger, ledger);
+
+df.app.activity(activities.planJob, {
+    handler: activity(
+        planInputMessage,
+        planReplyMessage,
+        (input, store): Promise<PlanReply> => alongside(() => planJob(input, store)),
+        (trouble): PlanReply => ({ ok: false, trouble }),
+    ),
+});
+df.app.activity(activities.processSlice, {
+    handler: activity(
+        sliceInputMessage,
+        reportMessage,
+        (input, store): Promise<SliceReport> =>
+            processSlice(input, store, { clock: systemClock, chance: Math.random, enter: (makeRoom) => occupancy.enter(makeRoom) }),
+        (trouble, given) => nothingOpened(unreadLease(given), trouble),
+    ),
+});
+df.app.activity(activities.foldJob, {
+    handler: activity(
+        foldInputMessage,
+        foldReplyMessage,
+        (input, store): Promise<FoldReply> => alongside(() => foldJob(input, store)),
+        (trouble): FoldReply => ({ kind: 'trouble', trouble }),
+    ),
+});
+
+/**
+ * An activity between its contracts. One that throws counts as one whose process died: storage that cannot be opened, and an input of a newer version,
+ * are told as data.
+ */
+function activity<Input, Reply>(
+    takes: Contract<Input>,
+    gives: Contract<Reply>,
+    run: (input: Input, store: JobStore) => Promise<Reply>,
+    troubled: (trouble: Trouble, given: unknown) => Reply,
+): (given: unknown) => Promise<Record<string, unknown>> {
+    const reply = async (given: unknown): Promise<Reply> => {
+        let input: Input;
+        let store: JobStore;
+        try {
+            input = takes.read(given);
+            store = await JobStore.open();
+        } catch (error) {
+            return troubled(troubleOf(error), given);
+        }
+        return run(input, store);
+    };
+    return async (given) => gives.write(await reply(given));
+}
+
+/** Runs what cannot make room, when nobody has the process to himself. */
+async function alongside<T>(run: () => Promise<T>): Promise<T> {
+    const occupant = await occupancy.enter();
+    try {
+        return await run();
+    } finally {
+        occupant.leave();
+    }
+}

@@ -1,111 +1,195 @@
 // The story of a job: plan it, let workers run until the ledger says that nothing is left, fold the outcomes.
+// It cannot fail: what goes wrong for longer than the story waits, it waits for, and begins a new generation.
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
-import type { FoldInput, FoldReply } from '../activities/foldJob';
-import type { SettleReply } from '../core/ledger';
+import { activities, events, orchestrators, workerInstance } from '../contracts/names';
+import {
+    foldInputMessage,
+    foldReplyMessage,
+    planInputMessage,
+    planReplyMessage,
+    runJobMessage,
+    runWorkerMessage,
+    wakeMessage,
+    type Ending,
+    type FoldInput,
+    type JobFailure,
+    type RunJobInput,
+    type Wake,
+} from '../contracts/payloads';
+import type { Failure } from '../core/errors';
 import type { PlanReply } from '../core/plan';
+import { isHopeless, persisting, type Trouble } from '../core/trouble';
 import { reason } from './reason';
 import { after, insist, tellLedger, type Step } from './tellLedger';
-
-export interface RunJobInput {
-    jobId: string;
-    /** After this many rounds history starts anew; what comes over from the last generation. */
-    startedAt?: string;
-    /** How often the job was opened again because outcomes were missing when it was folded. */
-    mends?: number;
-}
-
-/** An event that only says "ask the ledger again"; a lost or doubled one does no harm. */
-export const WAKE = 'wake';
-interface Wake {
-    cancel?: boolean;
-}
+import { readUnlessNewer, understood } from './understood';
 
 /** Tries at an activity whose process dies. */
 const ATTEMPTS = 10;
+/** Rounds of one generation: history must stay short. */
 const ROUNDS = 25;
 /** However far off the next retry is, the ledger is asked again after this long: an event may be lost. */
 const MAX_WAIT_MS = 300_000;
+/** After all tries at a step have failed, the story stands still for so long. */
+const STANDSTILL_MS = 60_000;
+/** Between a worker that has failed and the next round, at least. */
+const BROKEN_PAUSE_MS = 1_000;
+
+/** What is told of a job that has ended. */
+interface Ended {
+    jobId: string;
+    state: string;
+}
 
 export const runJob: OrchestrationHandler = function* (context: OrchestrationContext) {
-    const { jobId, startedAt: resumedFrom, mends: mended = 0 } = context.df.getInput<RunJobInput>();
-    const startedAt = resumedFrom ?? context.df.currentUtcDateTime.toISOString();
-
-    if (!resumedFrom) {
-        const plan = yield* planned(context, jobId);
-        if (!plan.ok) {
-            const as = plan.error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-            const end = yield* folded(context, { jobId, as, startedAt, error: plan.error });
-            return yield* recorded(context, jobId, 'state' in end ? end.state : as);
-        }
-        yield* tellLedger(context, jobId, {
-            op: 'open',
-            jobId,
-            total: plan.total,
-            invalid: plan.invalid,
-            partitions: plan.partitions,
-            maxConcurrency: plan.concurrency,
-        });
+    const input = yield* understood(context, runJobMessage);
+    if (!input) return;
+    let next: RunJobInput;
+    try {
+        const end = yield* generation(context, input);
+        if ('state' in end) return end;
+        next = end;
+    } catch (error) {
+        if (!context.df.isReplaying) console.warn(`job ${input.jobId} stands still for a minute: ${reason(error)}`);
+        yield context.df.createTimer(after(context, STANDSTILL_MS));
+        next = input;
     }
-
-    let cancel = false;
-    let mends = mended;
-    for (let round = 0; round < ROUNDS; round++) {
-        const next = (yield* tellLedger(context, jobId, { op: 'settle', cancel })) as SettleReply;
-        if (next.kind === 'ended') return { jobId, state: next.state };
-        if (next.kind === 'done') {
-            const end = yield* folded(context, { jobId, as: next.as, startedAt, mends });
-            if ('state' in end) return yield* recorded(context, jobId, end.state);
-            // Storage has lost outcomes that it had acknowledged: their items are called again.
-            const { lacking: parts, counts, closed } = end;
-            yield* tellLedger(context, jobId, { op: 'reopen', mend: ++mends, parts, counts, closed });
-        } else if (next.kind === 'work') yield* workers(context, jobId, next);
-        else cancel = (yield* woken(context, next.until)) || cancel;
-    }
-    context.df.continueAsNew({ jobId, startedAt, mends } satisfies RunJobInput);
+    context.df.continueAsNew(runJobMessage.write(next));
 };
 
-function* planned(context: OrchestrationContext, jobId: string): Step<PlanReply> {
+/** A bounded number of steps; then the job has ended, or the next generation goes on from what this one gives it. */
+function* generation(context: OrchestrationContext, input: RunJobInput): Step<Ended | RunJobInput> {
+    const { jobId } = input;
+    const story: Story = { ...input, startedAt: input.startedAt ?? context.df.currentUtcDateTime.toISOString() };
+    let seen = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+        if (story.ending) {
+            const end = yield* folded(context, story, story.ending);
+            if (end) return end;
+        } else if (!story.planned) yield* planned(context, story);
+        else {
+            const next = yield* tellLedger(context, jobId, { op: 'settle', seen });
+            if (next.kind === 'work') yield* workers(context, jobId, next);
+            else if (next.kind === 'wait') seen = Math.max(seen, (yield* woken(context, next.until)).generation ?? 0);
+            // An ended job that is told of here has no summary: it was brought to its end and did not come so far.
+            else
+                story.ending = {
+                    as: next.kind === 'done' ? next.as : next.state,
+                    total: next.total,
+                    invalid: next.invalid,
+                    error: next.error,
+                };
+        }
+    }
+    return story;
+}
+
+type Story = RunJobInput & { startedAt: string };
+
+function* planned(context: OrchestrationContext, story: Story): Step<void> {
+    const { jobId } = story;
+    const plan = yield* planOnce(context, jobId);
+    if (plan.ok) {
+        const { total, invalid, partitions, concurrency: maxConcurrency } = plan;
+        yield* tellLedger(context, jobId, { op: 'open', jobId, total, invalid, partitions, maxConcurrency });
+        Object.assign(story, { planned: true, trouble: undefined });
+        return;
+    }
+    const ends = (error: JobFailure) => {
+        const as = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+        Object.assign(story, { ending: { as, total: null, invalid: error.invalid ?? 0, error }, trouble: undefined });
+    };
+    if (!plan.trouble) return ends(plan.error);
+    const refused = hopeless(context, story, plan.trouble);
+    if (refused) return ends(refused);
+    if ((yield* woken(context, story.trouble!.until)).cancel)
+        ends({ code: 'CANCELLED', message: `the job was cancelled while it waited: ${plan.trouble.message}` });
+}
+
+function* planOnce(context: OrchestrationContext, jobId: string): Step<PlanReply> {
+    let reply: unknown;
     try {
-        return (yield* persistently(context, 'planJob', { jobId })) as PlanReply;
+        reply = yield* persistently(context, activities.planJob, planInputMessage.write({ jobId }));
     } catch (error) {
-        // planJob returns what is wrong with the source; what is thrown is the death of its process or of storage.
+        // planJob returns what is wrong with the source and with storage; what is thrown is the death of its process.
         return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${ATTEMPTS} times, last: ${reason(error)}` } };
     }
+    return readUnlessNewer(planReplyMessage, reply, (trouble) => ({ ok: false, trouble }));
 }
 
 const persistently = (context: OrchestrationContext, activity: string, input: unknown): Step<unknown> =>
     insist(context, () => context.df.callActivity(activity, input), ATTEMPTS, 60_000);
 
+/** One try at the fold; null when the job has not ended by it. */
+function* folded(context: OrchestrationContext, story: Story, ending: Ending): Step<Ended | null> {
+    const { jobId, startedAt, repairs = 0 } = story;
+    const { as, total, invalid, error } = ending;
+    const input: FoldInput = { jobId, as, startedAt, total, invalid, repairs, ...(error ? { error } : {}) };
+    const reply = foldReplyMessage.read(yield* persistently(context, activities.foldJob, foldInputMessage.write(input)));
+    if (reply.kind === 'ended') return yield* recorded(context, jobId, reply.state, error);
+    if (reply.kind === 'lacking') {
+        // Storage has lost outcomes that it had acknowledged: their items are called again.
+        const { ranges, counts, closed } = reply;
+        yield* tellLedger(context, jobId, { op: 'reopen', repair: repairs + 1, ranges, counts, closed });
+        Object.assign(story, { repairs: repairs + 1, ending: undefined, trouble: undefined });
+        return null;
+    }
+    const refused = hopeless(context, story, reply.trouble, as === 'cancelled');
+    if (!refused) yield* woken(context, story.trouble!.until);
+    // Refused is even what tells of a refusal: the ledger alone knows how the job has ended.
+    else if (error) return yield* recorded(context, jobId, as, error);
+    else Object.assign(story, { ending: { ...ending, as: as === 'completed' ? 'failed' : as, error: refused }, trouble: undefined });
+    return null;
+}
+
+/** Notes the trouble; gives the failure that the job ends with when it has come often enough. */
+function hopeless(context: OrchestrationContext, story: Story, trouble: Trouble, cancelling = false): Failure | null {
+    const now = context.df.currentUtcDateTime.getTime();
+    const { code, message, count } = (story.trouble = persisting(story.trouble, trouble, now));
+    return isHopeless(story.trouble, now, cancelling) ? { code, message: `${message}, ${count} times` } : null;
+}
+
 function* workers(context: OrchestrationContext, jobId: string, { workers: count, round }: { workers: number; round: number }): Step<void> {
     const running = Array.from({ length: count }, (_, slot) =>
-        context.df.callSubOrchestrator('runworker', { jobId, round, slot }, `${jobId}-r${round}w${slot}`),
+        context.df.callSubOrchestrator(
+            orchestrators.runWorker,
+            runWorkerMessage.write({ jobId, round, slot }),
+            workerInstance(jobId, round, slot),
+        ),
     );
     try {
         yield context.df.Task.all(running);
     } catch (error) {
-        // A worker that fails is no end of the job: the next round takes back what it held.
+        // A worker that fails is no end of the job, nor of its siblings' work: the ledger says when those that go on are through.
         if (!context.df.isReplaying) console.warn(`a worker of job ${jobId} failed: ${reason(error)}`);
-        yield context.df.createTimer(after(context, 1000));
+        // Workers that fail as soon as they begin must not follow each other without a pause.
+        yield context.df.createTimer(after(context, BROKEN_PAUSE_MS));
+        for (let next = yield* unbroken(context, jobId); next; next = yield* unbroken(context, jobId)) yield* woken(context, next);
     }
 }
 
-/** Waits until the time (ms) or an event, whichever is first; says whether the event asked to cancel. */
-function* woken(context: OrchestrationContext, until: number): Step<boolean> {
-    const longest = context.df.currentUtcDateTime.getTime() + MAX_WAIT_MS;
-    const timer = context.df.createTimer(new Date(Math.min(until, longest)));
-    const event = context.df.waitForExternalEvent(WAKE);
-    const first = yield context.df.Task.any([event, timer]);
-    if (first !== event) return false;
-    timer.cancel();
-    return (event.result as Wake | null)?.cancel === true;
+/** Until when the siblings of a worker that has failed are waited for; null when none of them is at work any more. */
+function* unbroken(context: OrchestrationContext, jobId: string): Step<number | null> {
+    const next = yield* tellLedger(context, jobId, { op: 'settle', broken: true });
+    return next.kind === 'wait' && next.code === 'WORK' ? next.until : null;
 }
 
-function* folded(context: OrchestrationContext, input: FoldInput): Step<FoldReply> {
-    return (yield* persistently(context, 'foldJob', input)) as FoldReply;
+/** Waits until the time (ms) or an event, whichever is first; gives what the event tells of the control document. */
+function* woken(context: OrchestrationContext, until: number): Step<Wake> {
+    const longest = context.df.currentUtcDateTime.getTime() + MAX_WAIT_MS;
+    const timer = context.df.createTimer(new Date(Math.min(until, longest)));
+    const event = context.df.waitForExternalEvent(events.wake);
+    const first = yield context.df.Task.any([event, timer]);
+    if (first !== event) return {};
+    timer.cancel();
+    try {
+        return wakeMessage.read(event.result);
+    } catch {
+        return {}; // whatever it says, the ledger is asked
+    }
 }
 
 /** Tells the ledger how the job has ended. */
-function* recorded(context: OrchestrationContext, jobId: string, state: FoldInput['as']): Step<{ jobId: string; state: string }> {
-    const reply = yield* tellLedger(context, jobId, { op: 'end', state });
-    return { jobId, state: reply.kind === 'ok' ? reply.state : state };
+function* recorded(context: OrchestrationContext, jobId: string, state: FoldInput['as'], error: Ending['error']): Step<Ended> {
+    const reply = yield* tellLedger(context, jobId, { op: 'end', state, ...(error ? { error } : {}) });
+    return { jobId, state: reply.state };
 }

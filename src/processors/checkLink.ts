@@ -1,12 +1,13 @@
-import { compile, TreeInterpreter } from '@jmespath-community/jmespath';
 import { z } from 'zod';
+import { compileExpression, evaluate } from '../expressions/jmespath';
 import { defineProcessor, FatalError, jmespath } from './define';
 
 /** Finds dead and moved links: calls a URL that stands in the item and says what became of it. A 404 is a finding, not a failure. */
 export const checkLink = defineProcessor({
     name: 'checkLink',
     description: 'Calls a URL found in the item and reports status, redirect target, content type and time.',
-    item: z.json(),
+    item: z.unknown(),
+    exactNumbers: true,
     options: z.strictObject({
         /** JMESPath to the URL in the item. */
         url: jmespath().default('url'),
@@ -15,7 +16,7 @@ export const checkLink = defineProcessor({
         timeoutSeconds: z.number().min(0.1).max(600).default(30),
     }),
     run: async ({ item, options, context }) => {
-        const url = TreeInterpreter.search(compile(options.url), item);
+        const url = evaluate(compileExpression(options.url), item);
         if (typeof url !== 'string') throw new FatalError(`the item has no URL at "${options.url}"`);
         const began = Date.now();
         const answer = await context.send({

@@ -1,7 +1,13 @@
 // How a processor is written: a name, what it takes, what it does with one item.
-import { compile } from '@jmespath-community/jmespath';
 import { z } from 'zod';
-import { OutgoingError } from '../net/outgoing';
+import { holdsExact, withDoubles, writeExact } from '../json/exactJson';
+import { InexactNumber } from '../json/exactNumber';
+import { messageOf } from '../core/text';
+import { codeOf, compileExpression, ExpressionError } from '../expressions/jmespath';
+import { OutgoingError } from '../egress/outgoing';
+import { MAX_RETRY_AFTER_MS } from '../egress/retryAfter';
+import { CallError } from './callError';
+import { cutBytes } from './httpAnswer';
 import type { Processor, ProcessorContext, ProcessorResult } from './types';
 
 /** Thrown by a processor: try again later, after `retryAfterMs` if given. */
@@ -24,7 +30,7 @@ export const jmespath = () =>
         .min(1)
         .superRefine((expression, check) => {
             try {
-                compile(expression);
+                compileExpression(expression);
             } catch (error) {
                 check.addIssue({ code: 'custom', message: `not a JMESPath expression: ${(error as Error).message}` });
             }
@@ -36,6 +42,11 @@ export interface Definition<Item extends z.ZodType, Options extends z.ZodType> {
     description: string;
     item: Item;
     options: Options;
+    /**
+     * Numbers of the item that a double would not give back digit for digit (`1.10`, `9007199254740993`) come as `ExactNumber`. Without it they come as
+     * doubles where a double is the same number; where none is, `z.number()` refuses the item, and `z.coerce.string()` takes the digits.
+     */
+    exactNumbers?: boolean;
     run: (call: { item: z.infer<Item>; options: z.infer<Options>; context: ProcessorContext }) => Promise<unknown>;
 }
 
@@ -51,16 +62,9 @@ export function defineProcessor<Item extends z.ZodType, Options extends z.ZodTyp
         prepare: (given) => {
             const options = d.options.parse(given);
             return async (raw, context) => {
-                const item = d.item.safeParse(raw);
-                if (!item.success)
-                    return {
-                        ok: false,
-                        error: {
-                            code: 'INVALID_ITEM',
-                            message: `${d.name} cannot take this item: ${z.prettifyError(item.error)}`,
-                            retryable: false,
-                        },
-                    };
+                const given = d.exactNumbers ? raw : withDoubles(raw);
+                const item = d.item.safeParse(given);
+                if (!item.success) return invalid(d.name, item.error, given);
                 try {
                     return bounded(await d.run({ item: item.data, options, context }), context.maxOutputBytes);
                 } catch (error) {
@@ -71,20 +75,46 @@ export function defineProcessor<Item extends z.ZodType, Options extends z.ZodTyp
     };
 }
 
+/** Problems of an item that its message tells of; it is cut soon. */
+const TOLD = 10;
+
+function invalid(name: string, error: z.ZodError, item: unknown): ProcessorResult {
+    const first = new z.ZodError(error.issues.slice(0, TOLD));
+    const hint = holdsExact(item) ? '. A number that no double gives back is taken with z.coerce.string().' : '';
+    const message = `${name} cannot take this item: ${z.prettifyError(first)}${hint}`;
+    return { ok: false, error: { code: 'INVALID_ITEM', message, retryable: false } };
+}
+
 function bounded(output: unknown, maxBytes: number): ProcessorResult {
-    const json = JSON.stringify(output) as string | undefined;
+    const json = writeExact(output) as string | undefined;
     if (json === undefined) return { ok: true };
     const bytes = Buffer.byteLength(json);
     return bytes <= maxBytes
         ? { ok: true, outputJson: json }
-        : { ok: true, output: Buffer.from(json).toString('utf8', 0, maxBytes), truncated: true, outputBytes: bytes };
+        : { ok: true, output: cutBytes(json, maxBytes), truncated: true, outputBytes: bytes };
 }
 
 function failed(error: unknown): ProcessorResult {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
+    try {
+        return judged(error, message);
+    } catch {
+        // It throws when it is looked at, so it is none of ours.
+        return { ok: false, error: { code: 'PROCESSOR_ERROR', message, retryable: true } };
+    }
+}
+
+function judged(error: unknown, message: string): ProcessorResult {
     if (error instanceof FatalError) return { ok: false, error: { code: 'PROCESSOR_FATAL', message, retryable: false } };
+    // The same expression on the same item, and the same number, fail again.
+    if (error instanceof ExpressionError)
+        return { ok: false, error: { code: codeOf(error, 'PROCESSOR_FATAL'), message, retryable: false } };
+    if (error instanceof CallError) return { ok: false, error: { code: error.code, message, retryable: false } };
+    if (error instanceof InexactNumber) return { ok: false, error: { code: 'NUMBER_INEXACT', message, retryable: false } };
     if (error instanceof OutgoingError)
         return { ok: false, error: { code: error.code, message, retryable: error.retryable }, throttled: error.code === 'TIMEOUT' };
-    const after = error instanceof RetryableError && error.retryAfterMs !== undefined ? { retryAfterMs: error.retryAfterMs } : {};
+    const asked = error instanceof RetryableError ? Number(error.retryAfterMs) : NaN;
+    // What is no time (NaN, Infinity, negative) asks for nothing; more than seven days is seven days.
+    const after = Number.isFinite(asked) && asked > 0 ? { retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) } : {};
     return { ok: false, error: { code: 'PROCESSOR_ERROR', message, retryable: true }, ...after };
 }

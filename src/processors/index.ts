@@ -1,10 +1,17 @@
 // The processors of this app. Yours: one file beside these, and a line here.
-import type { JobSpec } from '../core/spec';
-import { send } from '../net/outgoing';
+import { z } from 'zod';
+import { durationMs } from '../core/duration';
+import type { Secret } from '../core/secrets';
+import { DEFAULT_TIMEOUT, type JobSpec } from '../contracts/jobSpec';
+import { ExpressionError } from '../expressions/jmespath';
+import { OutgoingError } from '../egress/outgoing';
 import { checkLink } from './checkLink';
 import { digest } from './digest';
-import { compileHttp, httpReadsItem, type HttpCall } from './http';
+import { compileHttp, type HttpCall } from './http';
+import { httpReadsItem } from './httpRequest';
+import { inTime, TimedContext } from './timeLimit';
 import type { Processor } from './types';
+import { TemplateError } from './uriTemplate';
 
 const processors = new Map<string, Processor>([checkLink, digest].map((p) => [p.name, p]));
 
@@ -20,8 +27,21 @@ export const processorNames = (): string[] => [...processors.keys()].sort();
 export const readsItem = ({ process }: Pick<JobSpec, 'process'>): boolean => !('http' in process) || httpReadsItem(process.http);
 
 /** What a job does with an item, compiled once. */
-export function compileProcess({ process }: Pick<JobSpec, 'process'>, resolveSecret: (name: string) => string | undefined): HttpCall {
-    if ('http' in process) return compileHttp(process.http, resolveSecret);
+export function compileProcess({ process }: Pick<JobSpec, 'process'>, findSecret: (name: string) => Secret): HttpCall {
+    try {
+        return 'http' in process ? compileHttp(process.http, findSecret) : compileProcessor(process);
+    } catch (error) {
+        if (!isOfSpec(error)) throw error;
+        // An earlier version took this spec, this one does not: the items say so, and nothing is called.
+        const failure = { code: 'SPEC_INVALID', message: `this version cannot do what the spec says: ${error.message}` };
+        return async () => ({ ok: false, error: { ...failure, retryable: false } });
+    }
+}
+
+const isOfSpec = (error: unknown): error is Error =>
+    [TemplateError, ExpressionError, OutgoingError, z.ZodError].some((kind) => error instanceof kind);
+
+function compileProcessor(process: Exclude<JobSpec['process'], { http: unknown }>): HttpCall {
     const found = findProcessor(process.processor);
     if (!found) {
         // The deployment that accepted the job had it; this one does not.
@@ -29,5 +49,6 @@ export function compileProcess({ process }: Pick<JobSpec, 'process'>, resolveSec
         return async () => ({ ok: false, error });
     }
     const run = found.prepare(process.options);
-    return (item, _rawItem, context) => run(item, { ...context, send });
+    const timeoutMs = durationMs(process.timeout ?? DEFAULT_TIMEOUT);
+    return (item, _rawItem, context) => inTime(timeoutMs, (late) => run(item, new TimedContext(context, late)));
 }

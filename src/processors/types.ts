@@ -1,18 +1,21 @@
 import type { z } from 'zod';
-import type { send } from '../net/outgoing';
+import type { send } from '../egress/outgoing';
 
 /** What a processor is told of the item at hand. */
 export interface ProcessorContext {
     jobId: string;
     /** 0-based position of the item in the source. */
     index: number;
+    /** A number that JavaScript cannot give back digit for digit is a text of its digits here. */
     key: string | number;
     /** 1 for the first try. */
     attempt: number;
-    /** The same for every attempt at this item: `{jobId}:{key}`. */
+    /** The same for every attempt at this item: `{jobId}:{key}`, as a header can carry it. */
     idempotencyKey: string;
     /** Bytes of output that the job keeps. */
     maxOutputBytes: number;
+    /** Aborted when the attempt's time is up: what still runs then runs for nothing. */
+    signal: AbortSignal;
     /** Every connection to a URL that came with the item or the spec goes through this. */
     send: typeof send;
 }
@@ -25,6 +28,8 @@ export interface Kept {
     truncated?: boolean;
     /** Length of the whole output, when it is cut. */
     outputBytes?: number;
+    /** The value of a secret was taken out of the output or the message. */
+    redacted?: boolean;
 }
 
 export interface Succeeded extends Kept {

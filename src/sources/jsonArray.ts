@@ -1,57 +1,129 @@
-import { JSONParser } from '@streamparser/json';
-import { item, MAX_ITEM_BYTES, SourceError, tooLarge, type Row } from './types';
+import { ElementScanner } from './elementScanner';
+import { DESCRIBED, describeDocument, looksLikeEncoding } from './lookalike';
+import { NotUtf8, utf8Text } from './text';
+import { itemOfText, MAX_ITEM_BYTES, MAX_ITEM_DEPTH, SourceError, tooLarge, type Row } from './types';
 
-const BOM = [0xef, 0xbb, 0xbf];
+/** Characters of one element, white space and all, beyond which nothing more is read. */
+const MAX_ELEMENT_CHARS = 16 * MAX_ITEM_BYTES;
 
-/** A top-level JSON array; each element is an item, and `line` its 1-based position. A syntax error ends the whole source. */
+/**
+ * A top-level JSON array; each element is an item as it is written, and `line` its 1-based position. A syntax error ends the whole source: what follows
+ * it cannot be told apart. Memory is bounded by some MAX_ELEMENT_CHARS. @throws SourceError
+ */
 export async function* jsonArray(chunks: AsyncIterable<Buffer>): AsyncGenerator<Row[]> {
-    const parser = new JSONParser({ paths: ['$.*'], keepStack: false });
-    let rows: Row[] = [];
-    let position = 0;
-    let first = true;
-    let marks = 0;
-    let sinceRow = 0;
-    parser.onValue = ({ value }) => {
-        position++;
-        sinceRow = 0;
-        rows.push(item(position, value));
-    };
-    for await (const chunk of chunks) {
-        let bytes = chunk;
-        // A byte order mark may come in pieces.
-        while (marks < 3 && bytes.length > 0) {
-            if (bytes[0] !== BOM[marks]) marks = 3;
-            else {
-                bytes = bytes.subarray(1);
-                marks++;
+    const reader = new ArrayReader();
+    try {
+        for await (const piece of utf8Text(chunks)) {
+            // What is read before an error stands beside it.
+            yield* reader.read(piece);
+        }
+    } catch (error) {
+        if (!(error instanceof NotUtf8)) throw error;
+        throw new SourceError('NOT_UTF8', `the JSON is not UTF-8 (${reader.place}): ${looksLikeEncoding(error.bytes)}`);
+    }
+    reader.finish();
+}
+
+class ArrayReader {
+    private state: 'before' | 'other' | 'within' | 'behind' = 'before';
+    /** Elements read. */
+    private position = 0;
+    private readonly scanner = new ElementScanner();
+    /** What has been read of an element that goes on, or of a document that is no array. */
+    private held: string[] = [];
+    private heldChars = 0;
+
+    get place(): string {
+        return this.position === 0 ? 'before the first element' : `after element ${this.position}`;
+    }
+
+    *read(piece: string): Generator<Row[]> {
+        let at = 0;
+        if (this.state === 'before') {
+            at = afterBlanks(piece, 0);
+            if (at === piece.length) return;
+            this.state = piece[at] === '[' ? 'within' : 'other';
+            if (this.state === 'within') at++;
+        }
+        if (this.state === 'other') return this.other(piece.slice(at));
+        const rows: Row[] = [];
+        let problem: SourceError | null = null;
+        while (this.state === 'within' && problem === null) {
+            const end = this.scanner.end(piece, at);
+            const text = piece.slice(at, end < 0 ? piece.length : end);
+            if (this.heldChars + text.length > MAX_ELEMENT_CHARS) {
+                rows.push(tooLarge(this.position + 1, `more than ${MAX_ELEMENT_CHARS}`));
+                problem = new SourceError(
+                    'ITEM_TOO_LARGE',
+                    `element ${this.position + 1} has more than ${MAX_ELEMENT_CHARS} characters; nothing after it was read`,
+                );
+            } else if (end < 0) {
+                this.hold(text);
+                break;
+            } else {
+                problem = this.element(this.whole(text), piece[end]!, rows);
+                at = end + 1;
             }
         }
-        if (first) {
-            const start = bytes.toString('latin1').trimStart()[0];
-            if (start === undefined) continue;
-            first = false;
-            if (start !== '[')
-                throw new SourceError('JSON_NOT_ARRAY', 'the JSON document is not an array; for one value a line use the format ndjson');
-        }
-        sinceRow += bytes.length;
-        try {
-            parser.write(bytes);
-        } catch (error) {
+        if (rows.length > 0) yield rows;
+        if (problem) throw problem;
+        if (this.state === 'behind' && afterBlanks(piece, at) < piece.length)
             throw new SourceError(
                 'JSON_SYNTAX',
-                `the JSON breaks off after element ${position}: ${(error as Error).message.slice(0, 200)}`,
+                `more text follows the array, which has ${this.position} elements; for one value a line set source.format to ndjson`,
             );
-        }
-        if (rows.length > 0) {
-            yield rows;
-            rows = [];
-        }
-        // An element that never ends must not be kept whole: the parser holds it in memory.
-        if (sinceRow > 16 * MAX_ITEM_BYTES) {
-            yield [tooLarge(position + 1, `more than ${sinceRow}`)];
-            throw new SourceError('ITEM_TOO_LARGE', `element ${position + 1} has more than ${sinceRow} bytes; nothing after it was read`);
-        }
     }
-    if (first) throw new SourceError('SOURCE_EMPTY', 'the JSON document is empty');
-    if (!parser.isEnded) throw new SourceError('JSON_SYNTAX', `the JSON ends within the array, after element ${position}`);
+
+    /** @throws SourceError when the document is no array, or not whole */
+    finish(): void {
+        if (this.state === 'before') throw new SourceError('SOURCE_EMPTY', 'the JSON document is empty');
+        if (this.state === 'other') throw this.notArray();
+        if (this.state === 'within') throw new SourceError('JSON_SYNTAX', `the JSON ends within the array, ${this.place}`);
+    }
+
+    private other(text: string): void {
+        this.hold(text);
+        if (this.heldChars >= DESCRIBED) throw this.notArray();
+    }
+
+    private notArray(): SourceError {
+        return new SourceError('JSON_NOT_ARRAY', `the JSON document ${describeDocument(this.held.join('').slice(0, DESCRIBED))}`);
+    }
+
+    /** Adds the element that ends with `end`, a comma or a closing bracket; gives what is wrong with the document. */
+    private element(text: string, end: string, rows: Row[]): SourceError | null {
+        const { deepest } = this.scanner;
+        this.scanner.next();
+        if (end === ']') this.state = 'behind';
+        if (end === ']' && this.position === 0 && afterBlanks(text, 0) === text.length) return null;
+        this.position++;
+        // Parsed, a text that is nothing but brackets would take many times its size.
+        if (deepest > MAX_ITEM_DEPTH && text.length > MAX_ITEM_BYTES) rows.push(tooLarge(this.position, Buffer.byteLength(text)));
+        else {
+            try {
+                rows.push(itemOfText(this.position, text));
+            } catch (error) {
+                return new SourceError('JSON_SYNTAX', `element ${this.position} is not JSON: ${(error as Error).message.slice(0, 200)}`);
+            }
+        }
+        return end === '}' ? new SourceError('JSON_SYNTAX', `a "}" that closes nothing follows element ${this.position}`) : null;
+    }
+
+    private hold(text: string): void {
+        this.held.push(text);
+        this.heldChars += text.length;
+    }
+
+    private whole(end: string): string {
+        if (this.held.length === 0) return end;
+        const text = this.held.join('') + end;
+        this.held = [];
+        this.heldChars = 0;
+        return text;
+    }
+}
+
+function afterBlanks(text: string, at: number): number {
+    while (' \n\r\t'.includes(text[at] ?? 'x')) at++;
+    return at;
 }

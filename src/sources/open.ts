@@ -1,22 +1,47 @@
-import type { Format } from '../core/spec';
+import type { CsvOptions, Format } from '../contracts/jobSpec';
 import { csv } from './csv';
+import { notTooDeep } from './depth';
 import { jsonArray } from './jsonArray';
+import { refusalOf, SNIFFED } from './lookalike';
 import { ndjson } from './ndjson';
-import { SourceError, type Row } from './types';
+import type { Row } from './types';
 
-const readers = { csv, ndjson, json: jsonArray };
-
-/** The rows of a source, in batches and in order. Throws SourceError where nothing more can be read; a bad row alone is a Row. */
-export function readRows(chunks: AsyncIterable<Buffer>, format: Format): AsyncGenerator<Row[]> {
-    return readers[format](refuseGzip(chunks));
+export interface ReadOptions {
+    csv?: CsvOptions | undefined;
+    /** Fanfold wrote the source itself: it is what its format says. */
+    isOurs?: boolean;
 }
 
-async function* refuseGzip(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    let first = true;
+/** The rows of a source, in batches and in order. Throws SourceError where nothing more can be read; a bad row alone is a Row. */
+export async function* readRows(chunks: AsyncIterable<Buffer>, format: Format, options: ReadOptions = {}): AsyncGenerator<Row[]> {
+    const rows = read(options.isOurs ? chunks : sniffed(chunks), format, options);
+    for await (const batch of rows) yield batch.map(notTooDeep);
+}
+
+function read(chunks: AsyncIterable<Buffer>, format: Format, options: ReadOptions): AsyncGenerator<Row[]> {
+    if (format === 'csv') return csv(chunks, options.csv);
+    return format === 'ndjson' ? ndjson(chunks, options.isOurs) : jsonArray(chunks);
+}
+
+/** The same chunks, when their beginning may be text in UTF-8. @throws SourceError */
+async function* sniffed(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let begin: Buffer | null = Buffer.alloc(0);
     for await (const chunk of chunks) {
-        if (first && chunk[0] === 0x1f && chunk[1] === 0x8b)
-            throw new SourceError('COMPRESSED', 'the source is compressed with gzip; decompress it first');
-        first = false;
-        yield chunk;
+        if (begin === null) yield chunk;
+        else {
+            begin = Buffer.concat([begin, chunk]);
+            if (begin.length < SNIFFED) continue;
+            refuse(begin);
+            yield begin;
+            begin = null;
+        }
     }
+    if (begin === null || begin.length === 0) return;
+    refuse(begin);
+    yield begin;
+}
+
+function refuse(begin: Buffer): void {
+    const refusal = refusalOf(begin.subarray(0, SNIFFED));
+    if (refusal) throw refusal;
 }

@@ -4,6 +4,9 @@ export type Row = { line: number; json: string; value: unknown } | { line: numbe
 /** Bytes of one item as JSON text. */
 export const MAX_ITEM_BYTES = 1_048_576;
 
+/** Arrays and objects in each other, in one item: deeper ones end what walks through them by recursion. */
+export const MAX_ITEM_DEPTH = 500;
+
 export const isItem = (row: Row): row is Extract<Row, { json: string }> => 'json' in row;
 
 export const tooLarge = (line: number, bytes: number | string): Row => ({
@@ -13,8 +16,20 @@ export const tooLarge = (line: number, bytes: number | string): Row => ({
 });
 
 /** A value as an item, when it is not too large. */
-export function item(line: number, value: unknown): Row {
-    const json = JSON.stringify(value);
+export const item = (line: number, value: unknown): Row => notTooLarge(line, JSON.stringify(value), value);
+
+/**
+ * JSON text as an item, when it is not too large. It stays as it is written, but for blanks around it, and line breaks with the indentation behind
+ * them: an item is one line. @throws SyntaxError
+ */
+export function itemOfText(line: number, text: string): Row {
+    const value: unknown = JSON.parse(text);
+    // No text within JSON holds a line break as it is, so what is taken out stands between others.
+    const onOneLine = text.includes('\n') || text.includes('\r') ? text.replaceAll(/[\r\n][ \t\r\n]*/g, '') : text;
+    return notTooLarge(line, trimBlanks(onOneLine), value);
+}
+
+function notTooLarge(line: number, json: string, value: unknown): Row {
     // Only a long text is worth counting in bytes.
     if (json.length * 3 > MAX_ITEM_BYTES) {
         const bytes = Buffer.byteLength(json);
@@ -22,6 +37,17 @@ export function item(line: number, value: unknown): Row {
     }
     return { line, json, value };
 }
+
+/** Without the white space of JSON at both ends, which is less than that of `trim`. */
+export function trimBlanks(json: string): string {
+    let from = 0;
+    let to = json.length;
+    while (from < to && isBlank(json.charCodeAt(from))) from++;
+    while (to > from && isBlank(json.charCodeAt(to - 1))) to--;
+    return json.slice(from, to);
+}
+
+const isBlank = (unit: number): boolean => unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09;
 
 /** The source as a whole cannot be read as what it is said to be. */
 export class SourceError extends Error {

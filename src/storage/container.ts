@@ -1,6 +1,7 @@
 // The one blob container that holds everything Fanfold keeps, reached by connection string (locally) or by identity (in Azure).
 import { BlobServiceClient, StorageRetryPolicyType, type ContainerClient, type StoragePipelineOptions } from '@azure/storage-blob';
 import { readSettings, type Settings } from '../settings';
+import { LimitedTransport } from './transport';
 
 let client: Promise<ContainerClient> | undefined;
 
@@ -19,22 +20,20 @@ async function open(settings: Settings): Promise<ContainerClient> {
     return container;
 }
 
-// An outage of a minute or two is waited out here, by whoever calls, rather than failing a slice: 0.2 s doubling to 10 s, about 100 s in all.
+// A hiccup is waited out here, by whoever calls: six tries within some five seconds. What lasts longer is told to the job, which waits without
+// holding a slice (core/trouble.ts). Each try has its own limit: transport.ts.
 const pipeline: StoragePipelineOptions = {
-    retryOptions: {
-        retryPolicyType: StorageRetryPolicyType.EXPONENTIAL,
-        maxTries: 15,
-        retryDelayInMs: 200,
-        maxRetryDelayInMs: 10_000,
-        tryTimeoutInMs: 60_000,
-    },
+    httpClient: new LimitedTransport(),
+    retryOptions: { retryPolicyType: StorageRetryPolicyType.EXPONENTIAL, maxTries: 6, retryDelayInMs: 200, maxRetryDelayInMs: 5_000 },
 };
 
 export async function serviceClient(settings: Settings): Promise<BlobServiceClient> {
     if (settings.dataAccountUrl) {
         // Loaded only where it is used: the identity library doubles the start-up time of a local run.
-        const { DefaultAzureCredential } = await import('@azure/identity');
-        const credential = new DefaultAzureCredential(settings.clientId ? { managedIdentityClientId: settings.clientId } : {});
+        const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+        // Where it is known which identity to be, no other is tried: a refusal then says what is wrong with that one.
+        const { clientId } = settings;
+        const credential = clientId ? new ManagedIdentityCredential({ clientId }) : new DefaultAzureCredential();
         return new BlobServiceClient(settings.dataAccountUrl, credential, pipeline);
     }
     if (settings.dataConnection) return BlobServiceClient.fromConnectionString(settings.dataConnection, pipeline);

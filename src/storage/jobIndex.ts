@@ -1,12 +1,7 @@
 // The list of jobs, newest first: one small blob a job, named by the inverted time of its creation.
-import { isStatus, names, type JobStore } from './jobStore';
-
-export interface IndexEntry {
-    id: string;
-    name: string;
-    createdAt: string;
-    tags: Record<string, string>;
-}
+import { indexDocument, type IndexEntry } from '../contracts/documents';
+import { blobs } from '../contracts/names';
+import { isStatus, type JobStore } from './jobStore';
 
 /** Where a listing goes on: in the page that `page` opens, behind the blob `after`. */
 export interface ListPosition {
@@ -15,7 +10,7 @@ export interface ListPosition {
 }
 
 export const writeIndex = (store: JobStore, entry: IndexEntry): Promise<void> =>
-    store.writeJson(names.index(Date.parse(entry.createdAt), entry.id), entry);
+    store.writeDocument(indexDocument, blobs.index(Date.parse(entry.createdAt), entry.id), entry);
 
 const PAGE = 100;
 const AT_ONCE = 20;
@@ -36,7 +31,7 @@ export async function* readIndex(
             const group = await Promise.all(
                 found
                     .slice(i, i + AT_ONCE)
-                    .map(async (name) => ({ entry: await store.readJson<IndexEntry>(name), position: { page, after: name } })),
+                    .map(async (name) => ({ entry: await store.readDocument(indexDocument, name), position: { page, after: name } })),
             );
             yield group.flatMap(({ entry, position }) => (entry && timeOf(position.after) > created.after ? [{ entry, position }] : []));
             if (timeOf(found[i]!) <= created.after) return;

@@ -1,90 +1,60 @@
 // Everything Fanfold keeps of its jobs, as blobs. Callers name things, not paths.
-import type { Readable } from 'node:stream';
-import { RestError, type ContainerClient } from '@azure/storage-blob';
-import type { Counts } from '../core/outcome';
-import type { Failure } from '../core/errors';
-import type { FailureGroup } from '../core/failures';
-import type { StoredSpec } from '../core/spec';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { Contract } from '../contracts/contract';
+import {
+    controlDocument,
+    jobDocument,
+    manifestDocument,
+    planDocument,
+    progressDocument,
+    summaryDocument,
+    type Manifest,
+    type Plan,
+    type Progress,
+    type StoredJob,
+    type Summary,
+} from '../contracts/documents';
+import { blobs } from '../contracts/names';
+import { newControl, type Control } from '../core/control';
+import type { Trouble } from '../core/trouble';
 import { takeBuffer } from './buffers';
 import { dataContainer } from './container';
+import { withCheckedNames } from './names';
+import { readBlob, readInto, type ReadOptions } from './readBlob';
+import { diagnose, isStatus, messageOf, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
 
-/** `[offset, bytes, items, firstIndex]` of one partition in the items blob. */
-export type PartitionEntry = [offset: number, bytes: number, items: number, firstIndex: number];
+export { isStatus };
 
-export interface Plan {
-    jobId: string;
-    /** Name of the blob that holds the items, one a line. */
-    items: string;
-    total: number;
-    invalid: number;
-    partitions: PartitionEntry[];
-    createdAt: string;
-}
-
-/** What running slices look at once a second. */
-export interface Control {
-    cancelled?: boolean;
-    generation: number;
-}
-
-/** What one slice has recorded since it began, so that counts move before the slice reports. */
-export interface Progress {
-    worker: string;
-    epoch: number;
-    counts: Counts;
-    inFlight: number;
-    rate: number;
-    at: string;
-}
-
-export interface ManifestPart {
-    part: number;
+/** One append blob of a partition's outcomes. */
+export interface Segment {
     name: string;
     bytes: number;
-    items: number;
-    sha256: string;
-    counts: Counts;
 }
 
-export interface Manifest {
-    jobId: string;
-    total: number;
-    counts: Counts;
-    parts: ManifestPart[];
-    createdAt: string;
-}
-
-/** The end of a job, written once. */
-export interface Summary {
-    jobId: string;
-    state: 'completed' | 'failed' | 'cancelled';
-    outcome?: 'succeeded' | 'partial';
-    total: number | null;
-    counts: Counts;
-    invalid: number;
-    failures: FailureGroup[];
-    error?: Failure & { invalid?: number };
-    startedAt?: string;
-    endedAt: string;
-}
-
-export interface StoredJob {
-    id: string;
-    createdAt: string;
-    spec: StoredSpec;
+/** The outcomes of one partition, as one stretch of bytes that lies in one blob or, seldom, in several. */
+export interface PartOutcomes {
+    part: number;
+    bytes: number;
+    segments: Segment[];
 }
 
 /** The service takes 4 MiB in one append (100 MiB in newer versions; Azurite keeps the older bound). */
 export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
 
-export const isStatus = (error: unknown, ...codes: number[]): boolean =>
-    error instanceof RestError && codes.includes(error.statusCode ?? 0);
+/** A running slice looks at the control document every second: a look that takes longer than this is given up, and the next one comes. */
+const CONTROL_LIMIT_MS = 2_000;
 
+/** Changes of one control document at the same time that one of them outlives. */
+const CONTROL_TRIES = 20;
 const PROGRESS = 'progress';
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
 
 export class JobStore {
-    constructor(readonly container: ContainerClient) {}
+    readonly container: ContainerClient;
+
+    constructor(container: ContainerClient) {
+        this.container = withCheckedNames(container);
+    }
 
     static async open(): Promise<JobStore> {
         return new JobStore(await dataContainer());
@@ -92,21 +62,32 @@ export class JobStore {
 
     // --- JSON documents -------------------------------------------------------------------------------------------
 
-    async readJson<T>(name: string): Promise<T | null> {
-        try {
-            const chunks: Buffer[] = [];
-            for await (const chunk of this.read(name)) chunks.push(chunk);
-            return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
-        } catch (error) {
-            if (isStatus(error, 404)) return null;
-            throw error;
+    async readJson<T>(name: string, options: ReadOptions = {}): Promise<T | null> {
+        for (let tries = 1; ; tries++) {
+            try {
+                const chunks: Buffer[] = [];
+                for await (const chunk of readBlob(this.container, name, { ...options, oneVersion: true })) chunks.push(chunk);
+                return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;
+            } catch (error) {
+                if (isStatus(error, 404)) return null;
+                // Replaced while a read that had broken off went on: the new version is read.
+                if (!isStatus(error, 412) || tries === 3) throw error;
+            }
         }
     }
 
-    /** A blob's bytes in one request, so of one version: downloadToBuffer asks for the size first, and what is replaced in between comes cut off. */
-    private async *read(name: string, offset?: number): AsyncGenerator<Buffer> {
-        const { readableStreamBody } = await this.container.getBlobClient(name).download(offset, undefined, { maxRetryRequests: 5 });
-        for await (const chunk of readableStreamBody ?? []) yield chunk as Buffer;
+    /** A document, or null when there is none. @throws NewerVersion, WrongDocument */
+    async readDocument<T>(document: Contract<T>, name: string, options: ReadOptions = {}): Promise<T | null> {
+        const stored = await this.readJson<unknown>(name, options);
+        return stored === null ? null : document.read(stored);
+    }
+
+    writeDocument = <T>(document: Contract<T>, name: string, value: T): Promise<void> => this.writeJson(name, document.write(value));
+
+    /** As `createJson`, for a document. */
+    async createDocument<T>(document: Contract<T>, name: string, value: T): Promise<T> {
+        const { created, stands } = await this.createJson<unknown>(name, document.write(value));
+        return created ? value : document.read(stands);
     }
 
     async writeJson(name: string, value: unknown): Promise<void> {
@@ -114,58 +95,131 @@ export class JobStore {
         await this.container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), json);
     }
 
-    /** Writes the document unless it is there already; says whether it was this call that wrote it. */
-    async createJson(name: string, value: unknown): Promise<boolean> {
+    /**
+     * Writes the document unless one stands there already; gives what stands there now, and whether that is this document. An answer that is lost makes
+     * the client ask again, and then its own document is in the way: so what stands is read, not guessed.
+     */
+    async createJson<T>(name: string, value: T): Promise<{ created: boolean; stands: T }> {
         const text = JSON.stringify(value);
+        let refusal: string;
         try {
             await this.container
                 .getBlockBlobClient(name)
                 .upload(text, Buffer.byteLength(text), { ...json, conditions: { ifNoneMatch: '*' } });
-            return true;
+            return { created: true, stands: value };
         } catch (error) {
-            if (isStatus(error, 409, 412)) return false;
-            throw error;
+            if (!isStatus(error, 409, 412)) throw error;
+            refusal = messageOf(error);
+        }
+        const stands = await this.readJson<T>(name);
+        if (stands === null) throw new StorageContradiction(`${refusal} as if it were there, and 404 when it is read`);
+        return { created: JSON.stringify(stands) === text, stands };
+    }
+
+    /** What an error of storage means: an outage, or this request alone. */
+    diagnose = (error: unknown): Promise<Trouble> => diagnose(error, this.container);
+
+    readJob = (jobId: string) => this.readDocument(jobDocument, blobs.spec(jobId));
+    /** Stores a job; the one that stands then may be that of another request with the same key. */
+    createJob = (job: StoredJob): Promise<StoredJob> => this.createDocument(jobDocument, blobs.spec(job.id), job);
+    readPlan = (jobId: string) => this.readDocument(planDocument, blobs.plan(jobId));
+    /** Commits a plan; the one that stands then may be that of another run of planning. */
+    createPlan = (plan: Plan): Promise<Plan> => this.createDocument(planDocument, blobs.plan(plan.jobId), plan);
+    readControl = async (jobId: string): Promise<Control> =>
+        (await this.readDocument(controlDocument, blobs.control(jobId))) ?? newControl();
+    /** A look that does not wait: no tries again, and a limit of two seconds. */
+    glanceAtControl = async (jobId: string): Promise<Control> =>
+        (await this.readDocument(controlDocument, blobs.control(jobId), { abortSignal: AbortSignal.timeout(CONTROL_LIMIT_MS) })) ??
+        newControl();
+
+    /**
+     * Changes the control document under its ETag, so that of two changes at once none is lost. `change` is asked again with what stands there when
+     * another was first; it gives null where nothing is to be changed. Gives the document as it stands afterwards.
+     */
+    async changeControl(jobId: string, change: (now: Control) => Control | null): Promise<Control> {
+        const name = blobs.control(jobId);
+        for (let tries = 1; ; tries++) {
+            try {
+                const ifMatch = await this.etagOf(name);
+                const now = (ifMatch && (await this.readDocument(controlDocument, name, { ifMatch }))) || newControl();
+                const changed = change(now);
+                if (changed === null) return now;
+                const text = JSON.stringify(controlDocument.write(changed));
+                const conditions = ifMatch ? { ifMatch } : { ifNoneMatch: '*' };
+                await this.container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), { ...json, conditions });
+                return changed;
+            } catch (error) {
+                // Another was first; or it was this one, and storage's answer was lost: then `change` finds nothing left to do.
+                if (!isStatus(error, 409, 412) || tries === CONTROL_TRIES) throw error;
+            }
         }
     }
 
-    readJob = (jobId: string) => this.readJson<StoredJob>(names.spec(jobId));
-    writeJob = (job: StoredJob) => this.writeJson(names.spec(job.id), job);
-    readPlan = (jobId: string) => this.readJson<Plan>(names.plan(jobId));
-    /** Commits a plan. False when another run of planning has committed one first. */
-    createPlan = (plan: Plan) => this.createJson(names.plan(plan.jobId), plan);
-    readControl = async (jobId: string): Promise<Control> => (await this.readJson<Control>(names.control(jobId))) ?? { generation: 0 };
-    writeControl = (jobId: string, control: Control) => this.writeJson(names.control(jobId), control);
-    readManifest = (jobId: string) => this.readJson<Manifest>(names.manifest(jobId));
-    readSummary = (jobId: string) => this.readJson<Summary>(names.summary(jobId));
+    /** Marks a job that is about to be stored; the sweeper looks at what is marked, and lists what could not be listed. */
+    markLive = (jobId: string, isListed = true) => {
+        const text = isListed ? '' : 'unlisted';
+        return this.container.getBlockBlobClient(blobs.live(jobId)).upload(text, text.length);
+    };
+    deleteLive = (jobId: string) => this.container.getBlobClient(blobs.live(jobId)).deleteIfExists();
+
+    /** The marked jobs, in pages of at most so many; `createdAt` is the time of the mark, in ms. */
+    async *listLive(pageSize: number): AsyncGenerator<{ jobId: string; createdAt: number; isListed: boolean }[]> {
+        for await (const page of this.container.listBlobsFlat({ prefix: blobs.live('') }).byPage({ maxPageSize: pageSize }))
+            yield page.segment.blobItems.map(({ name, properties }) => ({
+                jobId: name.slice(blobs.live('').length),
+                createdAt: properties.lastModified.getTime(),
+                isListed: properties.contentLength === 0,
+            }));
+    }
+
+    readManifest = (jobId: string) => this.readDocument(manifestDocument, blobs.manifest(jobId));
+    writeManifest = (manifest: Manifest) => this.writeDocument(manifestDocument, blobs.manifest(manifest.jobId), manifest);
+    readSummary = (jobId: string) => this.readDocument(summaryDocument, blobs.summary(jobId));
+    /** Writes the end of a job, unless it has one; gives the one that it has then. */
+    createSummary = (summary: Summary): Promise<Summary> => this.createDocument(summaryDocument, blobs.summary(summary.jobId), summary);
 
     /** As metadata of an empty blob, so that one listing tells of all workers. */
     async writeProgress(jobId: string, progress: Progress): Promise<void> {
-        const metadata = { [PROGRESS]: JSON.stringify(progress) };
-        await this.container.getBlockBlobClient(names.progress(jobId, progress.worker)).upload('', 0, { metadata });
+        const metadata = { [PROGRESS]: JSON.stringify(progressDocument.write(progress)) };
+        await this.container.getBlockBlobClient(blobs.progress(jobId, progress.worker)).upload('', 0, { metadata });
     }
 
     /** The progress of every worker that has written one. */
     async readProgress(jobId: string): Promise<Progress[]> {
         const found: Progress[] = [];
-        for await (const { metadata } of this.container.listBlobsFlat({ prefix: names.progress(jobId, ''), includeMetadata: true }))
-            if (metadata?.[PROGRESS]) found.push(JSON.parse(metadata[PROGRESS]) as Progress);
+        for await (const { metadata } of this.container.listBlobsFlat({ prefix: blobs.progress(jobId, ''), includeMetadata: true }))
+            if (metadata?.[PROGRESS]) found.push(progressDocument.read(JSON.parse(metadata[PROGRESS])));
         return found;
     }
 
     // --- items ----------------------------------------------------------------------------------------------------
 
     /** The items of one partition, one JSON text a line: at most the partition's size bound (8 MB) and one item. May be given to `giveBuffer` afterwards. */
-    async readPartition(plan: Plan, partition: number): Promise<Buffer> {
-        const [offset, bytes] = plan.partitions[partition]!;
+    async readPartition(plan: Plan, partition: number, abortSignal?: AbortSignal): Promise<Buffer> {
+        const { offset, bytes } = plan.partitions[partition]!;
         const buffer = takeBuffer(bytes).subarray(0, bytes);
-        return this.container.getBlobClient(plan.items).downloadToBuffer(buffer, offset, bytes);
+        await readInto(this.container, plan.items, buffer, offset, { abortSignal });
+        return buffer;
     }
 
-    /** A blob as a stream, or null when it does not exist. */
-    async openBlob(name: string): Promise<Readable | null> {
+    /**
+     * A blob as a stream, or null when it does not exist. Nothing is open before the first byte is asked for. The stream ends with status 412 when the
+     * blob is not the version `ifMatch`, or is replaced while it is read.
+     */
+    async openBlob(name: string, options: ReadOptions = {}): Promise<AsyncIterable<Buffer> | null> {
+        if ((await this.etagOf(name)) === null) return null;
+        return readBlob(this.container, name, { ...options, oneVersion: true });
+    }
+
+    /** In bytes; throws when the blob does not exist. */
+    async sizeOf(name: string): Promise<number> {
+        return (await this.container.getBlobClient(name).getProperties()).contentLength ?? 0;
+    }
+
+    /** What stands for the present version of a blob; null when there is none. */
+    async etagOf(name: string): Promise<string | null> {
         try {
-            const { readableStreamBody } = await this.container.getBlobClient(name).download(0, undefined, { maxRetryRequests: 5 });
-            return (readableStreamBody ?? null) as Readable | null;
+            return (await this.container.getBlobClient(name).getProperties()).etag ?? '';
         } catch (error) {
             if (isStatus(error, 404)) return null;
             throw error;
@@ -173,11 +227,12 @@ export class JobStore {
     }
 
     // --- outcomes -------------------------------------------------------------------------------------------------
+    // A partition's outcomes are one append blob, and further ones where it came near the number of blocks that a blob can have: segments.
 
-    /** Creates the outcomes blob of a partition; false when it exists. */
-    async createOutcomes(jobId: string, part: number): Promise<boolean> {
+    /** Creates a segment; false when it is there. */
+    async createOutcomes(jobId: string, part: number, segment = 0): Promise<boolean> {
         try {
-            await this.outcomes(jobId, part).create({
+            await this.outcomes(jobId, part, segment).create({
                 conditions: { ifNoneMatch: '*' },
                 blobHTTPHeaders: { blobContentType: 'application/x-ndjson' },
             });
@@ -188,51 +243,80 @@ export class JobStore {
         }
     }
 
-    /** Appends at exactly `position`; false when the blob has grown since (or the append went through before and its answer was lost). */
-    async appendOutcomes(jobId: string, part: number, position: number, lines: Buffer): Promise<boolean> {
+    /**
+     * Appends at exactly `position`; null when the segment does not end there: it has grown since, or the append went through before and its answer
+     * was lost. Else the number of blocks that the segment has then, when storage tells.
+     */
+    async appendOutcomes(
+        jobId: string,
+        part: number,
+        segment: number,
+        position: number,
+        lines: Buffer,
+    ): Promise<{ blocks?: number } | null> {
         try {
-            await this.outcomes(jobId, part).appendBlock(lines, lines.length, { conditions: { appendPosition: position } });
-            return true;
+            const { blobCommittedBlockCount: blocks } = await this.outcomes(jobId, part, segment).appendBlock(lines, lines.length, {
+                conditions: { appendPosition: position },
+            });
+            return blocks === undefined ? {} : { blocks };
         } catch (error) {
-            if (isStatus(error, 412)) return false;
+            if (isStatus(error, 412)) return null;
             throw error;
         }
     }
 
-    /** What stands in the outcomes blob from `offset` on, as it is now; nothing when there is none. It may be hundreds of megabytes: outputs are in it. */
-    async *readOutcomes(jobId: string, part: number, offset = 0): AsyncGenerator<Buffer> {
+    /** What stands in a segment from `offset` on, as it is now; nothing when there is none. It may be hundreds of megabytes: outputs are in it. */
+    async *readSegment(jobId: string, part: number, segment: number, offset = 0): AsyncGenerator<Buffer> {
+        const name = blobs.outcomes(jobId, part, segment);
         try {
-            yield* this.read(names.outcomes(jobId, part), offset);
+            yield* readBlob(this.container, name, { from: offset });
         } catch (error) {
             // 416: the blob ends at the offset.
             if (!isStatus(error, 404, 416)) throw error;
+            const bytes = isStatus(error, 404) ? (await this.measureSegment(jobId, part, segment))?.bytes : 0;
+            if (bytes) throw new StorageContradiction(`storage answered 404 to GET ${name}, and to HEAD that it has ${bytes} bytes`);
         }
     }
 
-    /** Every outcomes blob of the job with its size now, in the order of partitions. */
-    async listOutcomes(jobId: string): Promise<{ part: number; name: string; bytes: number }[]> {
-        const parts = [];
-        for await (const blob of this.container.listBlobsFlat({ prefix: `jobs/${jobId}/outcomes/` })) {
-            parts.push({ part: Number(/(\d+)\.ndjson$/.exec(blob.name)?.[1]), name: blob.name, bytes: blob.properties.contentLength ?? 0 });
+    /** How large a segment is and how many blocks it has; null when it is not there. */
+    async measureSegment(jobId: string, part: number, segment: number): Promise<{ bytes: number; blocks: number } | null> {
+        try {
+            const { contentLength, blobCommittedBlockCount } = await this.outcomes(jobId, part, segment).getProperties();
+            return { bytes: contentLength ?? 0, blocks: blobCommittedBlockCount ?? 0 };
+        } catch (error) {
+            if (isStatus(error, 404)) return null;
+            throw error;
         }
-        return parts.sort((a, b) => a.part - b.part);
     }
 
-    private outcomes = (jobId: string, part: number) => this.container.getAppendBlobClient(names.outcomes(jobId, part));
+    /** All that stands in the outcomes of a partition, segment after segment. */
+    async *readOutcomes({ segments }: Pick<PartOutcomes, 'segments'>): AsyncGenerator<Buffer> {
+        for (const { name, bytes } of segments) {
+            try {
+                yield* readBlob(this.container, name, { patienceMs: STEP_PATIENCE_MS });
+            } catch (error) {
+                // 404: nobody has begun the partition. 416: the blob is empty.
+                if (!isStatus(error, 404, 416)) throw error;
+                if (bytes > 0) throw new StorageContradiction(`${messageOf(error)}, which is in its list with ${bytes} bytes`);
+            }
+        }
+    }
+
+    /** The outcomes of every partition of the job with their size now, in the order of partitions. */
+    async listOutcomes(jobId: string): Promise<PartOutcomes[]> {
+        const parts = new Map<number, Segment[]>();
+        for await (const { name, properties } of this.container.listBlobsFlat({ prefix: blobs.allOutcomes(jobId) })) {
+            // In the order of names, so the segments of a part come in theirs.
+            const part = Number(/\/(\d+)(?:\.s\d+)?\.ndjson$/.exec(name)?.[1]);
+            const segments = parts.get(part) ?? [];
+            segments.push({ name, bytes: properties.contentLength ?? 0 });
+            parts.set(part, segments);
+        }
+        return [...parts]
+            .map(([part, segments]) => ({ part, segments, bytes: segments.reduce((n, s) => n + s.bytes, 0) }))
+            .sort((a, b) => a.part - b.part);
+    }
+
+    private outcomes = (jobId: string, part: number, segment: number) =>
+        this.container.getAppendBlobClient(blobs.outcomes(jobId, part, segment));
 }
-
-export const names = {
-    spec: (jobId: string) => `jobs/${jobId}/spec.json`,
-    source: (jobId: string) => `jobs/${jobId}/source.ndjson`,
-    items: (jobId: string, planId: string) => `jobs/${jobId}/items.${planId}.ndjson`,
-    plan: (jobId: string) => `jobs/${jobId}/plan.json`,
-    invalid: (jobId: string) => `jobs/${jobId}/invalid.ndjson`,
-    control: (jobId: string) => `jobs/${jobId}/control.json`,
-    progress: (jobId: string, worker: string) => `jobs/${jobId}/progress/${worker}`,
-    outcomes: (jobId: string, part: number) => `jobs/${jobId}/outcomes/${String(part).padStart(5, '0')}.ndjson`,
-    manifest: (jobId: string) => `jobs/${jobId}/manifest.json`,
-    summary: (jobId: string) => `jobs/${jobId}/summary.json`,
-    upload: (id: string) => `uploads/${id}`,
-    index: (createdAtMs: number, jobId: string) => `index/${String(9_999_999_999_999 - createdAtMs).padStart(13, '0')}-${jobId}`,
-    idempotency: (digest: string) => `idempotency/${digest}`,
-};

@@ -1,7 +1,9 @@
 // Uploaded files: whole in one request (a block blob, there only when complete) or in parts (an append blob that grows).
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable, Transform } from 'node:stream';
-import { isStatus, names, type JobStore } from './jobStore';
+import type { BlockBlobClient } from '@azure/storage-blob';
+import { blobs } from '../contracts/names';
+import { isStatus, type JobStore } from './jobStore';
 
 export interface Upload {
     id: string;
@@ -15,6 +17,8 @@ export interface Upload {
     /** The tus Upload-Metadata header as it came. */
     tusMetadata?: string;
     createdAt: string;
+    /** Of the stored file as it is now. */
+    etag?: string;
 }
 
 /** Bytes of one block. The smallest number of appends that still keeps memory small: 50,000 blocks make 195 GB. */
@@ -27,7 +31,7 @@ const decode = (text: string | undefined) => (text ? Buffer.from(text, 'base64ur
 
 export async function readUpload(store: JobStore, id: string): Promise<Upload | null> {
     try {
-        const p = await store.container.getBlobClient(names.upload(id)).getProperties();
+        const p = await store.container.getBlobClient(blobs.upload(id)).getProperties();
         const m = p.metadata ?? {};
         const bytes = p.contentLength ?? 0;
         const length = m.length === undefined ? null : Number(m.length);
@@ -40,6 +44,7 @@ export async function readUpload(store: JobStore, id: string): Promise<Upload | 
             ...(name ? { name } : {}),
             ...(m.sha256 ? { sha256: m.sha256 } : {}),
             ...(tusMetadata ? { tusMetadata } : {}),
+            ...(p.etag ? { etag: p.etag } : {}),
             createdAt: (p.createdOn ?? p.lastModified ?? new Date(0)).toISOString(),
         };
     } catch (error) {
@@ -51,27 +56,48 @@ export async function readUpload(store: JobStore, id: string): Promise<Upload | 
 /** Streams a whole file into storage; null when it was empty, and then nothing is kept. Memory: a few blocks, whatever the size. */
 export async function storeWhole(store: JobStore, body: AsyncIterable<Uint8Array>, name: string | undefined): Promise<Upload | null> {
     const id = randomUUID();
-    const blob = store.container.getBlockBlobClient(names.upload(id));
+    const blob = store.container.getBlockBlobClient(blobs.upload(id));
     const hash = createHash('sha256');
     let bytes = 0;
+    // Sent with the commit, when all has been measured: a description of its own would be wiped out by a commit that storage carries out late, after its repeat.
+    const metadata: Record<string, string> = name ? { name: encode(name) } : {};
     const measured = new Transform({
         transform(chunk: Buffer, _encoding, done) {
             bytes += chunk.length;
             hash.update(chunk);
             done(null, chunk);
         },
+        flush(done) {
+            metadata.sha256 = hash.digest('hex');
+            done();
+        },
     });
     const source = Readable.from(body, { objectMode: false });
     // A sender that goes away ends the upload too: the blocks are never committed, and storage drops them.
     source.on('error', (error) => measured.destroy(error));
-    await blob.uploadStream(source.pipe(measured), BLOCK, 3);
+    try {
+        await blob.uploadStream(source.pipe(measured), BLOCK, 3, { metadata, conditions: { ifNoneMatch: '*' } });
+    } catch (error) {
+        // The id is nobody else's: what stands there is this upload, committed by a try whose answer was lost.
+        if (!isStatus(error, 409, 412) || !(await isCommitted(blob, metadata.sha256))) throw error;
+    }
     if (bytes === 0) {
         await blob.deleteIfExists();
         return null;
     }
-    const sha256 = hash.digest('hex');
-    await blob.setMetadata({ sha256, ...(name ? { name: encode(name) } : {}) });
-    return { id, bytes, length: null, complete: true, sha256, ...(name ? { name } : {}), createdAt: new Date().toISOString() };
+    return {
+        id,
+        bytes,
+        length: null,
+        complete: true,
+        sha256: metadata.sha256!,
+        ...(name ? { name } : {}),
+        createdAt: new Date().toISOString(),
+    };
+}
+
+async function isCommitted(blob: BlockBlobClient, sha256: string | undefined): Promise<boolean> {
+    return sha256 !== undefined && (await blob.getProperties()).metadata?.sha256 === sha256;
 }
 
 export async function createParts(
@@ -86,7 +112,7 @@ export async function createParts(
         ...(name ? { name: encode(name) } : {}),
         ...(tusMetadata ? { tus: encode(tusMetadata) } : {}),
     };
-    await store.container.getAppendBlobClient(names.upload(id)).create({ metadata, conditions: { ifNoneMatch: '*' } });
+    await store.container.getAppendBlobClient(blobs.upload(id)).create({ metadata, conditions: { ifNoneMatch: '*' } });
     return id;
 }
 
@@ -97,7 +123,7 @@ export type Appended = { kind: 'ok' | 'moved' | 'tooLong'; offset: number };
  * `moved` says that the upload stands elsewhere. When the sender breaks off, what came until then is kept, as tus wants it.
  */
 export async function appendPart(store: JobStore, upload: Upload, offset: number, body: AsyncIterable<Uint8Array>): Promise<Appended> {
-    const blob = store.container.getAppendBlobClient(names.upload(upload.id));
+    const blob = store.container.getAppendBlobClient(blobs.upload(upload.id));
     const length = upload.length ?? upload.bytes;
     let position = offset;
     const block = Buffer.allocUnsafe(BLOCK);
@@ -136,5 +162,5 @@ export async function appendPart(store: JobStore, upload: Upload, offset: number
 }
 
 export async function deleteUpload(store: JobStore, id: string): Promise<boolean> {
-    return (await store.container.getBlobClient(names.upload(id)).deleteIfExists()).succeeded;
+    return (await store.container.getBlobClient(blobs.upload(id)).deleteIfExists()).succeeded;
 }

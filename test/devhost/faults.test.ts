@@ -33,6 +33,9 @@ describe('a plan', () => {
         expect(() => readPlan('{"rules":[{"at":"timer","do":"early"},{"at":"timer","do":"zombie"}]}')).toThrow(
             'rule 1 of the fault plan cannot do "zombie" at "timer"',
         );
+        expect(() => readPlan('{"rules":[{"at":"storage","do":"fail","status":200}]}')).toThrow(
+            'rule 0 of the fault plan cannot fail with 200',
+        );
         expect(readPlan(undefined)).toBeNull();
     });
 });
@@ -45,7 +48,7 @@ describe('storage', () => {
         done = [];
         storage = http.createServer((req, res) => {
             done.push(`${req.method} ${req.url}`);
-            req.resume().on('end', () => res.writeHead(201).end('stored'));
+            req.resume().on('end', () => res.writeHead(201).end(req.url!.startsWith('/empty') ? undefined : 'stored'));
         });
         await new Promise<void>((resolve) => storage.listen(0, '127.0.0.1', resolve));
     });
@@ -62,14 +65,18 @@ describe('storage', () => {
         agents.push(agent);
         return (path) =>
             new Promise((resolve) => {
-                http.request({ port, path, method: 'PUT', agent }, (res) => res.resume().on('end', () => resolve(res.statusCode!)))
-                    .on('error', (error: NodeJS.ErrnoException) => resolve(error.code!))
-                    .end('body');
+                const broke = (error: NodeJS.ErrnoException) => resolve(error.code!);
+                const answered = (res: http.IncomingMessage) =>
+                    res
+                        .resume()
+                        .on('error', broke)
+                        .on('end', () => resolve(res.statusCode!));
+                http.request({ port, path, method: 'PUT', agent }, answered).on('error', broke).end('body');
             });
     }
     const at = 'storage';
 
-    test.each([500, 503, 412])('a request fails with %i before it is done', async (status) => {
+    test.each([403, 404, 409, 412, 500, 503])('a request fails with %i before it is done', async (status) => {
         const put = await through({ at, match: '/a', do: 'fail', status });
         expect([await put('/a'), await put('/b')]).toEqual([status, 201]);
         expect(done).toEqual(['PUT /b']);
@@ -79,6 +86,23 @@ describe('storage', () => {
         const put = await through({ at, match: '/a', do: 'fail' }, { at, match: '/b', do: 'lose' });
         expect([await put('/a'), await put('/b'), await put('/c')]).toEqual(['ECONNRESET', 'ECONNRESET', 201]);
         expect(done).toEqual(['PUT /b', 'PUT /c']);
+    });
+
+    test('a request is done and its answer ends in the middle, of its body or, without one, of its head', async () => {
+        const put = await through({ at, match: '/a', do: 'cut' });
+        expect([await put('/a'), await put('/empty/a'), await put('/c')]).toEqual(['ECONNRESET', 'ECONNRESET', 201]);
+        expect(done).toEqual(['PUT /a', 'PUT /empty/a', 'PUT /c']);
+    });
+
+    test('a request is never answered, nor done; another is held, and no other with it', async () => {
+        const put = await through({ at, match: '/a', do: 'never' }, { at, match: '/b', do: 'hold', ms: 300 });
+        const ends: string[] = [];
+        const pending = put('/a').then(() => ends.push('/a'));
+        await Promise.all(['/b', '/c'].map((path) => put(path).then(() => ends.push(path))));
+        expect(ends).toEqual(['/c', '/b']);
+        expect(done).toEqual(['PUT /c', 'PUT /b']);
+        for (const agent of agents) agent.destroy();
+        await pending;
     });
 
     test('a pause holds all requests for as long as it says', async () => {

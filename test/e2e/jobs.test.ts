@@ -85,7 +85,7 @@ describe('a job', () => {
         expect(failed).toHaveLength(2);
         expect(await results(j.id, '?outcome=succeeded')).toEqual([]);
         const csv = await (await api(`/jobs/${j.id}/results?format=csv`)).text();
-        expect(csv.split('\n')[0]).toContain('index');
+        expect(csv.split('\n')[0]).toMatch(/^index,key,.*,truncated,output_bytes/);
         expect(csv.trim().split('\n')).toHaveLength(3);
     });
 
@@ -270,7 +270,25 @@ describe('the API', () => {
             400,
             'BAD_SPEC',
         ],
-        ['a blob that is not there', { source: { blob: 'in/none.csv' }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
+        [
+            'a setting that is no secret',
+            { source: { items: [1] }, process: { http: { url: 'http://127.0.0.1:1/', headers: { a: { secret: 'PATH' } } } } },
+            400,
+            'BAD_SPEC',
+        ],
+        [
+            'a blob of another container',
+            { source: { blob: 'inbox/../../azure-webjobs-hosts/x.csv' }, process: { processor: 'digest' } },
+            400,
+            'BAD_SPEC',
+        ],
+        [
+            'a blob that no deployment allows',
+            { source: { blob: 'jobs/x/source.ndjson' }, process: { processor: 'digest' } },
+            400,
+            'BAD_SPEC',
+        ],
+        ['a blob that is not there', { source: { blob: 'inbox/none.csv' }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
         ['an upload that is not there', { source: { upload: 'none' }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
         ['a broken template', { source: { items: [1] }, process: { http: { url: 'http://127.0.0.1:1/{id' } } }, 400, 'BAD_SPEC'],
         ['an item of 5 MB', { source: { items: ['x'.repeat(5_000_000)] }, process: { processor: 'digest' } }, 400, 'BAD_SPEC'],
@@ -278,6 +296,29 @@ describe('the API', () => {
         const response = await post('/jobs', spec);
         expect(response.status).toBe(status);
         expect(await body(response)).toMatchObject({ code, status });
+    });
+
+    test.each([
+        ['a job that is not said to be JSON', '/jobs', { 'content-type': 'text/plain' }, 415, 'UNSUPPORTED_MEDIA'],
+        [
+            'a job from a page of another origin',
+            '/jobs',
+            { 'content-type': 'application/json', origin: 'https://evil.example' },
+            403,
+            'FOREIGN_ORIGIN',
+        ],
+        ['a cancel from a page of another origin', '/jobs/none/cancel', { origin: 'https://evil.example' }, 403, 'FOREIGN_ORIGIN'],
+        [
+            'a parallel upload',
+            '/uploads',
+            { 'tus-resumable': '1.0.0', 'upload-length': '9', 'upload-concat': 'partial' },
+            400,
+            'BAD_UPLOAD',
+        ],
+    ])('refuses %s', async (_what, route, headers, status, code) => {
+        const response = await api(route, { method: 'POST', headers: headers as Record<string, string>, body: '{}' });
+        expect(response.status).toBe(status);
+        expect(await body(response)).toMatchObject({ code });
     });
 
     test.each([
@@ -298,7 +339,7 @@ describe('the API', () => {
         const spec = { source: { items: [1, 2] }, process: { processor: 'digest' } };
         const [first, second] = [await start(spec, { 'idempotency-key': key }), await start(spec, { 'idempotency-key': key })];
         expect(second.id).toBe(first.id);
-        expect((await post('/jobs', { ...spec, name: 'other' }, { 'idempotency-key': key })).status).toBe(409);
+        expect((await post('/jobs', { ...spec, name: 'other' }, { 'idempotency-key': key })).status).toBe(422);
         await ended(first.id);
     });
 

@@ -1,10 +1,13 @@
 // Handlers against real blob storage (Azurite), without a Functions host.
 import { createHash } from 'node:crypto';
-import { noCounts, outcomeLine, type OutcomeKind } from '../../src/core/outcome';
+import { noCounts, type OutcomeKind } from '../../src/core/counts';
+import { outcomeLine } from '../../src/items/outcomeLines';
 import { newLedger } from '../../src/core/ledger';
-import { handle } from '../../src/http/handle';
-import { routes } from '../../src/http/routes';
-import { names, JobStore } from '../../src/storage/jobStore';
+import { handle } from '../../src/api/http/frame';
+import { routes } from '../../src/api/routes';
+import { jobSpec } from '../../src/contracts/jobSpec';
+import { blobs } from '../../src/contracts/names';
+import { JobStore } from '../../src/storage/jobStore';
 import { startBlobStorage } from '../support/blobStorage';
 
 const MB = 1024 * 1024;
@@ -19,14 +22,15 @@ beforeAll(async () => {
     store = await JobStore.open();
 }, 60_000);
 
-afterAll(() => storage.stop());
+afterAll(() => storage?.stop());
 
 const client = {
     readEntityState: async () => ({ entityExists: ledgerState !== null, entityState: ledgerState }),
     startNew: async (_name: string, { instanceId }: { instanceId: string }) => void started.push(instanceId),
     getStatus: async (id: string) => {
-        if (!started.includes(id)) throw new Error('404');
-        return {};
+        if (!started.includes(id))
+            throw new Error(`DurableClient error: Durable Functions extension replied with HTTP 404 response. No ${id}.`);
+        return { runtimeStatus: 'Running' };
     },
     signalEntity: async () => undefined,
     raiseEvent: async () => undefined,
@@ -53,7 +57,7 @@ async function call(method: string, path: string, { headers = {}, body }: Sent =
     const request = {
         method,
         url: url.href,
-        headers: new Headers(headers),
+        headers: new Headers({ ...(body ? { 'content-type': 'application/json' } : {}), ...headers }),
         query: url.searchParams,
         params,
         body: chunks ? ReadableStream.from(chunks as AsyncIterable<Uint8Array>) : null,
@@ -153,7 +157,7 @@ describe('uploads', () => {
             name: 'big.ndjson',
         });
         const kept = createHash('sha256');
-        for await (const chunk of (await store.openBlob(names.upload(id)))!) kept.update(chunk as Buffer);
+        for await (const chunk of (await store.openBlob(blobs.upload(id)))!) kept.update(chunk);
         expect(kept.digest('hex')).toBe(hash.digest('hex'));
     });
 
@@ -217,23 +221,24 @@ const line = (index: number, outcome: OutcomeKind = 'succeeded', output = '"x"')
 
 /** A job of 2 partitions of 3 items each, as its own slices would leave it. */
 async function makeJob(id: string, parts: string[][]) {
-    await store.writeJob({ id, createdAt: at, spec: { name: id, tags: {}, source: { inline: 6 } } as never });
+    const spec = jobSpec.parse({ name: id, source: { items: [1] }, process: { http: { url: 'http://127.0.0.1/x' } } });
+    await store.createJob({ id, createdAt: at, spec: { ...spec, source: { inline: 6 } } });
     const items = Array.from({ length: 6 }, (_, i) => `{"n":${i}}\n`).join('');
-    await store.container.getBlockBlobClient(names.items(id, 'p')).upload(items, items.length);
+    await store.container.getBlockBlobClient(blobs.items(id, 'p')).upload(items, items.length);
     await store.createPlan({
         jobId: id,
-        items: names.items(id, 'p'),
+        items: blobs.items(id, 'p'),
         total: 6,
         invalid: 0,
         partitions: [
-            [0, 24, 3, 0],
-            [24, 24, 3, 3],
+            { offset: 0, bytes: 24, items: 3, firstIndex: 0 },
+            { offset: 24, bytes: 24, items: 3, firstIndex: 3 },
         ],
         createdAt: at,
     });
     for (const [i, content] of parts.entries()) {
         await store.createOutcomes(id, i);
-        await store.appendOutcomes(id, i, 0, Buffer.from(content.join('')));
+        await store.appendOutcomes(id, i, 0, 0, Buffer.from(content.join('')));
     }
 }
 
@@ -256,8 +261,8 @@ describe('results', () => {
         const first = await call('GET', 'jobs/r1/results');
         expect(lines(first.text).map((o) => o.index)).toEqual([2, 0]);
         const [zero, one] = await store.listOutcomes('r1');
-        await store.appendOutcomes('r1', 0, zero!.bytes, Buffer.from(line(1, 'failed')));
-        await store.appendOutcomes('r1', 1, one!.bytes, Buffer.from(line(3) + line(4)));
+        await store.appendOutcomes('r1', 0, 0, zero!.bytes, Buffer.from(line(1, 'failed')));
+        await store.appendOutcomes('r1', 1, 0, one!.bytes, Buffer.from(line(3) + line(4)));
         ledgerState = { ...(ledgerState as object), parked: [[1, 0, 0, 0, 0, 0, 0]] };
         const second = await call('GET', `jobs/r1/results?cursor=${first.headers.get('x-fanfold-cursor')}`);
         expect(lines(second.text).map((o) => o.index)).toEqual([1, 3, 4]);
@@ -277,7 +282,7 @@ describe('results', () => {
         let position = 0;
         for (const index of [2, 0, 1]) {
             const data = Buffer.from(line(index, 'succeeded', JSON.stringify(String(index).repeat(3.9 * MB))));
-            expect(await store.appendOutcomes('r2', 0, position, data)).toBe(true);
+            expect(await store.appendOutcomes('r2', 0, 0, position, data)).not.toBeNull();
             position += data.length;
         }
         const { text } = await call('GET', 'jobs/r2/results?order=input');
@@ -313,13 +318,13 @@ describe('results', () => {
         await makeJob('r4', parts);
         const manifestParts = parts.map((content, i) => ({
             part: i,
-            name: names.outcomes('r4', i),
+            name: blobs.outcomes('r4', i),
             bytes: Buffer.byteLength(content.join('')),
             items: 3,
             sha256: createHash('sha256').update(content.join('')).digest('hex'),
             counts: { ...noCounts(), succeeded: i === 0 ? 2 : 3, failed: i === 0 ? 1 : 0 },
         }));
-        await store.writeJson(names.manifest('r4'), {
+        await store.writeJson(blobs.manifest('r4'), {
             jobId: 'r4',
             total: 6,
             counts: { ...noCounts(), succeeded: 5, failed: 1 },
@@ -327,7 +332,7 @@ describe('results', () => {
             createdAt: at,
         });
         expect((await call('POST', 'jobs/r4/verify')).json).toMatchObject({ ok: true, total: 6, parts: 2, problems: [] });
-        await store.appendOutcomes('r4', 1, manifestParts[1]!.bytes, Buffer.from(line(3)));
+        await store.appendOutcomes('r4', 1, 0, manifestParts[1]!.bytes, Buffer.from(line(3)));
         const broken = (await call('POST', 'jobs/r4/verify')).json;
         expect(broken.ok).toBe(false);
         expect(broken.problems.map((p: { code: string }) => p.code)).toEqual(
@@ -358,7 +363,7 @@ describe('jobs', () => {
         expect(again.headers.get('idempotency-replayed')).toBe('true');
         expect(started.filter((id) => id === first.json.id)).toHaveLength(1);
         expect(await call('POST', 'jobs', { body: spec({ name: 'other' }), headers })).toMatchObject({
-            status: 409,
+            status: 422,
             json: { code: 'IDEMPOTENCY_CONFLICT' },
         });
     });
@@ -367,7 +372,7 @@ describe('jobs', () => {
         const body = spec({ name: 'torn' });
         const jobId = '11111111-aaaa-bbbb-cccc-000000000000';
         const bodyHash = createHash('sha256').update(body).digest('hex');
-        await store.createJson(names.idempotency(createHash('sha256').update('torn').digest('hex')), { jobId, bodyHash, createdAt: at });
+        await store.createJson(blobs.idempotency(createHash('sha256').update('torn').digest('hex')), { jobId, bodyHash, createdAt: at });
         const answer = await call('POST', 'jobs', { body, headers: { 'idempotency-key': 'torn' } });
         expect(answer).toMatchObject({ status: 202, json: { id: jobId, createdAt: at } });
         expect(started).toContain(jobId);
@@ -416,8 +421,8 @@ describe('jobs', () => {
     test('cancel shows at once, and an ended job refuses it', async () => {
         await makeJob('c1', []);
         expect(await call('POST', 'jobs/c1/cancel')).toMatchObject({ status: 202, json: { state: 'cancelling' } });
-        expect(await store.readControl('c1')).toEqual({ cancelled: true, generation: 1 });
-        await store.writeJson(names.summary('c1'), {
+        expect(await store.readControl('c1')).toMatchObject({ desired: 'cancel', generation: 1 });
+        await store.writeJson(blobs.summary('c1'), {
             jobId: 'c1',
             state: 'cancelled',
             total: 6,

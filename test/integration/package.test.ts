@@ -2,7 +2,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -58,7 +58,7 @@ describe('the package', () => {
     });
 
     test('reaches storage by identity: the library is there, in a file that is read when needed', () => {
-        const script = `import(${JSON.stringify(path.join(app, 'identity.js'))}).then((m) => new m.DefaultAzureCredential({ managedIdentityClientId: 'x' }).getToken.name).then(console.log)`;
+        const script = `import(${JSON.stringify(path.join(app, 'identity.js'))}).then((m) => new m.ManagedIdentityCredential({ clientId: 'x' }).getToken.name).then(console.log)`;
         const ran = spawnSync(process.execPath, ['-e', script], { cwd: app, encoding: 'utf8' });
         expect(ran.stdout.trim()).toBe('getToken');
         expect(readFileSync(path.join(app, 'main.js'), 'utf8')).toContain('import("./identity.js")');
@@ -67,6 +67,18 @@ describe('the package', () => {
     test('runs a job where nothing is installed', async () => {
         expect(existsSync(path.join(app, 'node_modules'))).toBe(false);
         const host = await startHost({ app });
+        try {
+            await runJob(host);
+        } finally {
+            await host.stop();
+        }
+    });
+
+    test('runs a job as `func azure functionapp publish` sends it from the root, by what .funcignore leaves (test/unit/funcignore.test.ts)', async () => {
+        const sent = path.join(folder, 'sent');
+        cpSync(path.join(folder, 'first/app'), path.join(sent, 'dist/app'), { recursive: true });
+        for (const file of ['host.json', 'package.json', 'main.js']) copyFileSync(path.join(root, file), path.join(sent, file));
+        const host = await startHost({ app: sent });
         try {
             await runJob(host);
         } finally {

@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { emulatorConnection } from '../../devhost/azurite';
+import { emulatorConnection, listens } from '../../devhost/azurite';
 import { freePorts } from '../../samples/ports';
+import { JobStore } from '../../src/storage/jobStore';
+import { until } from './until';
 
 export async function startBlobStorage(): Promise<{ connection: string; service: BlobServiceClient; stop: () => Promise<void> }> {
     const [port] = await freePorts(1);
@@ -16,18 +18,32 @@ export async function startBlobStorage(): Promise<{ connection: string; service:
         stdio: 'ignore',
     });
     const connection = emulatorConnection({ blob: port!, queue: port!, table: port! });
-    const retryOptions = { maxTries: 40, retryDelayInMs: 250, maxRetryDelayInMs: 250 };
-    const service = BlobServiceClient.fromConnectionString(connection, { retryOptions });
-    await service.getProperties();
-    return {
-        connection,
-        service,
-        stop: async () => {
-            const gone = once(azurite, 'exit');
-            // On SIGTERM Azurite waits for kept-alive connections; its data is thrown away here.
-            azurite.kill('SIGKILL');
-            await gone;
-            rmSync(folder, { recursive: true, force: true });
-        },
+    const stop = async () => {
+        const gone = once(azurite, 'exit');
+        // On SIGTERM Azurite waits for kept-alive connections; its data is thrown away here.
+        azurite.kill('SIGKILL');
+        await gone;
+        rmSync(folder, { recursive: true, force: true });
     };
+    const service = BlobServiceClient.fromConnectionString(connection);
+    try {
+        await until(
+            () => listens(port!),
+            () => `Azurite does not listen on port ${port}`,
+        );
+        await service.getProperties();
+        return { connection, service, stop };
+    } catch (error) {
+        // Left running it would keep the test's process from ending.
+        await stop();
+        throw error;
+    }
+}
+
+/** A store of its own in such storage. */
+export async function startStore(): Promise<{ store: JobStore; stop: () => Promise<void> }> {
+    const { service, stop } = await startBlobStorage();
+    const container = service.getContainerClient('store');
+    await container.createIfNotExists();
+    return { store: new JobStore(container), stop };
 }

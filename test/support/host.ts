@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { emulatorConnection } from '../../devhost/azurite';
 import { freePorts } from '../../samples/ports';
 
 export interface HostOptions {
@@ -12,6 +13,10 @@ export interface HostOptions {
     env?: Record<string, string>;
     /** Check function keys; the key is then in `key`. */
     auth?: boolean;
+    /** Told of all that the host prints, as it comes; `output()` keeps only the last of it. */
+    onOutput?: (text: string) => void;
+    /** Further options of the command. */
+    args?: string[];
 }
 
 export interface RunningHost {
@@ -31,14 +36,11 @@ export interface RunningHost {
 }
 
 const cli = (): string => process.env.DEVHOST_CLI ?? path.resolve(__dirname, '../../dist/devhost/cli.js');
-/** Well known: the storage emulator's only account. */
-const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 export async function startHost(options: HostOptions): Promise<RunningHost> {
     const [port, blob, queue, table] = await freePorts(4);
     const data = await mkdtemp(path.join(os.tmpdir(), 'devhost-'));
     const url = `http://127.0.0.1:${port}`;
-    const account = (kind: string, at: number) => `${kind}Endpoint=http://127.0.0.1:${at}/devstoreaccount1;`;
     let child: ChildProcess;
     let said = '';
 
@@ -46,7 +48,17 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         said = '';
         child = spawn(
             process.execPath,
-            [cli(), '--app', options.app, '--port', String(port), '--data', data, ...(options.auth ? ['--auth'] : [])],
+            [
+                cli(),
+                '--app',
+                options.app,
+                '--port',
+                String(port),
+                // An Azurite that the test has started has data of its own.
+                ...(options.env?.AZURITE_TABLE_PORT ? [] : ['--data', data]),
+                ...(options.auth ? ['--auth'] : []),
+                ...(options.args ?? []),
+            ],
             {
                 env: {
                     ...process.env,
@@ -62,7 +74,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
             },
         );
         for (const stream of [child.stdout!, child.stderr!])
-            stream.on('data', (d: Buffer) => (said = (said + d.toString()).slice(-200_000)));
+            stream.on('data', (d: Buffer) => {
+                said = (said + d.toString()).slice(-200_000);
+                options.onOutput?.(d.toString());
+            });
         await until(
             async () => {
                 if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the local host ended while starting:\n${said}`);
@@ -97,7 +112,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         get key() {
             return /Function key: (\S+)/.exec(said)?.[1];
         },
-        storage: `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};${account('Blob', blob!)}${account('Queue', queue!)}${account('Table', table!)}`,
+        storage: emulatorConnection({ blob: blob!, queue: queue!, table: table! }),
         output: () => said,
         kill9: () => end('SIGKILL', true),
         stop: stopAll,

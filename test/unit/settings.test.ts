@@ -1,4 +1,5 @@
-import { readSettings, resolveSecret } from '../../src/settings';
+import { wrongInSecret } from '../../src/core/secrets';
+import { findSecret, readSettings } from '../../src/settings';
 
 const ACCOUNT = 'https://stdata.blob.core.windows.net/';
 
@@ -9,6 +10,9 @@ describe('settings', () => {
             dataAccountUrl: undefined,
             clientId: undefined,
             container: 'fanfold',
+            sourcePrefixes: ['inbox/'],
+            allowedOrigins: [],
+            sweepSchedule: '0 */5 * * * *',
         });
         expect(readSettings({ AzureWebJobsStorage: 'of the host', FANFOLD_DATA_CONNECTION: 'of the data' }).dataConnection).toBe(
             'of the data',
@@ -24,29 +28,78 @@ describe('settings', () => {
             FANFOLD_DATA_ACCOUNT_URL: ACCOUNT,
             FANFOLD_CONTAINER: 'jobs',
         };
-        expect(readSettings(env)).toEqual({ dataConnection: undefined, dataAccountUrl: ACCOUNT, clientId: 'an id', container: 'jobs' });
+        expect(readSettings(env)).toMatchObject({
+            dataConnection: undefined,
+            dataAccountUrl: ACCOUNT,
+            clientId: 'an id',
+            container: 'jobs',
+        });
+    });
+
+    test('lists: prefixes end with a slash, what no blob can be named by allows nothing, origins are as browsers write them', () => {
+        const prefixes = (text: string) => readSettings({ FANFOLD_SOURCE_PREFIXES: text }).sourcePrefixes;
+        expect(prefixes('inbox/, team/drop ,x/../y,/,,..')).toEqual(['inbox/', 'team/drop/']);
+        expect(prefixes('')).toEqual([]);
+        expect(readSettings({ FANFOLD_ALLOWED_ORIGINS: 'https://Console.example/, http://localhost:3000' }).allowedOrigins).toEqual([
+            'https://console.example',
+            'http://localhost:3000',
+        ]);
     });
 });
 
 describe('a secret that a job spec names', () => {
-    test('is the app setting of that name', () => {
-        expect(resolveSecret('GEOCODER_KEY', { GEOCODER_KEY: 'x' })).toBe('x');
-        expect(resolveSecret('GEOCODER_KEY', {})).toBeUndefined();
-        expect(resolveSecret('GEOCODER_KEY', { GEOCODER_KEY: '' })).toBeUndefined();
+    const find = (name: string, env: Record<string, string>) => findSecret(name, env);
+
+    test('is the app setting of that name, when FANFOLD_SECRETS lists it', () => {
+        expect(find('GEOCODER_KEY', { GEOCODER_KEY: 'x', FANFOLD_SECRETS: 'OTHER, GEOCODER_KEY' })).toEqual({ value: 'x', hosts: [] });
+        expect(find('GEOCODER_KEY', { GEOCODER_KEY: 'x' })).toMatchObject({ missing: expect.stringContaining('FANFOLD_SECRETS') });
+        for (const env of [{}, { GEOCODER_KEY: '' }])
+            expect(find('GEOCODER_KEY', { ...env, FANFOLD_SECRETS: 'GEOCODER_KEY' })).toMatchObject({
+                missing: expect.stringContaining('no setting of that name'),
+                later: false,
+            });
     });
 
     test.each([
+        'SQLCONNSTR_MAIN',
+        'AWS_SECRET_ACCESS_KEY',
+        'MICROSOFT_PROVIDER_AUTHENTICATION_SECRET',
         'AzureWebJobsStorage',
-        'AZURE_CLIENT_ID',
-        'APPLICATIONINSIGHTS_CONNECTION_STRING',
         'FANFOLD_DATA_CONNECTION',
+        'FANFOLD_SECRETS',
         'IDENTITY_HEADER',
-        'WEBSITE_AUTH_ENCRYPTION_KEY',
-        'MACHINEKEY_DECRYPTIONKEY',
         'PATH',
         'lower_case',
         '__proto__',
-    ])('is never %s', (name) => {
-        expect(resolveSecret(name, { [name]: 'x' })).toBeUndefined();
+        'constructor',
+    ])('is not %s, which nobody listed', (name) => {
+        expect(find(name, { [name]: 'x', FANFOLD_SECRETS: 'GEOCODER_KEY' })).toHaveProperty('missing');
     });
+
+    test.each([
+        '@Microsoft.AppConfiguration(Endpoint=https://x; Key=y)',
+        '@Microsoft.KeyVault(SecretUri=https://kv/secrets/A)',
+        ' @microsoft.keyvault(VaultName=kv;SecretName=A)',
+    ])('has no value while the platform has not resolved %s', (value) => {
+        const found = find('A', { A: value, FANFOLD_SECRETS: 'A' });
+        expect(found).toMatchObject({ missing: expect.stringContaining('"A"'), later: true });
+        expect(JSON.stringify(found)).not.toMatch(/secrets\/A|VaultName/);
+    });
+});
+
+test.each([
+    ['1234567', 'fewer than 8'],
+    ['correct-horse\n', 'line break'],
+    ['correct-\nhorse', 'cannot carry'],
+    ['correct-hörse-\u2713', 'cannot carry'],
+    [' correct-horse', 'blank'],
+    ['correct-horse\t', 'blank'],
+    ['correct horse', null],
+    ['correct-horse', null],
+    ['12345678', null],
+])('the value of a secret is looked at without being told: %j', (value, wrong) => {
+    const said = wrongInSecret(value);
+    if (wrong === null) expect(said).toBeNull();
+    else expect(said).toContain(wrong);
+    expect(String(said)).not.toContain(value.slice(0, 7));
 });

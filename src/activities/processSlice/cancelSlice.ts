@@ -1,0 +1,52 @@
+// A cancelled job's partition: each item without an outcome is recorded as cancelled. Needs the items only for their keys.
+import { parseExact } from '../../json/exactJson';
+import { outcomeLine } from '../../items/outcomeLines';
+import type { JobStore } from '../../storage/jobStore';
+import { pause, type Clock } from './clock';
+import type { LoadedJob } from './jobCache';
+import type { PartitionRun } from './partitionWriter';
+
+/** Tries at reading the items, and the limit of each, in ms; without them the keys are recorded as null, for a cancelled job must end. */
+const TRIES = 3;
+const TRY_MS = 4_000;
+/** After those the items of the job's further partitions are not read by this process for so long, in ms. */
+const UNREADABLE_MS = 60_000;
+
+export async function cancelPartition(run: PartitionRun, job: LoadedJob, store: JobStore, clock: Clock): Promise<void> {
+    const named = job.spec.key === undefined || (await loadItems(run, job, store, clock));
+    const at = new Date(clock.now()).toISOString();
+    for (let index = run.firstIndex; index < run.firstIndex + run.items; index++) {
+        if (run.isRecorded(index)) continue;
+        const key = job.spec.key === undefined ? index : named ? job.keyOf(parseExact(run.text(index)), index) : null;
+        const attempts = run.waiting.get(index)?.attempts ?? 0;
+        const text = outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at });
+        run.record({ text, index, outcome: 'cancelled', attempts });
+    }
+    run.cursor = run.items;
+    await run.flush();
+    run.unload();
+}
+
+async function loadItems(run: PartitionRun, job: LoadedJob, store: JobStore, clock: Clock): Promise<boolean> {
+    const { plan } = job;
+    if (clock.now() < job.unreadableUntil) return false;
+    for (let tries = 1; ; tries++) {
+        const limit = new AbortController();
+        const lift = clock.after(TRY_MS, () => limit.abort());
+        try {
+            run.load(await store.readPartition(plan, run.part, limit.signal));
+            return true;
+        } catch (error) {
+            console.warn(
+                `job ${plan.jobId}, partition ${run.part}: its items cannot be read to be cancelled by their keys, ${String(error)}`,
+            );
+            if (tries === TRIES) {
+                job.unreadableUntil = clock.now() + UNREADABLE_MS;
+                return false;
+            }
+            await pause(clock, 500 * tries);
+        } finally {
+            lift();
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// The frame around every handler: what goes wrong becomes application/problem+json, because the host itself would answer with an empty 500.
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { RestError } from '@azure/storage-blob';
+import type { DurableClient } from 'durable-functions';
+import { NewerVersion } from '../../contracts/contract';
+import { Problem, problem } from '../../core/errors';
+import { writeExact } from '../../json/exactJson';
+import { JobStore } from '../../storage/jobStore';
+
+export interface RouteContext {
+    client: DurableClient;
+    invocation: InvocationContext;
+    /** Opens storage on first use: a route that needs none answers without it. */
+    store: () => Promise<JobStore>;
+}
+
+export type Handler = (request: HttpRequest, context: RouteContext) => Promise<HttpResponseInit>;
+
+export const handle =
+    (handler: Handler) =>
+    async (request: HttpRequest, client: DurableClient, invocation: InvocationContext): Promise<HttpResponseInit> => {
+        try {
+            return await handler(request, { client, invocation, store: () => JobStore.open() });
+        } catch (error) {
+            const known = asProblem(error);
+            if (known.status >= 500) invocation.error(`${request.method} ${pathOf(request)} failed:`, error);
+            return problemResponse(known, pathOf(request), invocation.invocationId);
+        }
+    };
+
+/** The problem to tell the caller. What is not expected becomes a 500 that reveals nothing; the log has the rest. */
+export function asProblem(error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    if (error instanceof NewerVersion) return problem('NEWER_VERSION', { detail: error.message, headers: { 'retry-after': '5' } });
+    if (isOutage(error)) return problem('STORAGE_UNAVAILABLE', { headers: { 'retry-after': '5' } });
+    return problem('INTERNAL');
+}
+
+// A refused request of ours (400, 403, 404) is a defect or a setting, not an outage: trying again would not help.
+const isOutage = (error: unknown): boolean =>
+    error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429);
+
+export function problemResponse(p: Problem, instance: string, invocationId?: string): HttpResponseInit {
+    const { detail, errors, headers, ...extra } = p.details;
+    const body = {
+        type: `urn:fanfold:problem:${p.code}`,
+        title: p.title,
+        status: p.status,
+        code: p.code,
+        detail: detail ?? p.remedy,
+        instance,
+        ...(detail ? { remedy: p.remedy } : {}),
+        ...(p.status >= 500 && invocationId ? { invocationId } : {}),
+        ...(errors ? { errors } : {}),
+        ...extra,
+    };
+    return {
+        status: p.status,
+        headers: { ...headers, 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+        body: JSON.stringify(body),
+    };
+}
+
+export const json = (status: number, body: unknown, headers: Record<string, string> = {}): HttpResponseInit => ({
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    body: writeExact(body),
+});
+
+export const pathOf = (request: { url: string }): string => new URL(request.url, 'http://local').pathname;
+
+/** Path of the API's root as the caller sees it, without a trailing slash. Links are paths: they hold behind any proxy that keeps paths. */
+export const rootOf = (request: { url: string }): string => /^(.*?)\/(?:jobs|uploads|health)(?:\/|$)/.exec(pathOf(request))?.[1] ?? '/api';
+
+/** The route's `{id}`: never a path of its own inside the container. */
+export function idOf(request: HttpRequest, missing: 'JOB_NOT_FOUND' | 'UPLOAD_NOT_FOUND' = 'JOB_NOT_FOUND'): string {
+    const id = request.params.id ?? '';
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(id))
+        throw problem(missing, { detail: `There is no ${missing === 'JOB_NOT_FOUND' ? 'job' : 'upload'} "${id}".` });
+    return id;
+}
+
+/** A whole number from the query, between bounds; the fallback when it is absent. */
+export function intParam(request: HttpRequest, name: string, bounds: { min: number; max: number; fallback: number }): number {
+    const text = request.query.get(name);
+    if (text === null) return bounds.fallback;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= bounds.min && value <= bounds.max))
+        throw badParameter(name, `"${text}" is not a whole number in bounds`, `${bounds.min} to ${bounds.max}`);
+    return value;
+}
+
+/** One of the allowed words from the query, or undefined when absent. */
+export function wordParam<T extends string>(request: HttpRequest, name: string, allowed: readonly T[]): T | undefined {
+    const text = request.query.get(name);
+    if (text === null) return undefined;
+    if (!(allowed as readonly string[]).includes(text)) throw badParameter(name, `"${text}" is not known here`, allowed.join(' | '));
+    return text as T;
+}
+
+/** Parameters have no place in a document: the pointer names them under /query. */
+export const badParameter = (name: string, message: string, allowed?: string): Problem =>
+    problem('BAD_PARAMETER', { detail: `Parameter "${name}": ${message}.`, errors: [{ pointer: `/query/${name}`, message, allowed }] });

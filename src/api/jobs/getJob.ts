@@ -1,0 +1,27 @@
+// GET /jobs/{id}
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lookAfter } from '../../application/ensureStarted';
+import { requireJob } from '../../application/readJob';
+import { engineOf } from '../durableEngine';
+import { idOf, intParam, json, rootOf, type Handler } from '../http/frame';
+import { statusDocument } from './statusDocument';
+
+/** Milliseconds between two looks while a reply is held. */
+const LOOK = 500;
+
+/** `?wait=seconds` holds the reply until the state is another than when the request came, or the time is up. */
+export const getJob: Handler = async (request, { client, invocation, store: open }) => {
+    const id = idOf(request);
+    const wait = intParam(request, 'wait', { min: 0, max: 60, fallback: 0 });
+    const store = await open();
+    const job = await requireJob(store, id);
+    const engine = engineOf(client);
+    const until = Date.now() + wait * 1000;
+    let status = await statusDocument(store, engine, job, rootOf(request));
+    if (!status.ended) await lookAfter(store, engine, id, Date.now(), (message, error) => invocation.warn(message, error));
+    for (const first = status.state; status.state === first && !status.ended && Date.now() < until;) {
+        await sleep(Math.min(LOOK, Math.max(1, until - Date.now())));
+        status = await statusDocument(store, engine, job, rootOf(request));
+    }
+    return json(200, status);
+};

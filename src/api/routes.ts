@@ -1,0 +1,72 @@
+// Every route of the API. The registration and the answers to unknown paths and methods are both made from this table.
+import type { HttpMethod } from '@azure/functions';
+import { problem } from '../core/errors';
+import { cancelJob } from './jobs/cancelJob';
+import { getInvalid } from './jobs/getInvalid';
+import { getJob } from './jobs/getJob';
+import { getManifest } from './jobs/getManifest';
+import { behindDoor, type Takes } from './http/checkRequest';
+import { pathOf, type Handler } from './http/frame';
+import { health } from './getHealth';
+import { getItem } from './jobs/getItem';
+import { listJobs } from './jobs/listJobs';
+import { getResults } from './results/getResults';
+import { startJob } from './jobs/startJob';
+import { tusOptions, tusUpload } from './uploads/tus';
+import { createUpload, getUpload, overridden } from './uploads/uploads';
+import { verifyJob } from './results/verifyJob';
+
+export interface Route {
+    /** Name of the function. */
+    name: string;
+    route: string;
+    methods: HttpMethod[];
+    handler: Handler;
+    /** What the body of a request is; a route that says nothing reads none as JSON. */
+    takes?: Takes;
+}
+
+const known: Route[] = [
+    { name: 'startJob', route: 'jobs', methods: ['POST'], handler: startJob, takes: 'json' },
+    { name: 'listJobs', route: 'jobs', methods: ['GET'], handler: listJobs },
+    { name: 'getJob', route: 'jobs/{id}', methods: ['GET'], handler: getJob },
+    { name: 'getResults', route: 'jobs/{id}/results', methods: ['GET'], handler: getResults },
+    { name: 'getItem', route: 'jobs/{id}/items/{index}', methods: ['GET'], handler: getItem },
+    { name: 'getInvalid', route: 'jobs/{id}/invalid', methods: ['GET'], handler: getInvalid },
+    { name: 'getManifest', route: 'jobs/{id}/manifest', methods: ['GET'], handler: getManifest },
+    { name: 'verifyJob', route: 'jobs/{id}/verify', methods: ['POST'], handler: verifyJob, takes: 'maybeJson' },
+    { name: 'cancelJob', route: 'jobs/{id}/cancel', methods: ['POST'], handler: cancelJob, takes: 'maybeJson' },
+    { name: 'createUpload', route: 'uploads', methods: ['POST'], handler: createUpload },
+    { name: 'uploadOptions', route: 'uploads', methods: ['OPTIONS'], handler: tusOptions },
+    { name: 'getUpload', route: 'uploads/{id}', methods: ['GET'], handler: getUpload },
+    { name: 'resumeUpload', route: 'uploads/{id}', methods: ['HEAD', 'PATCH', 'DELETE'], handler: tusUpload },
+    { name: 'overrideUpload', route: 'uploads/{id}', methods: ['POST'], handler: overridden },
+    { name: 'uploadPartOptions', route: 'uploads/{id}', methods: ['OPTIONS'], handler: tusOptions },
+    { name: 'health', route: 'health', methods: ['GET'], handler: health },
+];
+
+/** The methods that a path knows; empty when no route has it. */
+export function methodsOf(path: string): string[] {
+    const segments = path.split('/').filter(Boolean);
+    const fits = (route: string) => {
+        const pattern = route.split('/');
+        return pattern.length === segments.length && pattern.every((p, i) => p.startsWith('{') || p === segments[i]);
+    };
+    return [...new Set(known.filter((r) => fits(r.route)).flatMap((r) => r.methods))];
+}
+
+/** Hosts answer an unknown path and a wrong method both with an empty 404; this route is the last that fits and says which it was. */
+const fallback: Handler = async (request) => {
+    const allow = methodsOf(request.params.path ?? '');
+    if (allow.length === 0) throw problem('ROUTE_NOT_FOUND', { detail: `Nothing is at ${pathOf(request)}.` });
+    throw problem('METHOD_NOT_ALLOWED', {
+        detail: `${request.method} is not known at ${pathOf(request)}.`,
+        headers: { allow: allow.join(', ') },
+    });
+};
+
+// The host tries routes in the order of their functions' names, so this one must sort last.
+export const routes: Route[] = [
+    ...known.map((route) => ({ ...route, handler: behindDoor(route.handler, route.takes ?? 'bytes') })),
+    { name: 'zUnknownRoute', route: '{*path}', methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'], handler: fallback },
+];

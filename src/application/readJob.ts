@@ -1,0 +1,50 @@
+// What a job is just now, from what is stored of it and what its ledger says.
+import type { StoredJob, Summary } from '../contracts/documents';
+import { newControl, seenState, type Control } from '../core/control';
+import { problem } from '../core/errors';
+import type { LedgerState } from '../core/ledger';
+import { isEnded, type JobState } from '../core/states';
+import type { JobStore } from '../storage/jobStore';
+import type { JobEngine } from './jobEngine';
+
+/** @throws Problem JOB_NOT_FOUND */
+export async function requireJob(store: Pick<JobStore, 'readJob'>, jobId: string): Promise<StoredJob> {
+    const job = await store.readJob(jobId);
+    if (!job) throw problem('JOB_NOT_FOUND', { detail: `There is no job "${jobId}".` });
+    return job;
+}
+
+/** What a job's state follows from. */
+export interface JobFacts {
+    summary: Summary | null;
+    ledger: LedgerState | null;
+    control: Control;
+}
+
+/** Reads what the state follows from, and no more: what changes a job must not depend on what only its counts need. */
+export async function readFacts(
+    store: Pick<JobStore, 'readSummary' | 'readControl'>,
+    engine: Pick<JobEngine, 'readLedger'>,
+    jobId: string,
+): Promise<JobFacts> {
+    const summary = await store.readSummary(jobId);
+    if (summary) return { summary, ledger: null, control: newControl() };
+    const [ledger, control] = await Promise.all([engine.readLedger(jobId), store.readControl(jobId)]);
+    return { summary, ledger, control };
+}
+
+/** Why a job has ended of which storage refuses even the summary: what the ledger knows is all there is then. Null for every other job. */
+export const failureWithoutSummary = ({ summary, ledger }: JobFacts): LedgerState['failure'] =>
+    !summary && ledger && isEnded(ledger.state) ? ledger.failure : null;
+
+/**
+ * The state that users see. A cancel shows before the ledger has heard of it. Without a summary nothing has ended yet: the ledger's own end comes a moment
+ * before it, and an ended job whose summary is not readable would show half of its document.
+ */
+export function stateOf(facts: JobFacts): JobState {
+    const { summary, ledger, control } = facts;
+    if (summary) return summary.state;
+    const state = ledger?.state ?? 'planning';
+    if (!isEnded(state)) return seenState(state, control);
+    return failureWithoutSummary(facts) ? state : 'folding';
+}

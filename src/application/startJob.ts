@@ -1,0 +1,123 @@
+// A job spec becomes a job that is stored and runs.
+import { randomUUID } from 'node:crypto';
+import { problem, type FieldError } from '../core/errors';
+import { KEY_FORM } from '../items/itemKey';
+import { MAX_ERRORS, parseSpec, type JobSpec, type StoredSpec } from '../contracts/jobSpec';
+import type { KeyRecord, StoredJob } from '../contracts/documents';
+import { blobs } from '../contracts/names';
+import { isStatus, type JobStore } from '../storage/jobStore';
+import { checkSpec } from './checkSpec';
+import { tryToBegin, tryToStart } from './ensureStarted';
+import { checkAbandoned, checkReplay, claim, readKey, release } from './idempotency';
+import type { JobEngine, Warn } from './jobEngine';
+import { asLines, type InlineItems, type SpecText } from './specText';
+
+export interface StartPorts {
+    store: JobStore;
+    engine: JobEngine;
+    /** Milliseconds since 1970. */
+    clock: () => number;
+    /** Told of what fails once the job is stored. */
+    warn: Warn;
+}
+
+export interface StartAsked {
+    text: SpecText;
+    /** SHA-256 of the bytes that `text` was read from: the same key must come with the same. */
+    bodyHash: string;
+    /** The idempotency key; null when none was given. */
+    key: string | null;
+}
+
+export interface Started {
+    job: StoredJob;
+    /** The key had started a job before, and this is that job. */
+    replayed: boolean;
+    /** The job was stored before this request: its status is to be read. Otherwise it is that of a new job. */
+    stoodBefore: boolean;
+}
+
+/** Stores the job and starts it, once for each key. @throws Problem BAD_SPEC, IDEMPOTENCY_CONFLICT or IDEMPOTENCY_IN_PROGRESS; nothing is stored then */
+export async function startJob({ store, engine, clock, warn }: StartPorts, { text, bodyHash, key }: StartAsked): Promise<Started> {
+    const ours: KeyRecord = { jobId: randomUUID(), bodyHash, createdAt: new Date(clock()).toISOString() };
+    let record = key === null ? null : await readKey(store, key);
+    let accepted: Accepted | null = null;
+    if (record) checkReplay(record, ours.bodyHash);
+    else {
+        accepted = await accept(text, store);
+        record = key === null ? ours : await claim(store, key, ours);
+    }
+    const replayed = record.jobId !== ours.jobId;
+    if (replayed) {
+        // The job of a replay is answered without new checks: what they look at (an upload, a setting) may be gone since.
+        const stored = await store.readJob(record.jobId);
+        if (stored) {
+            await tryToStart(store, engine, stored.id, warn);
+            return { job: stored, replayed, stoodBefore: true };
+        }
+        checkAbandoned(record, clock());
+        accepted ??= await accept(text, store);
+    }
+
+    const job = await storeJob(store, record, accepted!).catch(async (error: unknown) => {
+        // Nobody need wait for a request that is over: the next one with the key begins at once.
+        if (key !== null)
+            await release(store, key, record).catch((e: unknown) => warn(`The key of job ${record.jobId} was not released.`, e));
+        throw error;
+    });
+    // Stored is accepted: the job runs, at the latest when the sweeper finds it. An error would have the caller post it a second time.
+    await tryToBegin(store, engine, job, warn);
+    return { job, replayed, stoodBefore: false };
+}
+
+interface Accepted {
+    spec: JobSpec;
+    items: InlineItems | null;
+    /** Of the file that the job reads. */
+    etag?: string;
+}
+
+/** The document as a job spec that can run here; a problem otherwise, before anything is stored. */
+async function accept({ document, items, errors: inText }: SpecText, store: JobStore): Promise<Accepted> {
+    const parsed = document === undefined ? null : parseSpec(document);
+    const errors = [...inText, ...(parsed?.ok === false ? parsed.errors : [])];
+    if (!parsed?.ok || errors.length > 0) throw badSpec(errors);
+    const { errors: found, ...pin } = await checkSpec(parsed.spec, items, store);
+    if (found.length > 0) throw badSpec(found);
+    return { spec: parsed.spec, items, ...pin };
+}
+
+function badSpec(errors: FieldError[]) {
+    const first = errors[0]!;
+    const many = errors.length > MAX_ERRORS ? `More than ${MAX_ERRORS} problems` : `${errors.length} problems`;
+    return problem('BAD_SPEC', {
+        detail: `${errors.length === 1 ? 'One problem' : many}; the first: ${first.pointer || 'the document'}: ${first.message}.`,
+        errors: errors.slice(0, MAX_ERRORS),
+    });
+}
+
+/** The spec comes last: where it stands, everything it refers to stands too, and the sweeper knows of the job. */
+async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pin }: Accepted): Promise<StoredJob> {
+    const { source, ...rest } = spec;
+    const stored: StoredSpec = {
+        ...rest,
+        keyForm: KEY_FORM,
+        source: 'items' in source ? { inline: items!.count } : { ...source, ...pin },
+    };
+    await Promise.all([store.markLive(record.jobId), items && storeItems(store, record.jobId, asLines(items))]);
+    const job = { id: record.jobId, createdAt: record.createdAt, spec: stored };
+    return store.createJob(job);
+}
+
+async function storeItems(store: JobStore, jobId: string, lines: Buffer): Promise<void> {
+    try {
+        await store.container.getBlockBlobClient(blobs.source(jobId)).uploadData(lines, {
+            blobHTTPHeaders: { blobContentType: 'application/x-ndjson' },
+            conditions: { ifNoneMatch: '*' },
+        });
+    } catch (error) {
+        if (!isStatus(error, 409, 412)) throw error;
+        // There already: a request with the same key and body has stored the same bytes. Said to be there, it must be.
+        if ((await store.sizeOf(blobs.source(jobId))) !== lines.length) throw error;
+    }
+}

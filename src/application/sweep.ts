@@ -1,0 +1,50 @@
+// What nobody looks at is looked at here, every few minutes: jobs that were stored and never started, or whose orchestration was lost.
+import type { JobStore } from '../storage/jobStore';
+import { deliverControl } from './deliverControl';
+import type { JobEngine, Warn } from './jobEngine';
+import { ensureListed, ensureStarted } from './ensureStarted';
+
+/** A marker without a spec belongs to a POST that is at work, or that died before the job was stored. */
+const ABANDONED_MS = 86_400_000;
+const AT_ONCE = 10;
+/** Well within the time that a function may run; what is left is for the next time. */
+const MAX_MS = 120_000;
+
+export interface Swept {
+    looked: number;
+    started: string[];
+    /** Markers that were deleted. */
+    cleared: number;
+    failed: number;
+}
+
+/**
+ * Looks at every job with a marker (`live/{id}`, written before the job is stored): starts what is to run and does not, lists what could not be listed
+ * when it was started, and deletes the markers of jobs that have ended. Jobs that ended before cost nothing. What cannot be looked at is told to `warn` and left for the next time.
+ */
+export async function sweep(store: JobStore, engine: JobEngine, clock: () => number, warn: Warn): Promise<Swept> {
+    const swept: Swept = { looked: 0, started: [], cleared: 0, failed: 0 };
+    const until = clock() + MAX_MS;
+    const look = async ({ jobId, createdAt, isListed }: { jobId: string; createdAt: number; isListed: boolean }): Promise<void> => {
+        swept.looked++;
+        try {
+            const found = await ensureStarted(store, engine, jobId);
+            if (found === 'started') swept.started.push(jobId);
+            else if (!isListed) await ensureListed(store, jobId);
+            if (found === 'active') await deliverControl(store, engine, jobId, warn);
+            if (found !== 'ended' && (found !== 'notStored' || clock() - createdAt < ABANDONED_MS)) return;
+            await store.deleteLive(jobId);
+            swept.cleared++;
+        } catch (error) {
+            swept.failed++;
+            warn(`The job ${jobId} could not be looked at.`, error);
+        }
+    };
+    for await (const page of store.listLive(100)) {
+        for (let i = 0; i < page.length; i += AT_ONCE) {
+            await Promise.all(page.slice(i, i + AT_ONCE).map(look));
+            if (clock() > until) return swept;
+        }
+    }
+    return swept;
+}

@@ -1,0 +1,213 @@
+// The job spec: one zod schema is the source of types, validation and defaults.
+import { z } from 'zod';
+import { wrongInBlobName } from '../core/blobName';
+import { parseDuration } from '../core/duration';
+import type { FieldError } from '../core/errors';
+import type { KeyForm } from '../items/itemKey';
+
+const DAY = 86_400_000;
+
+const duration = (min: number, max: number, allowed: string) =>
+    z
+        .string()
+        .refine((s) => parseDuration(s) !== null, { error: `not an ISO 8601 duration; write for example PT30S, PT10M or P1D` })
+        .refine((s) => inRange(parseDuration(s), min, max), { error: `out of bounds; allowed is ${allowed}` });
+
+/** What a spec may hold beside its inline items. Far beyond what people write, and little enough that no check of it takes long. */
+export const specBounds = {
+    bytes: 262_144,
+    /** Texts, numbers, objects and so on, together. */
+    values: 5_000,
+    /** Objects and arrays in each other. */
+    depth: 32,
+    /** Characters of a field's name. */
+    name: 256,
+    tags: 50,
+    headers: 100,
+    vars: 50,
+} as const;
+
+/** Problems that one answer lists. */
+export const MAX_ERRORS = 100;
+
+const inRange = (n: number | null, min: number, max: number) => n === null || (n >= min && n <= max);
+
+export const formats = ['csv', 'ndjson', 'json'] as const;
+export type Format = (typeof formats)[number];
+
+const format = z.enum(formats);
+const csvOptions = z.strictObject({
+    /** Rows whose cells are all empty. */
+    emptyRows: z.enum(['reject', 'skip']).optional(),
+    /** Rows with fewer fields than the header. */
+    shortRows: z.enum(['reject', 'fill']).optional(),
+});
+export type CsvOptions = z.infer<typeof csvOptions>;
+
+/** How a file is read. */
+const reading = { format: format.optional(), csv: csvOptions.optional() };
+export type Reading = z.infer<z.ZodObject<typeof reading>>;
+
+// What the items are is planning's concern, as with those of a file: a schema would walk through megabytes of them.
+const inline = z.strictObject({ items: z.array(z.unknown()).min(1, { error: 'empty; give at least one item' }) });
+const blob = z.strictObject({
+    blob: z.string().refine((name) => wrongInBlobName(name) === null, {
+        error: ({ input }) => `no name of a blob: ${wrongInBlobName(String(input))}`,
+    }),
+    ...reading,
+});
+const upload = z.strictObject({
+    upload: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'not an upload id' }),
+    ...reading,
+});
+
+/** An object with at most so many fields. */
+const atMost = <T extends z.ZodType<Record<string, unknown>>>(most: number, record: T) =>
+    record.refine((fields) => Object.keys(fields).length <= most, { error: `more than ${most} entries` });
+
+const secretName = z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,99}$/, { error: 'a secret is named by the app setting that holds it: capitals, digits and underscores' });
+const headerValue = z.union([z.string().max(8192), z.strictObject({ secret: secretName })]);
+
+export const httpProcess = z.strictObject({
+    method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    url: z.string().min(1).max(4096),
+    headers: atMost(
+        specBounds.headers,
+        z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, { error: 'not a header name' }), headerValue),
+    ).default({}),
+    /** Values of the URL's variables, by JMESPath on the item; a variable that is not named here is the item's field of that name. */
+    vars: atMost(specBounds.vars, z.record(z.string().min(1).max(200), z.string().min(1).max(1024))).optional(),
+    /** Variables of the query that may be absent from every item. */
+    optional: z.array(z.string().min(1).max(200)).max(specBounds.vars).optional(),
+    body: z.string().min(1).max(8192).optional(),
+    timeout: duration(100, 600_000, 'PT0.1S to PT10M').default('PT30S'),
+    success: z.string().min(1).max(4096).optional(),
+});
+
+/** Of one attempt by a processor; jobs of older versions have none of their own. */
+export const DEFAULT_TIMEOUT = 'PT5M';
+
+const process = z.union([
+    z.strictObject({ http: httpProcess }),
+    z.strictObject({
+        processor: z.string().min(1).max(100),
+        options: z.record(z.string(), z.unknown()).default({}),
+        timeout: duration(100, 600_000, 'PT0.1S to PT10M').default(DEFAULT_TIMEOUT),
+    }),
+]);
+
+export const jobSpec = z.strictObject({
+    name: z.string().min(1).max(200).default('unnamed'),
+    source: z.union([inline, blob, upload]),
+    process,
+    key: z.string().min(1).max(1024).optional(),
+    onInvalid: z.enum(['reject', 'skip']).default('reject'),
+    concurrency: z.strictObject({ max: z.int().min(1).max(512).default(64), adaptive: z.boolean().default(true) }).prefault({}),
+    retry: z
+        .strictObject({
+            attempts: z.int().min(1).max(20).default(5),
+            initialDelay: duration(0, DAY, 'PT0S to P1D').default('PT1S'),
+            maxDelay: duration(0, 7 * DAY, 'PT0S to P7D').default('PT10M'),
+            factor: z.number().min(1).max(10).default(2),
+        })
+        .prefault({}),
+    partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
+    results: z
+        .strictObject({
+            keep: z.enum(['all', 'failed', 'none']).default('all'),
+            maxOutputBytes: z.int().min(0).max(1_048_576).default(65_536),
+        })
+        .prefault({}),
+    tags: atMost(specBounds.tags, z.record(z.string().min(1).max(50), z.string().max(200))).default({}),
+});
+
+export type JobSpec = z.infer<typeof jobSpec>;
+/** The file that a job reads. `etag` pins what stood there when the job was posted; jobs of older versions have none. */
+export type StoredFile = (z.infer<typeof blob> | z.infer<typeof upload>) & { etag?: string };
+/** The spec as it is stored: inline items have moved to a blob of their own and stand here as their number. */
+export type StoredSpec = Omit<JobSpec, 'source'> & {
+    source: { inline: number } | StoredFile;
+    /** How the job writes its items' keys; absent in jobs of older versions, which keep theirs. */
+    keyForm?: KeyForm;
+};
+export type HttpProcess = z.infer<typeof httpProcess>;
+
+export type ParsedSpec = { ok: true; spec: JobSpec } | { ok: false; errors: FieldError[] };
+
+const alternatives: Record<string, { keys: string[]; allowed: string }> = {
+    source: { keys: ['items', 'blob', 'upload'], allowed: 'exactly one of {"items": […]}, {"blob": "path"}, {"upload": "id"}' },
+    process: { keys: ['http', 'processor'], allowed: 'exactly one of {"http": {…}}, {"processor": "name"}' },
+};
+
+/** Checks a job spec and fills in its defaults; otherwise one error per problem, each with a JSON pointer. */
+export function parseSpec(input: unknown): ParsedSpec {
+    const result = jobSpec.safeParse(input);
+    if (result.success) return { ok: true, spec: result.data };
+    return { ok: false, errors: result.error.issues.slice(0, MAX_ERRORS + 1).flatMap((issue) => describe(issue, [], input)) };
+}
+
+type Issue = z.core.$ZodIssue;
+
+function describe(issue: Issue, base: PropertyKey[], input: unknown): FieldError[] {
+    const path = [...base, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+        return issue.keys.map((key) => ({
+            pointer: pointer([...path, key]),
+            message: `unknown field "${key}"`,
+            allowed: knownFields(path),
+        }));
+    }
+    if (issue.code === 'invalid_union') {
+        const choice = path.length === 1 ? alternatives[String(path[0])] : undefined;
+        const value = at(input, path);
+        const present = choice && isObject(value) ? choice.keys.filter((k) => k in value) : [];
+        // With exactly one alternative named, its own problems say more than "no alternative fits".
+        if (choice && present.length === 1) {
+            const branch = issue.errors[choice.keys.indexOf(present[0]!)] ?? [];
+            return branch.flatMap((inner) => describe(inner, path, input));
+        }
+        return [
+            {
+                pointer: pointer(path),
+                message: choice ? (value === undefined ? 'missing' : 'not one of the alternatives') : 'not one of the allowed forms',
+                allowed: choice?.allowed ?? 'a string or {"secret": "NAME"}',
+            },
+        ];
+    }
+    const missing = issue.code === 'invalid_type' && at(input, path) === undefined;
+    return [{ pointer: pointer(path), message: missing ? 'missing' : issue.message, allowed: allowedBy(issue) }];
+}
+
+function allowedBy(issue: Issue): string | undefined {
+    if (issue.code === 'invalid_value') return issue.values.map(String).join(' | ');
+    if (issue.code === 'too_big') return `at most ${String(issue.maximum)}`;
+    if (issue.code === 'too_small') return `at least ${String(issue.minimum)}`;
+    if (issue.code === 'invalid_type') return issue.expected;
+    return undefined;
+}
+
+function knownFields(path: PropertyKey[]): string | undefined {
+    if (path.length === 0) return Object.keys(jobSpec.shape).join(', ');
+    if (path.length === 1 && path[0] === 'source') return alternatives.source!.allowed;
+    if (path.length === 2 && path[1] === 'csv') return Object.keys(csvOptions.shape).join(', ');
+    if (path.length === 2 && path[1] === 'http') return Object.keys(httpProcess.shape).join(', ');
+    return undefined;
+}
+
+const isObject = (x: unknown): x is Record<PropertyKey, unknown> => typeof x === 'object' && x !== null;
+
+const at = (input: unknown, path: PropertyKey[]): unknown =>
+    path.reduce<unknown>((node, key) => (isObject(node) ? node[key] : undefined), input);
+
+/** RFC 6901 JSON pointer of a path. */
+export const pointer = (path: PropertyKey[]): string =>
+    path.map((p) => `/${String(p).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/** The format of a source: what the spec says, else what the file's name says; null when neither does. */
+export function formatOf(given: Format | undefined, name: string | undefined): Format | null {
+    if (given) return given;
+    const ending = /\.(csv|ndjson|jsonl|json)$/i.exec(name ?? '')?.[1]?.toLowerCase();
+    return ending === undefined ? null : ending === 'jsonl' ? 'ndjson' : (ending as Format);
+}

@@ -1,0 +1,204 @@
+// The ledger's state as the entity keeps it, what it is told, and what it answers.
+import { z } from 'zod';
+import {
+    newLedger,
+    waitCodes,
+    type HeldLease,
+    type Lease,
+    type LeaseReply,
+    type LedgerOperation,
+    type LedgerReplies,
+    type LedgerState,
+    type OkReply,
+    type OperationOf,
+    type SettleReply,
+    type SliceReport,
+} from '../core/ledger';
+import { states } from '../core/states';
+import { contract, WrongDocument, type Contract } from './contract';
+import { count, counts, delayed, desired, endState, failure, failureGroup, persisting, range, time, trouble } from './parts';
+
+const state = z.enum(states);
+const waitCode = z.enum(waitCodes);
+const control = z.object({ generation: count, desired });
+
+export const lease = z.object({
+    epoch: count,
+    resume: z.array(count),
+    from: count,
+    to: count,
+    mode: z.enum(['normal', 'isolated', 'cancel']),
+    concurrency: count,
+    startAt: count.nullable(),
+}) satisfies z.ZodType<Lease>;
+
+const heldLease = z.object({
+    ...lease.shape,
+    crashes: count,
+    base: counts,
+    resumed: z.array(delayed),
+    since: time,
+    againAt: time.nullable(),
+}) satisfies z.ZodType<HeldLease>;
+
+const wait = z.object({ kind: z.literal('wait'), until: time, code: waitCode, why: z.string() });
+const leaseReply = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('work'), lease }),
+    wait,
+    z.object({ kind: z.literal('stop'), why: z.string() }),
+]) satisfies z.ZodType<LeaseReply>;
+
+const ending = { total: count.nullable(), invalid: count, error: failure.nullable() };
+const settleReply = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('work'), workers: count, round: count }),
+    wait,
+    z.object({ kind: z.literal('done'), as: endState, ...ending }),
+    z.object({ kind: z.literal('ended'), state: endState, ...ending }),
+]) satisfies z.ZodType<SettleReply>;
+const okReply = z.object({ kind: z.literal('ok'), state }) satisfies z.ZodType<OkReply>;
+
+const ledgerState = z.object({
+    jobId: z.string(),
+    state,
+    generation: count,
+    total: count.nullable(),
+    invalid: count,
+    partitions: count,
+    next: count,
+    returned: z.array(range),
+    delayed: z.array(delayed),
+    leases: z.record(z.string(), heldLease),
+    round: count,
+    answered: z.record(z.string(), z.object({ seq: count, reply: leaseReply })),
+    counts,
+    closed: count,
+    epoch: count,
+    width: count,
+    maxConcurrency: count,
+    endsAs: endState.nullable(),
+    quarantine: z.string().nullable(),
+    rate: z.number(),
+    limits: z.record(z.string(), z.number().nullable()),
+    crashes: count,
+    crashed: z.record(z.string(), count),
+    failures: z.array(failureGroup),
+    startedAt: time.nullable(),
+    endedAt: time.nullable(),
+    waiting: z.object({ code: waitCode, for: z.string(), until: time }).nullable(),
+    troubles: z.record(z.string(), persisting),
+    failure: failure.nullable(),
+    repairs: count,
+}) satisfies z.ZodType<LedgerState>;
+
+const { delayed: waiting, ...sameNames } = ledgerState.shape;
+/** Version 1 had no generation, and some of its fields came one after the other: what it lacks has its first value. */
+const storedLedger = contract('ledger', z.object({ ...sameNames, parked: waiting }), [
+    (older) => {
+        const { delayed: parked, ...first } = newLedger(String(older.jobId));
+        return { ...first, parked, ...older };
+    },
+]);
+/**
+ * Partitions that wait are stored as `parked`, the name that version 1 has for them: an instance of that version changes what it knows in the state that it
+ * reads, and leaves the rest alone, so that two names for one thing would come apart.
+ */
+export const ledgerDocument: Contract<LedgerState> = {
+    ...storedLedger,
+    read: (stored) => {
+        const { parked, ...rest } = storedLedger.read(stored);
+        return { ...rest, delayed: parked };
+    },
+    write: ({ delayed: parked, ...rest }) => storedLedger.write({ ...rest, parked }),
+};
+
+const sliceDone = z.object({
+    epoch: count,
+    lost: z.undefined().exactOptional(),
+    closed: count,
+    counts,
+    open: z.array(delayed),
+    unreached: z.array(count),
+    untouched: count,
+    failures: z.array(failureGroup),
+    rate: z.number(),
+    limit: z.number().nullable(),
+    worked: z.boolean(),
+    control: control.exactOptional(),
+    trouble: z.object({ ...trouble.shape, part: count.nullable() }).exactOptional(),
+});
+const sliceLost = z.object({
+    epoch: count,
+    lost: z.enum(['crashed', 'superseded']),
+    reason: z.string(),
+    by: count.exactOptional(),
+});
+const report = z.union([sliceLost, sliceDone]) satisfies z.ZodType<SliceReport>;
+/** Version 1 said only that the job is cancelled. */
+const reportContract = contract('report of a slice', report, [
+    ({ cancelled, ...older }) => (cancelled === true ? { ...older, control: { generation: 1, desired: 'cancel' } } : older),
+]);
+/** Both are said, so that a ledger of version 1 hears of it. */
+export const reportMessage: Contract<SliceReport> = {
+    ...reportContract,
+    write: (value) => ({
+        ...reportContract.write(value),
+        ...(value.lost === undefined && value.control?.desired === 'cancel' ? { cancelled: true } : {}),
+    }),
+};
+
+const nested = z.codec(z.unknown(), z.custom<SliceReport>(), {
+    decode: (value) => reportMessage.read(value),
+    encode: (value) => reportMessage.write(value) as unknown,
+});
+
+const operations = {
+    open: z.object({ op: z.literal('open'), jobId: z.string(), total: count, invalid: count, partitions: count, maxConcurrency: count }),
+    lease: z.object({ op: z.literal('lease'), round: count, worker: z.string(), slot: count, seq: count, report: nested.nullable() }),
+    settle: z.object({
+        op: z.literal('settle'),
+        seen: count.exactOptional(),
+        broken: z.boolean().exactOptional(),
+        cancel: z.boolean().exactOptional(),
+    }),
+    control: z.object({ op: z.literal('control'), ...control.shape }),
+    reopen: z.object({ op: z.literal('reopen'), repair: count, ranges: z.array(range), counts, closed: count }),
+    end: z.object({ op: z.literal('end'), state: endState, error: failure.exactOptional() }),
+} satisfies { [Op in LedgerOperation['op']]: z.ZodType<OperationOf<Op>> };
+const operation = z.discriminatedUnion('op', [
+    operations.open,
+    operations.lease,
+    operations.settle,
+    operations.control,
+    operations.reopen,
+    operations.end,
+]);
+const operationContract = contract('operation of the ledger', operation);
+/** A cancel is told as `cancel`, which instances of version 0.1.0 know; from them it comes without more. */
+export const operationMessage: Contract<LedgerOperation> = {
+    ...operationContract,
+    read: (stored) => {
+        const isCancel = (stored as { op?: unknown } | null)?.op === 'cancel';
+        return operationContract.read(isCancel ? { generation: 1, desired: 'cancel', ...(stored as object), op: 'control' } : stored);
+    },
+    write: (value) => {
+        const written = operationContract.write(value);
+        return value.op === 'control' && value.desired === 'cancel' ? { ...written, op: 'cancel' } : written;
+    },
+};
+
+const replies = { open: okReply, lease: leaseReply, settle: settleReply, control: okReply, reopen: okReply, end: okReply } satisfies {
+    [Op in keyof LedgerReplies]: z.ZodType<LedgerReplies[Op]>;
+};
+
+/** The ledger's instance cannot read its state, or the operation: a newer version is at work beside it. */
+const busy = z.object({ kind: z.literal('newer'), why: z.string() });
+export type NewerReply = z.output<typeof busy>;
+
+/** The reply to an operation, or that it was not taken. @throws WrongDocument */
+export function readReply<Op extends LedgerOperation['op']>(op: Op, reply: unknown): LedgerReplies[Op] | NewerReply {
+    const refused = busy.safeParse(reply);
+    if (refused.success) return refused.data;
+    const read = replies[op].safeParse(reply);
+    if (!read.success) throw new WrongDocument(`reply of the ledger to "${op}"`, read.error.issues[0]?.message ?? '');
+    return read.data as LedgerReplies[Op];
+}

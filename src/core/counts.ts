@@ -1,0 +1,25 @@
+// How items end, and how many did.
+
+export const outcomes = ['succeeded', 'failed', 'skipped', 'cancelled'] as const;
+export type OutcomeKind = (typeof outcomes)[number];
+
+/** How many items ended how. `retries` counts the attempts beyond each item's first. */
+export interface Counts {
+    succeeded: number;
+    failed: number;
+    skipped: number;
+    cancelled: number;
+    retries: number;
+}
+
+export const noCounts = (): Counts => ({ succeeded: 0, failed: 0, skipped: 0, cancelled: 0, retries: 0 });
+
+export const addCounts = (a: Counts, b: Counts): Counts => ({
+    succeeded: a.succeeded + b.succeeded,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+    cancelled: a.cancelled + b.cancelled,
+    retries: a.retries + b.retries,
+});
+
+export const settled = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled;

@@ -1,0 +1,74 @@
+// What there is to do, as far as nobody holds it, and how much of it a worker takes.
+import type { Trouble } from '../trouble';
+import type { Delayed, LedgerState, Range, WaitCode } from './state';
+
+/** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
+export const SLICE_MS = 15_000;
+/** Delayed partitions that one lease takes up at most. */
+const MAX_RESUMED = 16;
+const MAX_FRESH = 64;
+/** Fresh partitions of a lease before any rate is known: what a slice does not reach in its time, it gives back. */
+const FIRST_FRESH = 4;
+/** A slice waits for a retry that is due within this time, so its partition counts as due. */
+export const DUE_SOON_MS = 5_000;
+/** This many crashes of one partition, and it is worked in isolation until the item that kills is found. */
+export const CRASHES_BEFORE_ISOLATION = 2;
+
+export const NOTHING: Range = { from: 0, to: 0 };
+
+export const itemsOfPartition = (state: LedgerState): number => Math.max(1, (state.total ?? 0) / state.partitions);
+
+/** When there is something to do, as far as nobody holds it: now, later, or never (Infinity). */
+export function earliest(state: LedgerState, now: number): number {
+    const blocked = (part: number) => state.troubles[part]?.until ?? 0;
+    const times = state.delayed.map(({ part, wakeAt }) => Math.max(state.state === 'cancelling' ? now : wakeAt, blocked(part)));
+    for (const { from } of state.returned) times.push(Math.max(now, blocked(from)));
+    if (state.next < state.partitions) times.push(now);
+    // Nothing is delayed and nothing fresh: what is left is in workers' hands.
+    const first = times.reduce((a, b) => Math.min(a, b), Infinity);
+    return first === Infinity ? first : Math.max(first, state.troubles.job?.until ?? 0);
+}
+
+/** Partitions that are due, a fair share of them; one that crashed again and again comes alone. */
+export function takeDue(state: LedgerState, cancelling: boolean, now: number): Delayed[] {
+    const blocked = (part: number) => (state.troubles[part]?.until ?? 0) > now;
+    const due = state.delayed
+        .filter((p) => !blocked(p.part) && (cancelling || p.wakeAt <= now + DUE_SOON_MS))
+        .sort((a, b) => a.wakeAt - b.wakeAt || a.part - b.part);
+    const suspect = due.find((p) => (state.crashed[p.part] ?? 0) >= CRASHES_BEFORE_ISOLATION);
+    const taken = suspect ? [suspect] : due.slice(0, Math.min(MAX_RESUMED, Math.ceil(due.length / state.width)));
+    state.delayed = state.delayed.filter((p) => !taken.includes(p));
+    return taken;
+}
+
+const freshLeft = (state: LedgerState): number =>
+    state.partitions - state.next + state.returned.reduce((n, { from, to }) => n + to - from, 0);
+
+export function takeFresh(state: LedgerState, now: number): Range {
+    const left = freshLeft(state);
+    if (left === 0) return NOTHING;
+    const byRate = state.rate > 0 ? Math.floor((state.rate * SLICE_MS) / 1000 / itemsOfPartition(state)) : FIRST_FRESH;
+    // Guided self-scheduling (Polychronopoulos and Kuck, 1987): a share of what is left, so that leases get smaller and workers end together.
+    const fair = Math.ceil(left / state.width);
+    const wanted = Math.max(1, Math.min(byRate, fair, MAX_FRESH));
+    // A range whose first partition storage refuses waits; the others go first.
+    const free = state.returned.findIndex(({ from }) => (state.troubles[from]?.until ?? 0) <= now);
+    if (free < 0 && state.next === state.partitions) return NOTHING;
+    const range = free < 0 ? { from: state.next, to: state.partitions } : state.returned.splice(free, 1)[0]!;
+    const to = Math.min(range.to, range.from + wanted);
+    if (free < 0) state.next = to;
+    else if (to < range.to) state.returned.unshift({ from: to, to: range.to });
+    return { from: range.from, to };
+}
+
+/** What a wait until then is for. */
+export function waitFor(state: LedgerState, until: number): { code: WaitCode; why: string } {
+    const trouble = Object.values(state.troubles).find((t) => t.until === until);
+    return trouble ? waitOut(trouble) : { code: 'RETRY', why: 'the next retry is due then' };
+}
+
+/** What a wait is for that trouble makes necessary. */
+export const waitOut = ({ code, message }: Trouble): { code: WaitCode; why: string } => ({
+    code: code === 'NEWER_VERSION' ? 'VERSION' : 'STORAGE',
+    why: message,
+});

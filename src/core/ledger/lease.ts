@@ -1,0 +1,118 @@
+// Leases: a worker reports on the one it had, and gets its next, or a wait, or the end of its work.
+import { CRASHES_BEFORE_ISOLATION, earliest, itemsOfPartition, NOTHING, takeDue, takeFresh, waitFor, waitOut } from './dispense';
+import { isAtWork, sum } from './moves';
+import { takeReport } from './report';
+import {
+    partsOf,
+    type Delayed,
+    type HeldLease,
+    type Lease,
+    type LeaseReply,
+    type LedgerState,
+    type OperationOf,
+    type Range,
+} from './state';
+
+/** Beyond so many partitions whose items wait for their retries, no fresh one is handed out. */
+const MAX_DELAYED = 200;
+/** A worker waits this long in its own orchestration; for longer it ends, and runJob waits instead (it can be woken up). */
+const MAX_WORKER_WAIT_MS = 20_000;
+/** A worker without work waits while another holds more than it will be done with in this time; it may give some of it back. */
+export const WORTH_WAITING_MS = 5_000;
+/** A lease this old may be that of a worker which is gone: nobody waits for it. */
+export const OLD_LEASE_MS = 60_000;
+
+export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number): LeaseReply {
+    if (o.round !== state.round) return { kind: 'stop', why: 'a later round of workers has begun' };
+    const last = state.answered[o.worker];
+    if (last && o.seq <= last.seq)
+        return o.seq === last.seq ? last.reply : { kind: 'stop', why: 'this operation is older than one already answered' };
+    const idle = o.report ? takeReport(state, o, o.report, now) : null;
+    const reply = idle ?? nextFor(state, o.worker, o.slot, now);
+    state.answered[o.worker] = { seq: o.seq, reply };
+    state.waiting = reply.kind === 'wait' ? { code: reply.code, for: reply.why, until: reply.until } : null;
+    return reply;
+}
+
+/** What a worker without a report of its own does next. */
+function nextFor(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
+    if (state.failure) return { kind: 'stop', why: `the job ends: ${state.failure.message}` };
+    if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
+    const held = state.leases[worker];
+    if (held) return regrant(state, worker, held, now);
+    if (state.quarantine)
+        return { kind: 'wait', until: now + 1000, code: 'ISOLATION', why: 'another worker looks for the item that kills its process' };
+    const { job: trouble } = state.troubles;
+    if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
+
+    const cancel = state.state === 'cancelling';
+    const resumed = takeDue(state, cancel, now);
+    const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
+    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, worker, slot, resumed, fresh, now);
+    if (othersMayGiveBack(state, worker, now))
+        return {
+            kind: 'wait',
+            until: now + WORTH_WAITING_MS,
+            code: 'WORK',
+            why: 'other workers hold what is left, and may give some of it back',
+        };
+    const until = earliest(state, now);
+    if (until === Infinity) return { kind: 'stop', why: 'every partition is finished or in another worker’s hands' };
+    return until - now <= MAX_WORKER_WAIT_MS
+        ? { kind: 'wait', until, ...waitFor(state, until) }
+        : { kind: 'stop', why: 'the next retry is far off' };
+}
+
+function grant(state: LedgerState, worker: string, slot: number, resumed: Delayed[], { from, to }: Range, now: number): LeaseReply {
+    const resume = resumed.map(({ part }) => part);
+    const isolated = partsOf({ resume, from, to }).some((part) => (state.crashed[part] ?? 0) >= CRASHES_BEFORE_ISOLATION);
+    const granted: Lease = {
+        epoch: ++state.epoch,
+        resume,
+        from,
+        to,
+        mode: state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal',
+        concurrency: share(state, slot),
+        startAt: state.limits[slot] ?? null,
+    };
+    state.leases[worker] = { ...granted, base: sum(resumed), resumed, since: now, crashes: 0, againAt: null };
+    return { kind: 'work', lease: granted };
+}
+
+/** Whether another worker holds so much that some of it is likely to come back: a slice gives back what it does not reach in its time. */
+function othersMayGiveBack(state: LedgerState, worker: string, now: number): boolean {
+    return Object.entries(state.leases).some(([name, held]) => {
+        const parts = held.resume.length + held.to - held.from;
+        if (name === worker || parts < 2 || now - held.since > OLD_LEASE_MS) return false;
+        return state.rate === 0 || (parts * itemsOfPartition(state) * 1000) / state.rate > WORTH_WAITING_MS + now - held.since;
+    });
+}
+
+/** The lease that a worker holds already: its slice was lost. */
+function regrant(state: LedgerState, worker: string, held: HeldLease, now: number): LeaseReply {
+    if (held.againAt !== null && held.againAt > now)
+        return { kind: 'wait', until: held.againAt, code: 'CRASH', why: 'the slice that worked on these items was lost' };
+    const isolated = partsOf(held).some((part) => (state.crashed[part] ?? 0) >= CRASHES_BEFORE_ISOLATION);
+    if (isolated || state.quarantine) {
+        state.quarantine ??= worker;
+        // A lease held by another worker counts as at work unless its slice is known to be lost.
+        const busy = Object.entries(state.leases).some(([w, l]) => w !== worker && l.againAt === null && now - l.since < OLD_LEASE_MS);
+        if (state.quarantine !== worker || busy)
+            return {
+                kind: 'wait',
+                until: now + 1000,
+                code: 'ISOLATION',
+                why: 'one worker at a time, to find the item that kills its process',
+            };
+    }
+    held.epoch = ++state.epoch;
+    held.againAt = null;
+    held.since = now;
+    held.mode = state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal';
+    const { epoch, resume, from, to, mode, concurrency, startAt } = held;
+    return { kind: 'work', lease: { epoch, resume, from, to, mode, concurrency, startAt } };
+}
+
+function share(state: LedgerState, slot: number): number {
+    return Math.max(1, Math.floor(state.maxConcurrency / state.width) + (slot < state.maxConcurrency % state.width ? 1 : 0));
+}

@@ -1,0 +1,87 @@
+// Takes in what a slice says of its lease.
+import { addCounts } from '../counts';
+import { failure } from '../errors';
+import { mergeFailures } from '../failures';
+import { isHopeless, persisting, type Persisting } from '../trouble';
+import { waitOut } from './dispense';
+import { heard, isAtWork } from './moves';
+import { partsOf, type HeldLease, type LeaseReply, type LedgerState, type SliceDone, type SliceReport } from './state';
+
+/** A slice that made no call and recorded nothing is not followed by another before this time, whatever it says. */
+const IDLE_PAUSE_MS = 1_000;
+
+/** Takes in what a slice says; the reply when its worker must not go on at once, whatever there is to do. */
+export function takeReport(state: LedgerState, o: { worker: string; slot: number }, report: SliceReport, now: number): LeaseReply | null {
+    const held = state.leases[o.worker];
+    if (!held || held.epoch !== report.epoch) return null;
+    if (report.lost) {
+        if (report.lost === 'crashed') {
+            held.crashes++;
+            state.crashes++;
+            for (const part of partsOf(held)) state.crashed[part] = (state.crashed[part] ?? 0) + 1;
+        }
+        // A fence later than any lease of this ledger: the ledger was lost, and began anew. Its next leases come after what the outcomes know.
+        state.epoch = Math.max(state.epoch, report.by ?? 0);
+        held.againAt = now + againDelay(held.crashes);
+        return null;
+    }
+    delete state.leases[o.worker];
+    if (state.quarantine === o.worker) state.quarantine = null;
+    state.closed += report.closed;
+    state.counts = addCounts(state.counts, report.counts);
+    const notBefore = report.worked ? 0 : now + IDLE_PAUSE_MS;
+    for (const entry of report.open) state.delayed.push({ ...entry, wakeAt: Math.max(entry.wakeAt, notBefore) });
+    state.delayed.push(...held.resumed.filter(({ part }) => report.unreached.includes(part)));
+    if (report.untouched < held.to) state.returned.push({ from: report.untouched, to: held.to });
+    state.failures = mergeFailures(state.failures, report.failures);
+    if (report.rate > 0) state.rate = state.rate === 0 ? report.rate : state.rate * 0.5 + report.rate * 0.5;
+    state.limits[o.slot] = report.limit;
+    forgetCrashes(state, held, report);
+    if (report.control) heard(state, report.control);
+    noteTrouble(state, held, report, now);
+    const { trouble } = report;
+    if (report.worked || (state.state === 'cancelling' && held.mode !== 'cancel') || !isAtWork(state)) return null;
+    return trouble
+        ? { kind: 'wait', until: Math.max(notBefore, now + IDLE_PAUSE_MS), ...waitOut(trouble) }
+        : { kind: 'wait', until: notBefore, code: 'WORK', why: 'the last slice found nothing that it could do' };
+}
+
+/**
+ * A slice came through: what it closed, or did not touch, has no crashes any more. What it left open keeps one, when it was worked in isolation: one
+ * more crash, and it is again.
+ */
+function forgetCrashes(state: LedgerState, held: HeldLease, report: SliceDone): void {
+    const open = new Set(report.open.map(({ part }) => part));
+    for (const part of partsOf(held)) {
+        const crashes = state.crashed[part];
+        if (crashes === undefined) continue;
+        if (report.unreached.includes(part)) continue;
+        if (open.has(part) && held.mode === 'isolated') state.crashed[part] = 1;
+        else if (!open.has(part)) delete state.crashed[part];
+    }
+}
+
+/** Keeps what storage refused, with growing pauses, until it works again; when it never does, the job ends. */
+function noteTrouble(state: LedgerState, held: HeldLease, report: SliceDone, now: number): void {
+    const opened = partsOf(held).filter((part) => !report.unreached.includes(part) && !(part >= report.untouched && part < held.to));
+    const { trouble } = report;
+    // Storage that is away is away for all: one partition after the other would find that out, and each keep a note of it.
+    const place = !trouble ? null : trouble.part === null || trouble.code === 'STORAGE_AWAY' ? 'job' : String(trouble.part);
+    if (place !== 'job') delete state.troubles.job;
+    for (const part of opened) if (part !== trouble?.part) delete state.troubles[part];
+    if (report.closed > 0 || (report.worked && !trouble)) delete state.troubles.any;
+    if (!trouble || place === null) return;
+    const { part, code, message } = trouble;
+    const note = (where: string): Persisting => (state.troubles[where] = persisting(state.troubles[where], { code, message }, now));
+    const own = note(place);
+    if (place !== 'job') for (const entry of state.delayed) if (entry.part === part) entry.wakeAt = Math.max(entry.wakeAt, own.until);
+    // A partition has few tries in the time that thousands of them take: refused one after the other, with nothing finished between, they are one trouble.
+    const any = place === 'job' ? own : note('any');
+    const hopeless = isHopeless(own, now, state.state === 'cancelling') ? own : isHopeless(any, now) ? any : null;
+    if (hopeless) state.failure = failure(code, `${message}, ${hopeless.count} times since ${iso(hopeless.since)}`);
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** 0.4 s, doubling, at most 10 s: a process needs a moment to come back, and a broken one must not be hammered. */
+const againDelay = (crashes: number): number => Math.min(10_000, 200 * 2 ** crashes);

@@ -1,0 +1,299 @@
+// One job of the matrix, from its POST to its end, as a user goes through it: asking again where the API answers with a problem, looking now and then.
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { Job, Outcome } from '../support';
+import { isForGood, statusOf, Strand, type Cell, type Strands } from './faults';
+import { FOR_GOOD_MS, judge, ONCE_MS, seconds, type Played } from './judge';
+import { Callee, type MatrixTarget } from './target';
+import { itemsOf, type Variant } from './variants';
+
+export interface Stage {
+    /** Of the host, without /api. */
+    url: string;
+    strands: Strands;
+    target: MatrixTarget;
+    /** The real storage, past the faults. */
+    container: ContainerClient;
+}
+
+export interface Result {
+    variant: string;
+    cell: Cell | null;
+    /** Seconds from when the job was accepted to its end. */
+    took: number;
+    state: string;
+    error?: string;
+    /** How many requests were struck. */
+    struck: number;
+    /** What is wrong; empty when nothing is. */
+    wrong: string[];
+    began: string;
+    jobId?: string;
+    log?: Strand['log'];
+}
+
+const JSON_BODY = { 'content-type': 'application/json' };
+/** No request to the API takes longer. */
+const API_MS = 60_000;
+/** Looks come 1, 3, 7, 15 s after the job was accepted, and every so many ms from then on. */
+const LOOK_MS = 10_000;
+/** A fault for good on what POST itself asks of storage is taken away after so long: then the same key must start the job. */
+const REFUSED_POST_MS = 20_000;
+/** So long a job's last answer is held for a request that is to be struck. */
+const HOLD_MS = 15_000;
+/** A job whose requests to storage rest for longer waits. */
+const BUSY_MS = 1_500;
+
+export class Play {
+    readonly strand: Strand;
+    private readonly marker = `matrix-${randomBytes(6).toString('hex')}`;
+    private readonly key = randomUUID();
+    private readonly callee: Callee;
+    private readonly wrong: string[] = [];
+    private readonly limit: number;
+    private open!: () => void;
+    private id = '';
+    private acceptedAt = 0;
+    private isCancelAsked = false;
+    private cancelledAt: number | null = null;
+    private lastSeen: Job | null = null;
+
+    constructor(
+        private readonly stage: Stage,
+        private readonly variant: Variant,
+        private readonly cell: Cell | null,
+        /** How much slower than usual, for a request that has not come at the usual pace. */
+        slower = 1,
+    ) {
+        this.strand = new Strand(this.marker, cell);
+        const until = new Promise<void>((resolve) => (this.open = resolve));
+        const gate = variant.runsForMs === undefined ? null : { item: variant.items - 1, until };
+        this.callee = new Callee(this.marker, variant.paceMs * slower, gate);
+        this.limit = cell !== null && isForGood(cell.fault) ? FOR_GOOD_MS : ONCE_MS;
+        stage.strands.expect(this.strand, createHash('sha256').update(this.key).digest('hex'));
+        stage.target.expect(this.callee);
+    }
+
+    /** Whether it keeps the host at work now, rather than waiting for what does not come. */
+    get busy(): boolean {
+        return Date.now() - this.strand.lastAt < BUSY_MS;
+    }
+
+    async run(): Promise<Result> {
+        const began = new Date().toISOString();
+        let state = 'not accepted';
+        let took = 0;
+        try {
+            const accepted = await this.start();
+            if (accepted) {
+                const [endedAt] = await Promise.all([this.end(), this.hold(), this.cancel()]);
+                took = endedAt === null ? this.limit : endedAt - this.acceptedAt;
+                state = endedAt === null ? 'no end' : await this.verdict(endedAt);
+            }
+        } catch (error) {
+            this.wrong.push(`the play broke off: ${(error as Error).stack}`);
+        } finally {
+            this.open();
+        }
+        const { cell, strand, wrong } = this;
+        const error = this.lastSeen?.error ? `${this.lastSeen.error.code}: ${this.lastSeen.error.message}` : null;
+        return {
+            variant: this.variant.name,
+            cell,
+            took: seconds(took),
+            state,
+            ...(error ? { error } : {}),
+            struck: strand.struck,
+            wrong,
+            began,
+            ...(this.id ? { jobId: this.id } : {}),
+            ...(wrong.length > 0 ? { log: strand.log.slice(-200) } : {}),
+        };
+    }
+
+    // --- what a user does -----------------------------------------------------------------------------------------
+
+    private async start(): Promise<boolean> {
+        const { variant, marker, stage } = this;
+        let source: object = { items: itemsOf(marker, variant.items) };
+        if (variant.upload) {
+            const upload = await this.insist<{ id: string }>('/uploads?name=items.ndjson', {
+                method: 'POST',
+                body: variant.upload(marker),
+            });
+            if (!upload) return false;
+            source = { upload: upload.id };
+        }
+        const spec = {
+            name: marker,
+            source,
+            process: { http: { url: `${stage.target.url}/${marker}` } },
+            key: 'id',
+            partition: { items: Math.max(1, variant.items / 3) },
+            concurrency: { max: variant.concurrency },
+            retry: { attempts: 8, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' },
+            ...variant.spec,
+        };
+        const headers = { ...JSON_BODY, 'idempotency-key': this.key };
+        const job = await this.insist<Job>('/jobs', { method: 'POST', headers, body: JSON.stringify(spec) });
+        if (!job) return false;
+        this.acceptedAt = Date.now();
+        this.id = job.id;
+        stage.strands.expect(this.strand, job.id);
+        return true;
+    }
+
+    /** A POST, again and again until it is accepted. A fault for good is lifted on the way: what it refuses is told so each time, and is not lost. */
+    private async insist<T>(path: string, init: RequestInit): Promise<T | null> {
+        const began = Date.now();
+        for (;;) {
+            const answer = await this.ask(path, init);
+            if (answer?.ok) return answer.body as T;
+            if (isForGood(this.cell?.fault ?? 'reset') && Date.now() > began + REFUSED_POST_MS) this.strand.lifted = true;
+            if (Date.now() > began + ONCE_MS + REFUSED_POST_MS) {
+                this.wrong.push(`POST ${path} is not accepted: ${answer?.status} ${JSON.stringify(answer?.body)?.slice(0, 300)}`);
+                return null;
+            }
+            await sleep(500);
+        }
+    }
+
+    /** One request to the API. What is neither an answer nor a problem is wrong. */
+    private async ask(path: string, init: RequestInit = {}): Promise<{ ok: boolean; status: number; body: unknown } | null> {
+        const what = `${init.method ?? 'GET'} ${path.replace(this.id, '{id}')}`;
+        try {
+            const answer = await fetch(`${this.stage.url}/api${path}`, { ...init, signal: AbortSignal.timeout(API_MS) });
+            const text = await answer.text();
+            const type = answer.headers.get('content-type') ?? '';
+            if (!answer.ok && !(type.includes('problem+json') && text.includes('"code":')))
+                this.wrong.push(`${what} answered ${answer.status} without a problem: ${text.slice(0, 200)}`);
+            const body: unknown = type.includes('json') && !type.includes('ndjson') ? JSON.parse(text) : text;
+            return { ok: answer.ok, status: answer.status, body };
+        } catch (error) {
+            this.wrong.push(`${what} was not answered: ${inspect(error, { breakLength: Infinity }).slice(0, 300)}`);
+            return null;
+        }
+    }
+
+    private async cancel(): Promise<void> {
+        if (this.variant.cancelAfter === undefined) return;
+        const over = Date.now() + this.limit;
+        await Promise.race([this.callee.called(this.variant.cancelAfter), this.ended(over)]);
+        while (Date.now() < over && this.strand.summaryAt === null) {
+            this.isCancelAsked = true;
+            const answer = await this.ask(`/jobs/${this.id}/cancel`, { method: 'POST', headers: JSON_BODY });
+            if (answer?.ok) this.cancelledAt = Date.now();
+            // It has ended, or is about to.
+            if (answer?.ok || answer?.status === 409) return;
+            await sleep(500);
+        }
+    }
+
+    /** Holds the last answer until the job has run for a while, or until what is to be struck has been, but not for ever. */
+    private async hold(): Promise<void> {
+        const { runsForMs } = this.variant;
+        if (runsForMs === undefined) return;
+        const comesWhileItRuns = this.cell !== null && /control|progress|spec|GET summary|append|table/.test(this.cell.request);
+        const until = Date.now() + runsForMs;
+        const latest = Date.now() + HOLD_MS;
+        await Promise.race([this.callee.called(1), this.ended(latest)]);
+        while (Date.now() < latest && (Date.now() < until || (comesWhileItRuns && this.strand.struck === 0))) await sleep(100);
+        this.open();
+    }
+
+    /** When the job has ended, in ms; null when it has not in time. Looks now and then as its user does, through the faults. */
+    private async end(): Promise<number | null> {
+        const over = this.acceptedAt + this.limit;
+        for (let look = 1; ; look++) {
+            if (await this.ended(Math.min(over, this.acceptedAt + 1_000 * (2 ** Math.min(look, 4) - 1) + Math.max(0, look - 4) * LOOK_MS)))
+                return this.strand.summaryAt;
+            if (Date.now() >= over) break;
+            const seen = await this.look();
+            // Where storage refuses even what tells of the end, the ledger alone knows of it.
+            if (seen?.ended || (!seen && /^(completed|failed|cancelled)$/.test(String((await this.ledger()).state)))) return Date.now();
+        }
+        this.wrong.push(`has not ended after ${seconds(this.limit)} s: ${await this.diagnosis()}`);
+        return null;
+    }
+
+    private async look(): Promise<Job | null> {
+        const answer = await this.ask(`/jobs/${this.id}`);
+        if (answer?.ok) this.lastSeen = answer.body as Job;
+        // Storage has said that there is no such job; anybody else would be wrong.
+        else if (answer && answer.status < 500 && !(answer.status === 404 && statusOf(this.cell?.fault ?? 'reset') === 404))
+            this.wrong.push(`its status answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 200)}`);
+        return answer?.ok ? (answer.body as Job) : null;
+    }
+
+    /** Waits until storage has taken the summary, at the latest until that time (ms); says whether it has. */
+    private async ended(until: number): Promise<boolean> {
+        const over = new AbortController();
+        const late = sleep(Math.max(0, until - Date.now()), undefined, { signal: over.signal }).catch(() => undefined);
+        await Promise.race([this.strand.ended, late]);
+        over.abort();
+        return this.strand.summaryAt !== null;
+    }
+
+    // --- what is seen afterwards ----------------------------------------------------------------------------------
+
+    private async verdict(endedAt: number): Promise<string> {
+        this.strand.lifted = true;
+        for (const until = Date.now() + 20_000; !(await this.look())?.ended; await sleep(500))
+            if (Date.now() > until) {
+                this.wrong.push(`its status does not say that it has ended: ${JSON.stringify(this.lastSeen).slice(0, 500)}`);
+                return this.lastSeen?.state ?? 'unknown';
+            }
+        const status = this.lastSeen!;
+        const part = async (path: string, init: RequestInit = {}) => {
+            const answer = await this.ask(`/jobs/${this.id}${path}`, init);
+            return answer?.ok ? answer.body : (answer?.status ?? 0);
+        };
+        const whole = status.state !== 'failed' && status.counts.total !== null;
+        const text = whole ? await part('/results') : '';
+        const played: Played = {
+            variant: this.variant,
+            cell: this.cell,
+            status,
+            outcomes:
+                typeof text === 'string'
+                    ? text
+                          .split('\n')
+                          .filter(Boolean)
+                          .map((line) => JSON.parse(line) as Outcome)
+                    : null,
+            calls: this.callee.calls,
+            verified: whole ? ((await part('/verify', { method: 'POST', headers: JSON_BODY })) as Played['verified']) : 0,
+            firstItem: whole ? ((await part('/items/0')) as Played['firstItem']) : 0,
+            endedAt,
+            isCancelAsked: this.isCancelAsked,
+            cancelledAt: this.cancelledAt,
+            listed: await this.isListed(status),
+        };
+        this.wrong.push(...judge(played));
+        return status.state;
+    }
+
+    private async isListed({ createdAt }: Job & { createdAt?: string }): Promise<boolean> {
+        const at = String(9_999_999_999_999 - Date.parse(createdAt!)).padStart(13, '0');
+        return this.stage.container.getBlobClient(`index/${at}-${this.id}`).exists();
+    }
+
+    private async diagnosis(): Promise<string> {
+        const { runtimeStatus } = await this.engine(`instances/${this.id}`);
+        const { state, troubles, waiting, closed, partitions, parked, returned, leases } = await this.ledger();
+        return JSON.stringify({ runtimeStatus, state, troubles, waiting, closed, partitions, parked, returned, leases }).slice(0, 1_500);
+    }
+
+    private ledger = () => this.engine(`entities/ledger/${this.id}`);
+
+    /** What the durable engine's own API says; nothing where it knows of none. */
+    private async engine(path: string): Promise<Record<string, unknown>> {
+        const text = await fetch(`${this.stage.url}/runtime/webhooks/durabletask/${path}`).then(
+            (answer) => answer.text(),
+            () => '',
+        );
+        return text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
+    }
+}

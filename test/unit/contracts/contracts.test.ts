@@ -1,0 +1,259 @@
+// What is stored and sent comes back as it was; an older form is upgraded, a newer one is left to those who know it.
+import type { OrchestrationContext } from 'durable-functions';
+import { z } from 'zod';
+import { planJob } from '../../../src/activities/planJob';
+import { contract, NewerVersion, WrongDocument, type Contract } from '../../../src/contracts/contract';
+import * as documents from '../../../src/contracts/documents';
+import { ledgerDocument, operationMessage, readReply, reportMessage } from '../../../src/contracts/ledger';
+import * as payloads from '../../../src/contracts/payloads';
+import { jobSpec } from '../../../src/contracts/jobSpec';
+import { moved, newControl } from '../../../src/core/control';
+import { noCounts } from '../../../src/core/counts';
+import { newLedger, nothingOpened, reduceLedger, type LedgerState } from '../../../src/core/ledger';
+import { isHopeless, persisting } from '../../../src/core/trouble';
+import { ledger } from '../../../src/entities/ledger';
+import { runJob } from '../../../src/orchestrators/runJob';
+import { runWorker } from '../../../src/orchestrators/runWorker';
+import type { JobStore } from '../../../src/storage/jobStore';
+import { troubleOf } from '../../../src/storage/trouble';
+
+const counts = { ...noCounts(), succeeded: 3, retries: 1 };
+const failure = { code: 'HTTP_STATUS', message: 'no', retryable: false };
+const trouble = { code: 'STORAGE_REFUSED' as const, message: 'storage answered 403' };
+const group = { code: 'X', count: 2, sample: { index: 1, key: null, message: 'm' } };
+const lease = { epoch: 4, resume: [1, 7], from: 9, to: 12, mode: 'normal' as const, concurrency: 8, startAt: null };
+const report = {
+    ...{ epoch: 4, closed: 2, counts, open: [{ part: 7, wakeAt: 123_456, counts }], unreached: [1], untouched: 11 },
+    ...{ failures: [group], rate: 12.5, limit: 6, worked: true, control: { generation: 2, desired: 'cancel' as const } },
+    trouble: { ...trouble, part: null },
+};
+
+/** A ledger with something in every field. */
+function busyLedger(): LedgerState {
+    const state: LedgerState = {
+        ...newLedger('j'),
+        ...{ state: 'running', generation: 1, total: 30, partitions: 12, next: 12, startedAt: 1, round: 1, width: 2, counts },
+        returned: [{ from: 2, to: 4 }],
+        delayed: [{ part: 5, wakeAt: 90_000, counts }],
+        crashed: { '3': 2 },
+        limits: { '0': 12, '1': null },
+        failures: [group],
+        troubles: { job: { ...trouble, count: 2, since: 1, until: 2 } },
+        waiting: { code: 'RETRY', for: 'the next retry is due then', until: 9 },
+    };
+    return reduceLedger(state, { op: 'lease', round: 1, worker: 'r1w0', slot: 0, seq: 1, report: null }, 10_000).state;
+}
+
+const spec = jobSpec.parse({
+    source: { items: [1] },
+    process: { http: { url: 'http://h/{id}' } },
+    tags: { a: 'b' },
+});
+const forms: [Contract<unknown>, unknown][] = [
+    [documents.jobDocument, { id: 'j', createdAt: 'T', spec: { ...spec, keyForm: 2, source: { inline: 1 } } }],
+    [
+        documents.planDocument,
+        {
+            ...{ jobId: 'j', items: 'i', total: 3, invalid: 0, createdAt: 'T' },
+            partitions: [{ offset: 0, bytes: 9, items: 3, firstIndex: 0 }],
+        },
+    ],
+    [documents.controlDocument, { ...moved(newControl(), { move: 'cancel', by: 'api', reason: 'enough', at: 'T' })! }],
+    [documents.progressDocument, { worker: 'r1w0', epoch: 1, counts, opened: 2, inFlight: 3, rate: 1.5, at: 'T' }],
+    [
+        documents.manifestDocument,
+        { jobId: 'j', total: 3, counts, parts: [{ part: 0, name: 'n', bytes: 1, items: 3, sha256: 's', counts }], createdAt: 'T' },
+    ],
+    [
+        documents.summaryDocument,
+        { jobId: 'j', state: 'cancelled', total: 3, counts: { ...counts, unrecorded: 1 }, invalid: 0, failures: [group], endedAt: 'T' },
+    ],
+    [documents.keyDocument, { jobId: 'j', bodyHash: 'h', createdAt: 'T', released: true }],
+    [documents.indexDocument, { id: 'j', name: 'n', createdAt: 'T', tags: { a: 'b' } }],
+    [ledgerDocument, busyLedger()],
+    [reportMessage, report],
+    [reportMessage, { epoch: 1, lost: 'superseded', reason: 'r', by: 2 }],
+    [operationMessage, { op: 'lease', round: 1, worker: 'r1w0', slot: 0, seq: 2, report }],
+    [operationMessage, { op: 'reopen', repair: 1, ranges: [{ from: 1, to: 3 }], counts, closed: 4 }],
+    [operationMessage, { op: 'control', generation: 3, desired: 'run' }],
+    [payloads.planReplyMessage, { ok: false, trouble }],
+    [payloads.planReplyMessage, { ok: true, total: 1, invalid: 0, partitions: 1, concurrency: 4 }],
+    [payloads.sliceInputMessage, { jobId: 'j', worker: 'r1w0', lease }],
+    [payloads.foldInputMessage, { jobId: 'j', as: 'failed', startedAt: null, error: { ...failure, invalid: 2 }, total: null, repairs: 1 }],
+    [payloads.foldReplyMessage, { kind: 'lacking', ranges: [{ from: 0, to: 2 }], counts, closed: 1 }],
+    [payloads.runJobMessage, { jobId: 'j', startedAt: 'T', planned: true, trouble: { ...trouble, count: 1, since: 1, until: 2 } }],
+    [payloads.runWorkerMessage, { jobId: 'j', round: 1, slot: 0, seq: 2, lease }],
+    [payloads.wakeMessage, { generation: 2 }],
+];
+
+describe.each(forms.map(([form, value]) => [form.kind, form, value] as const))('%s', (_kind, form, value) => {
+    test('comes back as it was written, in the version that it is written in', () => {
+        const written = JSON.parse(JSON.stringify(form.write(value))) as Record<string, unknown>;
+        expect(written.v).toBe(form.version);
+        expect(form.read(written)).toEqual(value);
+    });
+
+    test('of a newer version is not read', () => {
+        expect(() => form.read({ ...form.write(value), v: form.version + 1 })).toThrow(NewerVersion);
+    });
+
+    test('that is none says what is wrong', () => {
+        expect(() => form.read('text')).toThrow(WrongDocument);
+        expect(() => form.read({ ...form.write(value), v: 'x' })).toThrow(/its version is "x"/);
+    });
+});
+
+test('an older form goes through every upgrade behind it, and through none before', () => {
+    const form = contract('thing', z.object({ c: z.number() }), [({ a }) => ({ b: a }), ({ b }) => ({ c: Number(b) + 1 })]);
+    expect(form.version).toBe(3);
+    expect([form.read({ a: 1 }), form.read({ v: 2, b: 5 }), form.read({ v: 3, c: 9 })]).toEqual([{ c: 2 }, { c: 6 }, { c: 9 }]);
+    expect(() => form.read({ v: 3, c: 'x' })).toThrow('thing cannot be read: at /c');
+});
+
+describe('version 1', () => {
+    test('of the control document said only whether the job is cancelled', () => {
+        expect(documents.controlDocument.read({ generation: 0 })).toEqual(newControl());
+        expect(documents.controlDocument.read({ cancelled: true, generation: 1 })).toMatchObject({ generation: 1, desired: 'cancel' });
+        // And finds what it knows in what is written now.
+        const cancelled = moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })!;
+        expect(documents.controlDocument.write(cancelled)).toMatchObject({ cancelled: true, generation: 1 });
+        expect(documents.controlDocument.write(newControl())).not.toHaveProperty('cancelled');
+    });
+
+    test('of the ledger lacked what came later, and still finds its partitions', () => {
+        expect(ledgerDocument.read({ jobId: 'j', parked: [[2, 5, 1, 0, 0, 0, 0]] })).toEqual({
+            ...newLedger('j'),
+            delayed: [{ part: 2, wakeAt: 5, counts: { ...noCounts(), succeeded: 1 } }],
+        });
+        expect(ledgerDocument.write(busyLedger()).parked).toEqual([[5, 90_000, 3, 0, 0, 0, 1]]);
+    });
+
+    test('that changes what this version has written, leaving alone what it does not know, is understood', () => {
+        const cancelledByIt = { ...documents.controlDocument.write(newControl()), cancelled: true, generation: 1 };
+        expect(documents.controlDocument.read(cancelledByIt)).toMatchObject({ generation: 1, desired: 'cancel', ending: 'cancelled' });
+        const takenByIt = { ...ledgerDocument.write(busyLedger()), parked: [[7, 5, 1, 0, 0, 0, 0]] };
+        expect(ledgerDocument.read(takenByIt).delayed).toEqual([{ part: 7, wakeAt: 5, counts: { ...noCounts(), succeeded: 1 } }]);
+    });
+
+    test('told of a cancel by an operation, and by a report', () => {
+        const told = { op: 'control' as const, generation: 3, desired: 'cancel' as const };
+        expect(operationMessage.read({ op: 'cancel' })).toEqual({ ...told, generation: 1 });
+        expect(operationMessage.write(told)).toMatchObject({ op: 'cancel' });
+        expect(operationMessage.read(operationMessage.write(told))).toEqual(told);
+        expect(operationMessage.write({ ...told, desired: 'run' })).toMatchObject({ op: 'control' });
+        const heard = reduceLedger(busyLedger(), operationMessage.read({ op: 'settle', cancel: true }), 20_000);
+        expect(heard.state.state).toBe('cancelling');
+        expect(reportMessage.read({ ...reportMessage.write(report), control: undefined, v: 1, cancelled: true })).toMatchObject({
+            control: { generation: 1, desired: 'cancel' },
+        });
+        expect(reportMessage.write(report)).toMatchObject({ cancelled: true });
+    });
+});
+
+describe('an instance that meets what a newer version has written gives the work back', () => {
+    const newer = (form: Contract<unknown>, value: unknown) => ({ ...form.write(value), v: form.version + 1 });
+
+    function entity(state: unknown, input: unknown) {
+        let reply: unknown;
+        let stored: unknown = null;
+        const df = {
+            entityKey: 'j',
+            getState: () => state,
+            getInput: () => input,
+            setState: (given: unknown) => (stored = given),
+            return: (given: unknown) => (reply = given),
+        };
+        (ledger as (context: unknown) => void)({ df });
+        return { reply, stored };
+    }
+
+    test('the ledger takes no operation, and leaves its state as it is', () => {
+        const operation = operationMessage.write({ op: 'settle' });
+        const { reply, stored } = entity(newer(ledgerDocument, busyLedger()), operation);
+        expect([reply, stored]).toMatchObject([{ kind: 'newer' }, null]);
+        expect(entity(ledgerDocument.write(busyLedger()), newer(operationMessage, { op: 'settle' })).reply).toMatchObject({
+            kind: 'newer',
+        });
+        expect(readReply('settle', reply)).toMatchObject({ kind: 'newer' });
+        expect(entity(undefined, operationMessage.write({ op: 'control', generation: 1, desired: 'cancel' }))).toMatchObject({
+            reply: { kind: 'ok', state: 'cancelling' },
+            stored: { jobId: 'j', state: 'cancelling', generation: 1 },
+        });
+    });
+
+    test.each([
+        ['runJob', runJob, payloads.runJobMessage, { jobId: 'j' }],
+        ['runWorker', runWorker, payloads.runWorkerMessage, { jobId: 'j', round: 1, slot: 0 }],
+    ] as const)('%s waits, and begins anew with what it was given', (_name, orchestrator, form, value) => {
+        const given = newer(form, value);
+        const again: unknown[] = [];
+        const df = {
+            getInput: () => given,
+            currentUtcDateTime: new Date(0),
+            createTimer: (at: Date) => ({ at }),
+            continueAsNew: (input: unknown) => again.push(input),
+        };
+        const story = orchestrator({ df } as unknown as OrchestrationContext) as Generator<unknown, unknown, unknown>;
+        expect(story.next().value).toEqual({ at: new Date(15_000) });
+        expect(story.next()).toMatchObject({ done: true });
+        expect(again).toEqual([given]);
+    });
+
+    test('planning says so, and is waited for however long the deployment takes', async () => {
+        const store = {
+            readJob: async () => documents.jobDocument.read({ v: 99 }),
+            glanceAtControl: async () => newControl(),
+            diagnose: async (error: unknown) => troubleOf(error),
+        } as unknown as JobStore;
+        const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+        const reply = await planJob({ jobId: 'j' }, store);
+        warn.mockRestore();
+        expect(reply).toMatchObject({ ok: false, trouble: { code: 'NEWER_VERSION' } });
+        const { trouble: met } = reply as { trouble: ReturnType<typeof troubleOf> };
+        let often = persisting(undefined, met, 0);
+        for (let now = 0; now < 3_600_000; now += 30_000) often = persisting(often, met, now);
+        expect(isHopeless(often, 3_600_000)).toBe(false);
+    });
+
+    test('a slice of which not even the input is known is given back as it was leased', () => {
+        const unread = payloads.unreadLease({ v: 99, lease: { ...lease, further: true } });
+        expect(unread).toEqual({ epoch: 4, resume: [1, 7], from: 9, startAt: null });
+        expect(nothingOpened(unread, trouble)).toMatchObject({ epoch: 4, unreached: [1, 7], untouched: 9, closed: 0, worked: false });
+        expect(() => payloads.unreadLease({ v: 99 })).toThrow(WrongDocument);
+    });
+
+    /** Answers each task that the story yields, in its order. */
+    function play(orchestrator: typeof runJob, input: unknown, answers: unknown[]) {
+        const asked: { name: string; input: { [field: string]: unknown } }[] = [];
+        const task = (name: string, given?: unknown) => ({ name, input: given as { [field: string]: unknown } });
+        const df = {
+            getInput: () => input,
+            currentUtcDateTime: new Date(0),
+            isReplaying: true,
+            createTimer: () => task('timer'),
+            waitForExternalEvent: () => task('event'),
+            callActivity: task,
+            callEntity: (_id: unknown, name: string, given: unknown) => task(name, given),
+            continueAsNew: () => undefined,
+            Task: { any: () => task('any') },
+        };
+        const story = orchestrator({ df } as unknown as OrchestrationContext) as Generator<(typeof asked)[0], unknown, unknown>;
+        for (let step = story.next(); !step.done && asked.length < answers.length;) {
+            asked.push(step.value);
+            step = story.next(answers[asked.length - 1]);
+        }
+        return asked;
+    }
+
+    test('a plan that a newer version has answered with is asked for again', () => {
+        const reply = newer(payloads.planReplyMessage, { ok: true, total: 1, invalid: 0, partitions: 1, concurrency: 1 });
+        expect(play(runJob, { jobId: 'j' }, [reply, null, reply]).map((a) => a.name)).toEqual(['planJob', 'any', 'planJob']);
+    });
+
+    test('a slice that a newer version has worked is no crash: its lease is given back', () => {
+        const input = payloads.runWorkerMessage.write({ jobId: 'j', round: 1, slot: 0, lease });
+        const asked = play(runWorker, input, [newer(reportMessage, report), { kind: 'stop', why: 'enough' }]);
+        expect(asked.map((a) => a.name)).toEqual(['processSlice', 'lease']);
+        expect(asked[1]!.input).toMatchObject({ report: { unreached: [1, 7], untouched: 9, trouble: { code: 'NEWER_VERSION' } } });
+    });
+});
