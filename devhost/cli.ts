@@ -24,6 +24,7 @@ class Supervisor {
     private azurite: ChildProcess | undefined;
     private stopping = false;
     private crashes = 0;
+    private lives = 0;
 
     constructor(
         private readonly app: string,
@@ -64,7 +65,15 @@ class Supervisor {
         const host = fork(path.join(__dirname, 'host.js'), [], { env, execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
         this.host = host;
         const running = new Set<string>();
-        host.send({ app: this.app, port: this.port, ...this.door, storage, workerDeath, faults: this.faults } satisfies HostStart);
+        host.send({
+            app: this.app,
+            port: this.port,
+            ...this.door,
+            storage,
+            workerDeath,
+            faults: this.faults,
+            life: ++this.lives,
+        } satisfies HostStart);
         host.on(
             'message',
             (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null; activity?: string; runs?: boolean }) => {

@@ -4,17 +4,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 
 export interface FaultRule {
-    at: 'activity' | 'reply' | 'timer' | 'storage';
-    /** Name of the activity or entity, or method and path of the storage request: the rule holds where it contains this text. */
+    at: 'activity' | 'reply' | 'timer' | 'storage' | 'point';
+    /** Name of the activity, entity or point, or method and path of the storage request: the rule holds where it contains this text. */
     match?: string;
     /** One in how many: the chance is `rate`, 0 to 1; or exactly the n-th time. */
     rate?: number;
     nth?: number;
-    do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'cut' | 'never' | 'hold' | 'pause';
+    do: 'zombie' | 'twice' | 'delay' | 'early' | 'fail' | 'lose' | 'cut' | 'never' | 'hold' | 'pause' | 'crash';
     /** For delay, early, hold and pause. */
     ms?: number;
     /** For fail: 400 to 599. Without it, and for lose, the connection is reset. */
     status?: number;
+    /** For crash: in how many lives of the host process at most, the first included (default: 1). */
+    lives?: number;
 }
 
 export interface FaultPlan {
@@ -24,13 +26,14 @@ export interface FaultPlan {
 
 /**
  * What can go wrong where. `fail` is before the request is done, `lose` drops the answer, `cut` ends it in the middle, `never` neither does nor answers
- * it, `hold` keeps this one, `pause` all.
+ * it, `hold` keeps this one, `pause` all. `crash` ends the host process with SIGKILL where the app says that it has reached the point.
  */
 const kinds: Record<FaultRule['at'], FaultRule['do'][]> = {
     activity: ['zombie', 'twice', 'delay'],
     reply: ['twice', 'delay'],
     timer: ['early'],
     storage: ['fail', 'lose', 'cut', 'never', 'hold', 'pause'],
+    point: ['crash'],
 };
 
 /** A plan from a file, or from its JSON text itself. */
@@ -53,11 +56,16 @@ export function readPlan(given: string | undefined): FaultPlan | null {
 export class Faults {
     private readonly counts: number[] = [];
 
-    constructor(private readonly plan: FaultPlan) {}
+    constructor(
+        private readonly plan: FaultPlan,
+        /** Which life of the host process this is, from 1: a crash that struck in each of them would let nothing come to its end. */
+        private readonly life = 1,
+    ) {}
 
     /** The fault that strikes here and now, if one does. */
     strike(at: FaultRule['at'], name: string): FaultRule | null {
         for (const [i, rule] of this.plan.rules.entries()) {
+            if (rule.do === 'crash' && this.life > (rule.lives ?? 1)) continue;
             if (rule.at !== at || (rule.match !== undefined && !name.includes(rule.match))) continue;
             const count = (this.counts[i] = (this.counts[i] ?? 0) + 1);
             // Dice of its own for each rule: whether its n-th occasion is struck does not hang on what else happens between.
@@ -66,6 +74,17 @@ export class Faults {
         }
         return null;
     }
+}
+
+/** By this key of the global object an app finds whom to tell of the points of its work that it reaches. */
+const POINTS = Symbol.for('crashPoint');
+
+/** Has the app's points struck by the plan. To be called before the app is loaded. */
+export function strikePoints(faults: Faults): void {
+    const tell = (point: string): void => {
+        if (faults.strike('point', point)) process.kill(process.pid, 'SIGKILL');
+    };
+    Object.assign(globalThis, { [POINTS]: tell });
 }
 
 /** The n-th throw of mulberry32 with that seed: small, and the same everywhere. */

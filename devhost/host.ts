@@ -4,7 +4,7 @@ import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
 import { App } from './core';
 import { addressesOf, namesOf, onLoopback } from './doors';
-import { Faults, type FaultPlan } from './faults';
+import { Faults, strikePoints, type FaultPlan } from './faults';
 import { HubInUse, HubLock } from './lock';
 import { HttpFront } from './http';
 import { CANNOT_START, readHostSettings, START_AGAIN } from './settings';
@@ -21,6 +21,8 @@ export interface HostStart {
     /** How the last host process ended, when its supervisor lived on, and which activities it ran then. */
     workerDeath: { how: string; running: string[] } | null;
     faults: FaultPlan | null;
+    /** How many host processes this supervisor has started, this one included. */
+    life: number;
 }
 
 const quiet = new Set(['trace', 'debug']);
@@ -44,12 +46,14 @@ async function run(start: HostStart): Promise<void> {
         wentBack: () => restart('storage has lost what it had acknowledged'),
     });
     const store = await HubStore.open(start.storage, settings.hub);
+    const faults = start.faults && new Faults(start.faults, start.life);
+    if (faults) strikePoints(faults);
     await onLoopback(() => app.load());
     const engine = new Engine(app, store, {
         ...settings,
         log,
         workerDeath: start.workerDeath,
-        faults: start.faults && new Faults(start.faults),
+        faults,
         restart,
         onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
     });

@@ -19,7 +19,8 @@ import { blobs } from '../contracts/names';
 import { isStatus, type JobStore } from '../storage/jobStore';
 import { missing, STEP_PATIENCE_MS } from '../storage/trouble';
 import { readUpload } from '../storage/uploads';
-import { watchControl } from './processSlice/jobCache';
+import { systemClock } from './processSlice/clock';
+import { watchControl } from './processSlice/controlWatch';
 
 /** Bad rows that are listed; all are counted. */
 const LISTED = 10_000;
@@ -61,7 +62,7 @@ async function plan(jobId: string, store: JobStore): Promise<PlanReply> {
     const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
     const bad = new BadRows();
     const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
-    const control = watchControl(store, jobId);
+    const control = watchControl(store, jobId, systemClock);
     try {
         await read(source, spec, writer, bad, variables, control.cancelled);
         if (bad.count > 0) await bad.write(store, jobId);

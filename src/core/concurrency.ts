@@ -2,13 +2,13 @@
 
 export interface Concurrency {
     /** Calls in flight at most, now. */
-    limit: number;
+    readonly limit: number;
     readonly max: number;
     readonly adaptive: boolean;
     /** Successes since the last step up. */
-    credit: number;
+    readonly credit: number;
     /** No further step down before this time (ms): one burst of refusals is one signal. */
-    holdUntil: number;
+    readonly holdUntil: number;
 }
 
 const DECREASE = 0.7;
@@ -21,17 +21,21 @@ export const newConcurrency = (max: number, adaptive: boolean, startAt: number |
     holdUntil: 0,
 });
 
-/** A call went well: after as many successes as the limit, one more may be in flight. */
-export function succeeded(c: Concurrency): void {
-    if (c.limit >= c.max || ++c.credit < c.limit) return;
-    c.limit++;
-    c.credit = 0;
+/** After a call that went well: after as many successes as the limit, one more may be in flight. */
+export function afterSuccess(c: Concurrency): Concurrency {
+    if (c.limit >= c.max) return c;
+    return c.credit + 1 < c.limit ? { ...c, credit: c.credit + 1 } : { ...c, limit: c.limit + 1, credit: 0 };
 }
 
-/** The target throttled, or did not answer in time. `ms` is how long the call took: calls begun before the step down say nothing new. */
-export function throttled(c: Concurrency, now: number, ms: number): void {
-    if (!c.adaptive || now < c.holdUntil) return;
-    c.limit = Math.max(1, Math.floor(c.limit * DECREASE));
-    c.credit = 0;
-    c.holdUntil = now + Math.max(100, ms);
+/** After the target throttled, or did not answer in time. `ms` is how long the call took: calls begun before the step down say nothing new. */
+export function afterThrottle(c: Concurrency, now: number, ms: number): Concurrency {
+    if (!c.adaptive || now < c.holdUntil) return c;
+    return { ...c, limit: Math.max(1, Math.floor(c.limit * DECREASE)), credit: 0, holdUntil: now + Math.max(100, ms) };
 }
+
+/** Statuses by which a target says that it is asked too much: 429 Too Many Requests, 503 Service Unavailable (RFC 6585, RFC 9110). */
+const THROTTLES = new Set([429, 503]);
+
+/** Whether a failed call says that fewer calls should be in flight: by its status, or because the target did not answer in time. */
+export const throttles = (code: string, status: number | undefined): boolean =>
+    code === 'TIMEOUT' || (status !== undefined && THROTTLES.has(status));

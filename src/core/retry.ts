@@ -29,3 +29,18 @@ export function retryDelay(policy: RetryPolicy, attempt: number, retryAfterMs: n
     const asked = retryAfterMs !== undefined && retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_MS) * (1 + 0.1 * chance) : 0;
     return Math.ceil(Math.max(asked, ceiling * chance));
 }
+
+/** An attempt that failed: which one it was (1-based), whether another may help, and what the target asked for. */
+export interface FailedAttempt {
+    attempt: number;
+    retryable: boolean;
+    retryAfterMs?: number | undefined;
+}
+
+/** What becomes of its item: another attempt, not before `due` (ms), or nothing more. */
+export type AfterFailure = { kind: 'retry'; due: number } | { kind: 'fail' };
+
+export function afterFailure(policy: RetryPolicy, failed: FailedAttempt, now: number, chance: number): AfterFailure {
+    if (!failed.retryable || failed.attempt >= policy.attempts) return { kind: 'fail' };
+    return { kind: 'retry', due: now + retryDelay(policy, failed.attempt, failed.retryAfterMs, chance) };
+}

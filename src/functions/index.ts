@@ -1,4 +1,5 @@
 // Registration only: names and bindings. What runs is elsewhere.
+import { randomUUID } from 'node:crypto';
 import * as df from 'durable-functions';
 import './setup';
 import './http';
@@ -46,7 +47,12 @@ df.app.activity(activities.processSlice, {
         sliceInputMessage,
         reportMessage,
         (input, store): Promise<SliceReport> =>
-            processSlice(input, store, { clock: systemClock, chance: Math.random, enter: (makeRoom) => occupancy.enter(makeRoom) }),
+            processSlice(input, store, {
+                clock: systemClock,
+                chance: Math.random,
+                newRunId: randomUUID,
+                enter: (makeRoom) => occupancy.enter(makeRoom),
+            }),
         (trouble, given) => nothingOpened(unreadLease(given), trouble),
     ),
 });

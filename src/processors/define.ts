@@ -111,8 +111,7 @@ function judged(error: unknown, message: string): ProcessorResult {
         return { ok: false, error: { code: codeOf(error, 'PROCESSOR_FATAL'), message, retryable: false } };
     if (error instanceof CallError) return { ok: false, error: { code: error.code, message, retryable: false } };
     if (error instanceof InexactNumber) return { ok: false, error: { code: 'NUMBER_INEXACT', message, retryable: false } };
-    if (error instanceof OutgoingError)
-        return { ok: false, error: { code: error.code, message, retryable: error.retryable }, throttled: error.code === 'TIMEOUT' };
+    if (error instanceof OutgoingError) return { ok: false, error: { code: error.code, message, retryable: error.retryable } };
     const asked = error instanceof RetryableError ? Number(error.retryAfterMs) : NaN;
     // What is no time (NaN, Infinity, negative) asks for nothing; more than seven days is seven days.
     const after = Number.isFinite(asked) && asked > 0 ? { retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) } : {};

@@ -9,7 +9,6 @@ import type { Redactor } from './redact';
 import type { Kept, ProcessorResult } from './types';
 
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, ...Array.from({ length: 10 }, (_, i) => 520 + i)]);
-const THROTTLED = new Set([429, 503]);
 /** UTF-16 units of a body that an error's message shows. */
 const SHOWN = 200;
 /** Bytes of one character of a secret as JSON escapes it: `\u0041`. */
@@ -29,7 +28,7 @@ export const bytesToKeep = ({ success, maxOutputBytes, redact }: Judgement): num
 
 export function unanswered(error: unknown): ProcessorResult {
     if (!(error instanceof OutgoingError)) throw error;
-    return { ...failed(error.code, error.message, error.retryable), throttled: error.code === 'TIMEOUT' };
+    return failed(error.code, error.message, error.retryable);
 }
 
 export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResult {
@@ -48,7 +47,6 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
             ),
             status,
             ...kept(body, answer, wanted.maxOutputBytes),
-            throttled: THROTTLED.has(status),
             ...(asked ? { retryAfterMs: asked.ms } : {}),
             ...(body.redacted || told !== message ? { redacted: true } : {}),
         };

@@ -71,7 +71,7 @@ export function inTime(timeoutMs: number, run: (late: Late) => Promise<Processor
             overdue++;
             late.tell();
             const error = { code: 'TIMEOUT', message: `the processor did not end within ${timeoutMs} ms`, retryable: true };
-            resolve({ ok: false, error, throttled: true });
+            resolve({ ok: false, error });
         }, timeoutMs);
         const end = <T>(settle: (value: T) => void) => {
             return (value: T) => {

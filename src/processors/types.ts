@@ -43,8 +43,6 @@ export interface Failed extends Kept {
     status?: number;
     /** What the target asked for with Retry-After. */
     retryAfterMs?: number;
-    /** The target is overloaded: fewer calls at once. */
-    throttled?: boolean;
 }
 
 export type ProcessorResult = Succeeded | Failed;

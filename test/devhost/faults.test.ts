@@ -28,6 +28,19 @@ describe('a plan', () => {
         expect(strikes({ rules: [{ at: 'activity', do: 'twice' }] }, ['a', 'x'])).toEqual(['twice', 'twice']);
     });
 
+    test('crashes the process in its first lives only, so that something comes to an end', () => {
+        const plan: FaultPlan = { rules: [{ at: 'point', match: 'append', do: 'crash', nth: 2, lives: 2 }] };
+        const struck = (life: number) => {
+            const faults = new Faults(plan, life);
+            return ['append.begun', 'call.begun', 'append.done'].map((point) => faults.strike('point', point)?.do ?? '-');
+        };
+        expect([struck(1), struck(2), struck(3)]).toEqual([
+            ['-', '-', 'crash'],
+            ['-', '-', 'crash'],
+            ['-', '-', '-'],
+        ]);
+    });
+
     test('that cannot be is refused, by rule', () => {
         expect(() => readPlan('{')).toThrow('neither a JSON file nor JSON');
         expect(() => readPlan('{"rules":[{"at":"timer","do":"early"},{"at":"timer","do":"zombie"}]}')).toThrow(

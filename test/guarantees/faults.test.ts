@@ -59,6 +59,29 @@ test('a job under the plan, its host killed three times, ends by itself with eve
     expect(Object.keys(perKey).every((key) => key.startsWith(`${id}:`))).toBe(true);
 }, 300_000);
 
+test('a host that dies within a slice, between an append and its answer, and between an answer and its append, ends the job whole', async () => {
+    const crashes = {
+        rules: [
+            { at: 'point', match: 'append.done', do: 'crash', nth: 4, lives: 1 },
+            { at: 'point', match: 'partition.fenced', do: 'crash', nth: 2, lives: 2 },
+            { at: 'point', match: 'call.answered', do: 'crash', nth: 300, lives: 3 },
+        ],
+    };
+    host = await startHost({ app: guaranteesApp, env: { DEVHOST_FAULTS: JSON.stringify(crashes) } });
+    const total = 3_000;
+    const items = Array.from({ length: total }, (_, id) => ({ id }));
+    const id = await startJob(host, items, {
+        process: { http: { url: `${target.url}/x` } },
+        key: 'id',
+        partition: { items: 500 },
+        retry: { initialDelay: 'PT0.1S', attempts: 10 },
+    });
+    const end = await ended(host, id, 120_000);
+    expect(host.output().split('The host process ended with SIGKILL')).toHaveLength(4);
+    expect(end).toMatchObject({ state: 'completed', counts: { total, succeeded: total } });
+    expect(breaches(await results(host, id), total)).toEqual([]);
+}, 200_000);
+
 test('storage that stops for half a minute stops nothing for good', async () => {
     const pause = { rules: [{ at: 'storage', match: 'comp=appendblock', do: 'pause', ms: 30_000, nth: 5 }] };
     host = await startHost({ app: guaranteesApp, env: { DEVHOST_FAULTS: JSON.stringify(pause) } });

@@ -1,4 +1,5 @@
 // Keys, secrets and digits on their whole way: posted, planned and called over real blob storage (Azurite), then read back from what was stored.
+import { randomUUID } from 'node:crypto';
 import { Occupancy } from '../../src/activities/occupancy';
 import { planJob } from '../../src/activities/planJob';
 import { processSlice } from '../../src/activities/processSlice/processSlice';
@@ -55,6 +56,7 @@ async function run(spec: string, between: (id: string) => Promise<unknown> = asy
     const report = await processSlice({ jobId: id, worker: `${id}:0`, lease }, store, {
         clock: systemClock,
         chance: () => 0,
+        newRunId: randomUUID,
         enter: (makeRoom) => occupancy.enter(makeRoom),
     });
     expect(report).toMatchObject({ closed: plan.partitions, open: [] });

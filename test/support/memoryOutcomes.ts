@@ -25,6 +25,13 @@ export class MemoryOutcomes {
         this.gate = null;
     }
 
+    /** What storage holds now; what is done to either does not show in the other. */
+    copy(): MemoryOutcomes {
+        const copy = new MemoryOutcomes();
+        for (const [segment, { data, blocks }] of this.segments) copy.segments.set(segment, { data, blocks });
+        return copy;
+    }
+
     /** The first segment's bytes. */
     get data(): Buffer | null {
         return this.segments.get(0)?.data ?? null;

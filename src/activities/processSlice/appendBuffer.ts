@@ -20,7 +20,8 @@ export interface Block {
     known: Int32Array;
 }
 
-export class Lines {
+/** Lines in the order in which they were added. Its memory is used again after `clear`. */
+export class AppendBuffer {
     count = 0;
     /** In UTF-8. */
     bytes = 0;

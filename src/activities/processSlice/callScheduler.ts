@@ -1,18 +1,12 @@
-// The scheduler of a slice's calls: keeps as many in flight as it may, records what comes back, stops in time.
-import { retryDelay, type RetryPolicy } from '../../core/retry';
-import { succeeded, throttled, type Concurrency } from '../../core/concurrency';
-import { attemptLine, outcomeLine } from '../../items/outcomeLines';
-import { failure, type Failure } from '../../core/errors';
-import { parseExact } from '../../json/exactJson';
-import { mergeFailures, type FailureGroup } from '../../core/failures';
-import { plainKey, type ItemKey } from '../../items/itemKey';
-import { messageOf } from '../../core/text';
-import type { ProcessorResult } from '../../processors/types';
+// The scheduler of a slice's calls: keeps as many in flight as are admitted, records what comes back, stops in time.
+import { MAX_WAITING } from '../../core/partition';
+import type { Admission } from './admission';
 import type { Clock } from './clock';
-import type { PartitionRun } from './partitionWriter';
+import type { CallEnd, ItemCalls } from './itemCalls';
+import type { PartitionWriter } from './partitionWriter';
+import type { SliceEnd } from './sliceWork';
+import type { AskedToStop } from './stopRequest';
 
-/** Items of one partition that may wait for a retry before the slice takes no new ones from it. */
-export const MAX_WAITING = 500;
 // A crash repeats the calls whose outcomes were not recorded, so few may be outstanding; each append is a storage transaction, so not too many either:
 // so many lines are appended, but not sooner than FLUSH_EVERY_MS after the last append; so many bytes at once; and whatever there is after FLUSH_MS.
 const FLUSH_LINES = 400;
@@ -23,327 +17,191 @@ const FLUSH_MS = 500;
 const MAX_UNFLUSHED_LINES = 4_000;
 const MAX_UNFLUSHED_BYTES = 8 * 1024 * 1024;
 /**
- * Calls are begun for so long at a time (ms), then everything else in the process has a turn. A call that fails before anything is sent is followed by
+ * Calls are begun for so long at a time (ms), then everything else in the process is let run. A call that fails before anything is sent is followed by
  * the next at once, and reading one item may take a fraction of a second.
  */
 const UNINTERRUPTED_MS = 100;
 
-export interface Call {
-    index: number;
-    key: ItemKey;
-    attempt: number;
-    item: unknown;
-    rawItem: string;
-}
-
 export interface SchedulerOptions {
-    call: (call: Call) => Promise<ProcessorResult>;
-    keyOf: (item: unknown, index: number) => ItemKey;
-    /** Items are parsed; otherwise `call` and `keyOf` get undefined in their place. */
-    readsItem: boolean;
-    retry: RetryPolicy;
-    concurrency: Concurrency;
-    keepOutput: (ok: boolean) => boolean;
+    calls: ItemCalls;
+    admission: Admission;
+    /** Those that were opened, in that order. */
+    opened: readonly PartitionWriter[];
     /** Opens the next partition, fenced and loaded; null when there is none. */
-    openNext: () => Promise<PartitionRun | null>;
+    openNext: () => Promise<PartitionWriter | null>;
     /** No new call after this time (ms). */
     until: number;
     clock: Clock;
-    /** Uniform in [0, 1). */
-    chance: () => number;
 }
 
-/** Why no new call is made. */
-export type StopReason = 'time' | 'cancelled' | 'makingRoom' | 'trouble';
+type Phase = { is: 'calling' } | { is: 'closing'; end: SliceEnd } | { is: 'closed' };
+
+/** The partition after the current one: nobody has asked for it, it is being opened, it is there, or there is none. */
+type Ahead = { is: 'unasked' } | { is: 'opening' } | { is: 'ready'; partition: PartitionWriter } | { is: 'none' };
 
 interface Retry {
-    run: PartitionRun;
+    partition: PartitionWriter;
     index: number;
     due: number;
 }
 
+type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: PartitionWriter };
+
 /**
- * States and what leads from one to the next:
+ * Phases, and what leads from one to the next:
  *
- *     calling ── time up, cancelled, room asked for, a partition that cannot be opened or recorded ──► closing
- *     calling ── nothing left that can be done in time ──► closing
- *     closing ── the last call has answered, and what was answered is recorded or cannot be ──► closed
+ *     calling ── time is up ─────────────────────────────────────────► closing (time)
+ *     calling ── the job is cancelled, or room is asked for ─────────► closing (cancelled, makingRoom)
+ *     calling ── a partition cannot be opened or recorded ───────────► closing (trouble)
+ *     calling ── nothing is left that can be done in time ───────────► closing (done)
+ *     closing ── no call is in flight, and no partition being opened ► closed
  *
- * While calling, nothing new is called when too much is unrecorded (storage is slow) or an append has been refused and is being tried again. Nothing
- * is dropped on the way to closed but by a fence: `run` comes back only when no call is in flight any more.
+ * The reason that came first holds. While calling, a call is begun only when it is admitted, when not too much is unrecorded, and when no append is being
+ * tried again. While closing, none is begun; what is in flight is waited for and taken to be recorded. `run` resolves when closed.
  */
 export class CallScheduler {
-    readonly runs: PartitionRun[] = [];
-    failures: FailureGroup[] = [];
-    stopped: StopReason | null = null;
-    inFlight = 0;
-    /** Calls made. */
-    calls = 0;
-    /** What kept a partition from being opened or recorded, the first that did. */
-    broke: unknown = null;
-
-    private current: PartitionRun | null = null;
-    private ahead: PartitionRun | null = null;
-    private opening = false;
-    private noMore = false;
+    private phase: Phase = { is: 'calling' };
+    private current: PartitionWriter | null = null;
+    private ahead: Ahead = { is: 'unasked' };
     /** Retries by due time, the earliest last. */
     private retries: Retry[] = [];
     private cancelWake = (): void => undefined;
-    /** When all else last had its turn, and whether it is having it now. */
-    private restedAt = 0;
-    private resting = false;
-    private done: (() => void) | null = null;
-    private lastIso = { ms: 0, text: '' };
+    private cancelFlush = (): void => undefined;
+    /** Since when calls are begun without anything else being let run; null while something is. */
+    private uninterruptedSince: number | null = null;
+    private readonly closed: Promise<SliceEnd>;
+    private tellClosed: (end: SliceEnd) => void = () => undefined;
 
-    constructor(private readonly o: SchedulerOptions) {}
-
-    /** Calls what there is until that is done or the scheduler is stopped; resolves when it is closed, and never rejects. What went wrong is in `broke`. */
-    async run(): Promise<void> {
-        const cancelFlushes = this.flushNowAndThen();
-        await new Promise<void>((resolve) => {
-            this.done = resolve;
-            this.restedAt = this.o.clock.now();
-            this.pump();
-        });
-        this.done = null;
-        cancelFlushes();
-        this.cancelWake();
-        await this.recordAll();
+    constructor(private readonly o: SchedulerOptions) {
+        this.closed = new Promise((resolve) => (this.tellClosed = resolve));
     }
 
-    /** Records what has been answered, as far as that can be; the partitions give their memory back. */
-    async recordAll(): Promise<void> {
-        const recorded = await Promise.allSettled(this.runs.map((run) => run.flush()));
-        for (const one of recorded) if (one.status === 'rejected') this.broke ??= one.reason;
-        for (const run of this.runs) run.unload();
+    /** Calls what there is until that is done or the scheduler is stopped; resolves when it is closed, and never rejects. To be called once. */
+    run(): Promise<SliceEnd> {
+        // It may have been stopped before it began.
+        if (this.phase.is === 'calling') {
+            this.uninterruptedSince = this.o.clock.now();
+            this.flushNowAndThen();
+            this.pump();
+        }
+        return this.closed;
     }
 
     /** No new calls from now on; what is in flight is waited for and recorded. */
-    stop(why: StopReason): void {
-        this.stopped ??= why;
-        this.pump();
+    stop(why: AskedToStop): void {
+        this.close({ why });
+    }
+
+    private close(end: SliceEnd): void {
+        if (this.phase.is === 'calling') this.phase = { is: 'closing', end };
+        this.endIfIdle();
     }
 
     /** A partition cannot be opened or recorded. */
     private fail(error: unknown): void {
-        this.broke ??= error;
-        this.stop('trouble');
+        this.close({ why: 'trouble', error });
     }
 
-    private flushNowAndThen(): () => void {
-        let cancel = (): void => undefined;
-        const again = () => {
+    private endIfIdle(): void {
+        if (this.phase.is !== 'closing' || this.o.calls.inFlight > 0 || this.ahead.is === 'opening') return;
+        const { end } = this.phase;
+        this.phase = { is: 'closed' };
+        this.cancelFlush();
+        this.cancelWake();
+        this.tellClosed(end);
+    }
+
+    /** Whatever is taken to be recorded is on its way after FLUSH_MS at the latest. */
+    private flushNowAndThen(): void {
+        this.cancelFlush = this.o.clock.after(FLUSH_MS, () => {
+            this.flushNowAndThen();
             this.flushLines();
             this.pump();
-            cancel = this.o.clock.after(FLUSH_MS, again);
-        };
-        cancel = this.o.clock.after(FLUSH_MS, again);
-        return () => cancel();
+        });
     }
 
+    /** Begins as many calls as may be, and closes when there is nothing to wait for. */
     private pump(): void {
-        // Without `done` nobody runs the scheduler: isolation makes its calls one by one.
-        if (!this.done) return;
         const now = this.o.clock.now();
-        if (now >= this.o.until) this.stopped ??= 'time';
-        while (!this.stopped && this.inFlight < this.o.concurrency.limit) {
-            if (this.rests()) return;
-            if (this.holdsBack()) {
-                this.flushLines();
-                break;
-            }
-            const next = this.take(now);
-            if (!next) break;
-            this.call(next.run, next.index, next.attempt).catch((error: unknown) => this.fail(error));
+        if (now >= this.o.until) this.close({ why: 'time' });
+        while (this.phase.is === 'calling') {
+            if (this.letsOthersRun()) return;
+            if (this.holdsBack()) return this.flushLines();
+            const source = this.source(now);
+            if (!source) return this.waitForWork(now);
+            const verdict = this.o.admission.ask(now);
+            if (verdict !== 'admitted') return this.waitForAdmission(verdict.askAgainAt, now);
+            this.begin(source);
         }
-        if (this.inFlight > 0 || this.opening) return;
-        if (this.stopped || (!this.current && !this.ahead && this.noMore && !this.wakeLater(now))) this.done();
+        this.endIfIdle();
     }
 
-    /** Says that others have their turn now; `pump` is called again behind it. */
-    private rests(): boolean {
-        if (!this.resting && this.o.clock.now() - this.restedAt >= UNINTERRUPTED_MS) {
-            this.resting = true;
-            this.o.clock.after(0, () => {
-                this.resting = false;
-                this.restedAt = this.o.clock.now();
-                this.pump();
-            });
-        }
-        return this.resting;
-    }
-
-    /** Retries that are due within the slice are waited for; says whether there is one. */
-    private wakeLater(now: number): boolean {
-        const due = this.retries.at(-1)?.due;
-        if (due === undefined || due > this.o.until) return false;
-        this.cancelWake();
-        this.cancelWake = this.o.clock.after(Math.max(1, due - now), () => this.pump());
-        return true;
-    }
-
-    /** Back-pressure: what is answered must be recorded before more is called. */
-    private holdsBack(): boolean {
-        let lines = 0;
-        let bytes = 0;
-        for (const run of this.runs) {
-            if (run.stalled) return true;
-            lines += run.unflushedLines;
-            bytes += run.unflushedBytes;
-        }
-        return lines > MAX_UNFLUSHED_LINES || bytes > MAX_UNFLUSHED_BYTES;
-    }
-
-    /** ISO text of a time; a thousand answers share a millisecond or two. */
-    private iso(ms: number): string {
-        if (ms !== this.lastIso.ms) this.lastIso = { ms, text: new Date(ms).toISOString() };
-        return this.lastIso.text;
-    }
-
-    private take(now: number): { run: PartitionRun; index: number; attempt: number } | null {
-        const retry = this.retries.at(-1);
-        if (retry && retry.due <= now) {
+    /** Where the next call comes from: a retry that is due, or else a partition with an item that nobody has tried. Null: there is none for now. */
+    private source(now: number): Source | null {
+        for (let retry = this.retries.at(-1); retry && retry.due <= now; retry = this.retries.at(-1)) {
+            if (retry.partition.waiting.has(retry.index)) return { kind: 'retry', retry };
+            // Another run has recorded it.
             this.retries.pop();
-            const waiting = retry.run.waiting.get(retry.index);
-            retry.run.waiting.delete(retry.index);
-            return waiting ? { run: retry.run, index: retry.index, attempt: waiting.attempts + 1 } : this.take(now);
         }
         for (;;) {
-            if (!this.current) {
-                if (!this.ahead) {
-                    this.openAhead();
-                    return null;
-                }
-                this.current = this.ahead;
-                this.ahead = null;
-            }
-            const run = this.current;
-            const index = run.waiting.size < MAX_WAITING ? run.nextFresh() : null;
-            if (run.cursor * 2 >= run.items) this.openAhead();
-            if (index !== null) return { run, index, attempt: 1 };
+            this.current ??= this.takeAhead();
+            const partition = this.current;
+            if (!partition) return null;
+            const hasFresh = partition.waiting.size < MAX_WAITING && partition.hasFresh();
+            if (partition.cursor * 2 >= partition.items) this.openAhead();
+            if (hasFresh) return { kind: 'fresh', partition };
             this.current = null;
-            if (run.exhausted) this.flush(run);
+            if (partition.exhausted) this.flush(partition);
         }
+    }
+
+    /** The partition that was opened ahead; null when there is none yet, or none at all. */
+    private takeAhead(): PartitionWriter | null {
+        this.openAhead();
+        if (this.ahead.is !== 'ready') return null;
+        const { partition } = this.ahead;
+        this.ahead = { is: 'unasked' };
+        return partition;
     }
 
     private openAhead(): void {
-        if (this.opening || this.ahead || this.noMore || this.stopped) return;
-        this.opening = true;
+        if (this.ahead.is !== 'unasked' || this.phase.is !== 'calling') return;
+        this.ahead = { is: 'opening' };
         this.o.openNext().then(
-            (run) => {
-                this.opening = false;
-                if (run) {
-                    this.ahead = run;
-                    this.runs.push(run);
-                    for (const [index, { due }] of run.waiting) this.addRetry({ run, index, due });
-                } else this.noMore = true;
+            (partition) => {
+                this.ahead = partition ? { is: 'ready', partition } : { is: 'none' };
+                if (partition) for (const [index, { due }] of partition.waiting) this.addRetry({ partition, index, due });
                 this.pump();
             },
             (error: unknown) => {
-                this.opening = false;
+                this.ahead = { is: 'none' };
                 this.fail(error);
             },
         );
     }
 
-    /** Calls one item; resolves when its answer is taken to be recorded. */
-    call(run: PartitionRun, index: number, attempt: number): Promise<void> {
-        this.inFlight++;
-        this.calls++;
-        run.inFlight++;
-        const began = this.o.clock.now();
-        const rawItem = run.text(index);
-        let key: ItemKey = index;
-        const answered = (result: ProcessorResult) => this.answered(run, index, key, attempt, result, began);
-        const broke = (error: unknown) => answered({ ok: false, error: failure('PROCESSOR_ERROR', messageOf(error), true) });
-        try {
-            const item: unknown = this.o.readsItem ? parseExact(rawItem) : undefined;
-            key = this.o.keyOf(item, index);
-            return this.o.call({ index, key, attempt, item, rawItem }).then(answered, broke);
-        } catch (error) {
-            return Promise.resolve().then(() => broke(error));
-        }
+    private begin(source: Source): void {
+        const { partition, index, attempt } = this.take(source);
+        this.o.calls.call(partition, index, attempt).then(
+            (end) => this.ended(partition, index, end),
+            (error: unknown) => this.fail(error),
+        );
     }
 
-    private answered(run: PartitionRun, index: number, key: ItemKey, attempt: number, result: ProcessorResult, began: number): void {
-        this.inFlight--;
-        run.inFlight--;
-        try {
-            this.settle(run, index, key, attempt, result, began);
-        } catch (error) {
-            // A result that no line can hold: the item fails, the others go on.
-            const at = this.iso(this.o.clock.now());
-            this.giveUp(run, index, key, attempt, failure('BAD_RESULT', `the result cannot be recorded: ${messageOf(error)}`), {
-                ms: 0,
-                at,
-            });
-        }
+    private take(source: Source): { partition: PartitionWriter; index: number; attempt: number } {
+        if (source.kind === 'fresh') return { partition: source.partition, index: source.partition.takeFresh(), attempt: 1 };
+        const { partition, index } = source.retry;
+        this.retries.pop();
+        return { partition, index, attempt: partition.takeWaiting(index) + 1 };
+    }
+
+    private ended(partition: PartitionWriter, index: number, end: CallEnd): void {
+        if (end.kind === 'retry') this.addRetry({ partition, index, due: end.due });
         const enough =
-            run.unflushedBytes >= FLUSH_BYTES ||
-            (run.unflushedLines >= FLUSH_LINES && this.o.clock.now() >= run.flushedAt + FLUSH_EVERY_MS);
-        if (enough || (run.exhausted && run !== this.current)) this.flush(run);
+            partition.unflushedBytes >= FLUSH_BYTES ||
+            (partition.unflushedLines >= FLUSH_LINES && this.o.clock.now() >= partition.flushedAt + FLUSH_EVERY_MS);
+        if (enough || (partition.exhausted && partition !== this.current)) this.flush(partition);
         this.pump();
-    }
-
-    /** Records how an attempt ended: an outcome, or a failed attempt with the time of the next. */
-    private settle(run: PartitionRun, index: number, key: ItemKey, attempt: number, result: ProcessorResult, began: number): void {
-        const now = this.o.clock.now();
-        const ms = now - began;
-        const at = this.iso(now);
-        const status = result.status === undefined ? {} : { status: result.status };
-        const redacted = result.redacted ? { redacted: true } : {};
-        if (result.ok) {
-            succeeded(this.o.concurrency);
-            const { cut, output } = this.kept(result);
-            run.record({
-                text: outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...status, ms, at, ...cut, ...redacted }, output),
-                index,
-                outcome: 'succeeded',
-                attempts: attempt,
-            });
-            return;
-        }
-        if (result.throttled) throttled(this.o.concurrency, now, ms);
-        const error = { ...failure(result.error.code, result.error.message), retryable: result.error.retryable };
-        if (error.retryable && attempt < this.o.retry.attempts) {
-            const due = now + retryDelay(this.o.retry, attempt, result.retryAfterMs, this.o.chance());
-            run.record({
-                text: attemptLine({ attempt, index, at, ms, ...status, error, ...redacted, retryAt: new Date(due).toISOString() }),
-            });
-            run.waiting.set(index, { attempts: attempt, due });
-            this.addRetry({ run, index, due });
-            return;
-        }
-        const { cut, output } = this.kept(result);
-        this.giveUp(run, index, key, attempt, error, { ...status, ms, at, ...cut, ...redacted }, output);
-    }
-
-    /** The output as JSON text, if the job keeps it, and whether it was cut. */
-    private kept(result: ProcessorResult): { output?: string; cut: { truncated?: true; outputBytes?: number } } {
-        const output = result.outputJson ?? (result.output === undefined ? undefined : JSON.stringify(result.output));
-        if (output === undefined || !this.o.keepOutput(result.ok)) return { cut: {} };
-        return { output, cut: result.truncated ? { truncated: true, outputBytes: result.outputBytes ?? 0 } : {} };
-    }
-
-    /** Records an item as failed. */
-    giveUp(
-        run: PartitionRun,
-        index: number,
-        key: ItemKey,
-        attempts: number,
-        error: Failure,
-        rest: { status?: number; ms: number; at: string; truncated?: boolean; outputBytes?: number; redacted?: boolean },
-        output?: string,
-    ): void {
-        this.failures = mergeFailures(this.failures, [
-            { code: error.code, count: 1, sample: { index, key: plainKey(key), message: error.message } },
-        ]);
-        run.record({
-            text: outcomeLine({ index, outcome: 'failed', key, attempts, ...rest, error }, output),
-            index,
-            outcome: 'failed',
-            attempts,
-        });
     }
 
     private addRetry(retry: Retry): void {
@@ -356,12 +214,12 @@ export class CallScheduler {
         this.retries.splice(low, 0, retry);
     }
 
-    private flush(run: PartitionRun): void {
-        if (run.isBroken) return;
-        run.flushedAt = this.o.clock.now();
-        run.flush().then(
+    private flush(partition: PartitionWriter): void {
+        if (partition.isBroken) return;
+        partition.flushedAt = this.o.clock.now();
+        partition.flush().then(
             () => {
-                if (this.done && run.exhausted && run !== this.current) run.unload();
+                if (partition.exhausted && partition !== this.current) partition.unload();
                 this.pump();
             },
             (error: unknown) => this.fail(error),
@@ -369,6 +227,49 @@ export class CallScheduler {
     }
 
     private flushLines(): void {
-        for (const run of this.runs) if (run.unflushedLines > 0) this.flush(run);
+        for (const partition of this.o.opened) if (partition.unflushedLines > 0) this.flush(partition);
+    }
+
+    /** Nothing can be called now. With nothing in flight either, a retry that is due in time is waited for, or the slice is done. */
+    private waitForWork(now: number): void {
+        if (this.o.calls.inFlight > 0 || this.ahead.is === 'opening') return;
+        const due = this.retries.at(-1)?.due;
+        if (due === undefined || due > this.o.until) this.close({ why: 'done' });
+        else this.wakeAt(due, now);
+    }
+
+    /** A call was refused: it is asked for again at that time, or when a call has ended. With neither to come, the slice is done. */
+    private waitForAdmission(askAgainAt: number | null, now: number): void {
+        if (askAgainAt !== null && askAgainAt <= this.o.until) this.wakeAt(askAgainAt, now);
+        else if (this.o.calls.inFlight === 0) this.close({ why: 'done' });
+    }
+
+    private wakeAt(time: number, now: number): void {
+        this.cancelWake();
+        this.cancelWake = this.o.clock.after(Math.max(1, time - now), () => this.pump());
+    }
+
+    /** Says that others are let run now; `pump` is called again behind them. */
+    private letsOthersRun(): boolean {
+        if (this.uninterruptedSince !== null && this.o.clock.now() - this.uninterruptedSince >= UNINTERRUPTED_MS) {
+            this.uninterruptedSince = null;
+            this.o.clock.after(0, () => {
+                this.uninterruptedSince = this.o.clock.now();
+                this.pump();
+            });
+        }
+        return this.uninterruptedSince === null;
+    }
+
+    /** Back-pressure: what is answered must be recorded before more is called. */
+    private holdsBack(): boolean {
+        let lines = 0;
+        let bytes = 0;
+        for (const partition of this.o.opened) {
+            if (partition.stalled) return true;
+            lines += partition.unflushedLines;
+            bytes += partition.unflushedBytes;
+        }
+        return lines > MAX_UNFLUSHED_LINES || bytes > MAX_UNFLUSHED_BYTES;
     }
 }

@@ -1,10 +1,11 @@
-// A cancelled job's partition: each item without an outcome is recorded as cancelled. Needs the items only for their keys.
+// The mode of a cancelled job: each item without an outcome is recorded as cancelled. Needs the items only for their keys.
 import { parseExact } from '../../json/exactJson';
 import { outcomeLine } from '../../items/outcomeLines';
 import type { JobStore } from '../../storage/jobStore';
 import { pause, type Clock } from './clock';
 import type { LoadedJob } from './jobCache';
-import type { PartitionRun } from './partitionWriter';
+import type { PartitionWriter } from './partitionWriter';
+import type { SliceEnd, SliceWork } from './sliceWork';
 
 /** Tries at reading the items, and the limit of each, in ms; without them the keys are recorded as null, for a cancelled job must end. */
 const TRIES = 3;
@@ -12,33 +13,43 @@ const TRY_MS = 4_000;
 /** After those the items of the job's further partitions are not read by this process for so long, in ms. */
 const UNREADABLE_MS = 60_000;
 
-export async function cancelPartition(run: PartitionRun, job: LoadedJob, store: JobStore, clock: Clock): Promise<void> {
-    const named = job.spec.key === undefined || (await loadItems(run, job, store, clock));
-    const at = new Date(clock.now()).toISOString();
-    for (let index = run.firstIndex; index < run.firstIndex + run.items; index++) {
-        if (run.isRecorded(index)) continue;
-        const key = job.spec.key === undefined ? index : named ? job.keyOf(parseExact(run.text(index)), index) : null;
-        const attempts = run.waiting.get(index)?.attempts ?? 0;
-        const text = outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at });
-        run.record({ text, index, outcome: 'cancelled', attempts });
+export async function cancelItems(work: SliceWork): Promise<SliceEnd> {
+    const { partitions, clock, until } = work;
+    while (clock.now() < until) {
+        const partition = await partitions.openNext({ withItems: false });
+        if (!partition) return { why: 'done' };
+        await cancelPartition(partition, work);
     }
-    run.cursor = run.items;
-    await run.flush();
-    run.unload();
+    return { why: 'time' };
 }
 
-async function loadItems(run: PartitionRun, job: LoadedJob, store: JobStore, clock: Clock): Promise<boolean> {
+async function cancelPartition(partition: PartitionWriter, { job, store, clock }: SliceWork): Promise<void> {
+    const named = job.spec.key === undefined || (await loadItems(partition, job, store, clock));
+    const at = new Date(clock.now()).toISOString();
+    for (let index = partition.firstIndex; index < partition.firstIndex + partition.items; index++) {
+        if (partition.isRecorded(index)) continue;
+        const key = job.spec.key === undefined ? index : named ? job.keyOf(parseExact(partition.text(index)), index) : null;
+        const attempts = partition.waiting.get(index)?.attempts ?? 0;
+        const text = outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at });
+        partition.record({ text, index, outcome: 'cancelled', attempts });
+    }
+    partition.cursor = partition.items;
+    await partition.flush();
+    partition.unload();
+}
+
+async function loadItems(partition: PartitionWriter, job: LoadedJob, store: JobStore, clock: Clock): Promise<boolean> {
     const { plan } = job;
     if (clock.now() < job.unreadableUntil) return false;
     for (let tries = 1; ; tries++) {
         const limit = new AbortController();
         const lift = clock.after(TRY_MS, () => limit.abort());
         try {
-            run.load(await store.readPartition(plan, run.part, limit.signal));
+            partition.load(await store.readPartition(plan, partition.part, limit.signal));
             return true;
         } catch (error) {
             console.warn(
-                `job ${plan.jobId}, partition ${run.part}: its items cannot be read to be cancelled by their keys, ${String(error)}`,
+                `job ${plan.jobId}, partition ${partition.part}: its items cannot be read to be cancelled by their keys, ${String(error)}`,
             );
             if (tries === TRIES) {
                 job.unreadableUntil = clock.now() + UNREADABLE_MS;

@@ -1,6 +1,4 @@
 // What a slice needs to know of its job, kept in this process for the slices to come: spec, plan and the compiled processor never change.
-import { NewerVersion } from '../../contracts/contract';
-import { newControl, type Control } from '../../core/control';
 import { idempotencyKey, keyAs, plainKey, type ItemKey, type KeyForm } from '../../items/itemKey';
 import type { StoredSpec } from '../../contracts/jobSpec';
 import { Budget, compileExpression, evaluate, KEY_STEPS } from '../../expressions/jmespath';
@@ -12,7 +10,7 @@ import type { Plan } from '../../contracts/documents';
 import { blobs } from '../../contracts/names';
 import type { JobStore } from '../../storage/jobStore';
 import { missing } from '../../storage/trouble';
-import type { Call } from './callScheduler';
+import type { Call } from './itemCalls';
 
 export interface LoadedJob {
     spec: StoredSpec;
@@ -76,87 +74,4 @@ export function keyReader(expression: string | undefined, form: KeyForm): (item:
     if (expression === undefined) return (_item, index) => index;
     const compiled = compileExpression(expression);
     return (item) => keyAs(form, evaluate(compiled, item, new Budget(KEY_STEPS)) as ItemKey);
-}
-
-export interface Watch {
-    cancelled: () => boolean;
-    /** What the document said last. */
-    seen: () => Control;
-    /** Resolves when it has been looked at once, or could not be within the limit of a look; rejects with NewerVersion. */
-    first: Promise<void>;
-    /** Has `tell` called once: when the document says that the job is cancelled, or now when it has. */
-    onCancel: (tell: () => void) => void;
-    stop: () => void;
-}
-
-/** One look a second at a job's control document, for all who watch it in this process. A look that fails or takes too long is given up; the next one comes. */
-class ControlWatch {
-    control = newControl();
-    readonly watchers = new Set<Watcher>();
-    private looking = false;
-
-    get cancelled(): boolean {
-        return this.control.desired === 'cancel';
-    }
-
-    private readonly timer = setInterval(() => {
-        this.look().catch(this.complain);
-    }, 1000);
-    readonly first: Promise<void>;
-
-    constructor(
-        private readonly store: JobStore,
-        private readonly jobId: string,
-    ) {
-        this.first = this.look().catch((error: unknown) => {
-            if (error instanceof NewerVersion) throw error;
-            this.complain(error);
-        });
-        // Not everybody waits for it.
-        this.first.catch(() => undefined);
-    }
-
-    stop = () => clearInterval(this.timer);
-
-    private complain = (error: unknown): void => console.warn(`control of job ${this.jobId} was not read: ${String(error)}`);
-
-    private async look(): Promise<void> {
-        if (this.looking || this.cancelled) return;
-        this.looking = true;
-        try {
-            this.control = await this.store.glanceAtControl(this.jobId);
-            if (this.cancelled) for (const { tell } of this.watchers) tell();
-        } finally {
-            this.looking = false;
-        }
-    }
-}
-
-interface Watcher {
-    tell: () => void;
-}
-
-const watches = new Map<string, ControlWatch>();
-
-/** Watches the control document until stopped. */
-export function watchControl(store: JobStore, jobId: string): Watch {
-    const watch = watches.get(jobId) ?? new ControlWatch(store, jobId);
-    watches.set(jobId, watch);
-    const watcher: Watcher = { tell: () => undefined };
-    watch.watchers.add(watcher);
-    return {
-        cancelled: () => watch.cancelled,
-        seen: () => watch.control,
-        first: watch.first,
-        onCancel: (tell) => {
-            watcher.tell = tell;
-            if (watch.cancelled) tell();
-        },
-        stop: () => {
-            watch.watchers.delete(watcher);
-            if (watch.watchers.size > 0) return;
-            watch.stop();
-            watches.delete(jobId);
-        },
-    };
 }

@@ -9,8 +9,10 @@ import type { PartitionEntry } from '../../contracts/documents';
 import { blobs } from '../../contracts/names';
 import { MAX_APPEND_BYTES, type JobStore } from '../../storage/jobStore';
 import { isStatus, StorageContradiction } from '../../storage/trouble';
+import type { Intent } from '../../core/poison';
 import { pauseAfter, type Trouble } from '../../core/trouble';
-import { addCounts, noCounts, type Counts, type OutcomeKind } from '../../core/counts';
+import { reach } from '../../crashPoints';
+import { noCounts, type Counts, type OutcomeKind } from '../../core/counts';
 import {
     continuedLine,
     fenceLine,
@@ -23,9 +25,8 @@ import {
     readOutcomeHead,
     type ControlLine,
 } from '../../items/outcomeLines';
-import { pause, systemClock, type Clock } from './clock';
-import type { Intent } from '../../core/poison';
-import { eachOutcome, Lines, without, type Block, type Line } from './appendBuffer';
+import { AppendBuffer, eachOutcome, without, type Block, type Line } from './appendBuffer';
+import { pause, type Clock } from './clock';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
 export class Superseded extends Error {
@@ -65,7 +66,21 @@ const NOTHING = Buffer.alloc(0);
 
 export type OutcomesStore = Pick<JobStore, 'createOutcomes' | 'appendOutcomes' | 'readSegment' | 'measureSegment' | 'diagnose'>;
 
-export class PartitionRun {
+export interface PartitionWriterOptions {
+    store: OutcomesStore;
+    jobId: string;
+    part: number;
+    entry: Pick<PartitionEntry, 'items' | 'firstIndex'>;
+    /** Of the lease. */
+    epoch: number;
+    /** Names this run of the slice in its fence; no two runs have one name. */
+    runId: string;
+    clock: Clock;
+    patience: Patience;
+}
+
+export class PartitionWriter {
+    readonly part: number;
     readonly items: number;
     readonly firstIndex: number;
     counts: Counts = noCounts();
@@ -92,11 +107,11 @@ export class PartitionRun {
     /** The segment ends within a line, as only storage that lost something leaves it: the next append begins a new one. */
     private torn = false;
     private fencedIn = false;
-    /** What was taken to be recorded, and what is being appended: they change places. */
-    private lines = new Lines();
-    private going = new Lines();
-    /** How many lines were taken to be recorded, and up to which of them they are to be appended now. */
-    private taken = 0;
+    /** Lines that were taken to be recorded, and lines that are being appended: the buffers change places. */
+    private taken = new AppendBuffer();
+    private going = new AppendBuffer();
+    /** How many lines were taken to be recorded in all, and up to which of them they are to be appended now. */
+    private lines = 0;
     private wanted = 0;
     private flushing: Promise<void> | null = null;
     /** Why nothing more can be recorded by this run. */
@@ -104,27 +119,21 @@ export class PartitionRun {
     private data: Buffer = NOTHING;
     private starts: Uint32Array = new Uint32Array(0);
 
-    constructor(
-        private readonly store: OutcomesStore,
-        private readonly jobId: string,
-        readonly part: number,
-        entry: PartitionEntry,
-        private readonly epoch: number,
-        private readonly run: string,
-        private readonly clock: Clock = systemClock,
-        private readonly patience: Patience = slicePatience,
-    ) {
-        ({ items: this.items, firstIndex: this.firstIndex } = entry);
+    constructor(private readonly o: PartitionWriterOptions) {
+        this.part = o.part;
+        ({ items: this.items, firstIndex: this.firstIndex } = o.entry);
         this.recorded = new Uint8Array(this.items);
         this.begun = new Uint8Array(this.items);
     }
 
     /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
     async takeOver(): Promise<void> {
-        if (!(await this.store.createOutcomes(this.jobId, this.part, 0))) await this.readBack();
+        if (!(await this.o.store.createOutcomes(this.o.jobId, this.part, 0))) await this.readBack();
         if (this.redelivered) return;
-        await this.appendLine(fenceLine({ fence: this.epoch, run: this.run }));
+        reach('partition.read');
+        await this.appendLine(fenceLine({ fence: this.o.epoch, run: this.o.runId }));
         this.fencedIn = true;
+        reach('partition.fenced');
     }
 
     /** Takes the partition's items, one JSON text a line, in a buffer that is given back when they are not needed any more. */
@@ -144,7 +153,7 @@ export class PartitionRun {
         if (!this.idle && !this.broken) return;
         if (this.data !== NOTHING) giveBuffer(this.data);
         this.data = NOTHING;
-        this.lines.release();
+        this.taken.release();
         this.going.release();
     }
 
@@ -156,13 +165,22 @@ export class PartitionRun {
 
     isRecorded = (index: number): boolean => this.recorded[index - this.firstIndex] === 1;
 
-    /** The next item that nobody has tried yet, or null. */
-    nextFresh(): number | null {
-        while (this.cursor < this.items) {
-            const local = this.cursor++;
-            if (!this.recorded[local] && !this.begun[local]) return this.firstIndex + local;
-        }
-        return null;
+    /** Whether there is an item that nobody has tried yet. */
+    hasFresh(): boolean {
+        while (this.cursor < this.items && (this.recorded[this.cursor] || this.begun[this.cursor])) this.cursor++;
+        return this.cursor < this.items;
+    }
+
+    /** The next item that nobody has tried yet, of which `hasFresh` has said that it is there. */
+    takeFresh(): number {
+        return this.firstIndex + this.cursor++;
+    }
+
+    /** An item that waits for a retry is tried now; gives how many attempts it has behind it. */
+    takeWaiting(index: number): number {
+        const attempts = this.waiting.get(index)?.attempts ?? 0;
+        this.waiting.delete(index);
+        return attempts;
     }
 
     /** An attempt at the item is made now: it is neither fresh nor waiting any more. */
@@ -178,34 +196,34 @@ export class PartitionRun {
 
     /** Nothing waits to be recorded, and nothing is on its way. */
     get idle(): boolean {
-        return this.flushing === null && this.lines.count === 0;
+        return this.flushing === null && this.taken.count === 0;
     }
 
     get unflushedLines(): number {
-        return this.lines.count;
+        return this.taken.count;
     }
 
     get unflushedBytes(): number {
-        return this.lines.bytes;
+        return this.taken.bytes;
     }
 
     /** Takes a line to be recorded by the next flush. */
     record(line: Line): void {
-        this.lines.add(line);
-        this.taken++;
+        this.taken.add(line);
+        this.lines++;
     }
 
     /** Records what was taken so far; rejects when this run can record nothing more. What comes while an append runs gathers for the next flush: each append is a storage transaction. */
     flush(): Promise<void> {
-        this.wanted = this.taken;
-        if (!this.flushing && !this.broken && this.lines.count > 0) this.flushing = this.drain();
+        this.wanted = this.lines;
+        if (!this.flushing && !this.broken && this.taken.count > 0) this.flushing = this.drain();
         return this.flushing ?? (this.broken ? rejected(this.broken.error) : Promise.resolve());
     }
 
     private async drain(): Promise<void> {
         try {
-            while (this.taken - this.lines.count < this.wanted) {
-                [this.lines, this.going] = [this.going, this.lines];
+            while (this.lines - this.taken.count < this.wanted) {
+                [this.taken, this.going] = [this.going, this.taken];
                 await this.append(this.going);
                 this.going.clear();
             }
@@ -217,12 +235,12 @@ export class PartitionRun {
         }
     }
 
-    private async append(lines: Lines): Promise<void> {
+    private async append(lines: AppendBuffer): Promise<void> {
         for (const block of lines.blocks(MAX_APPEND_BYTES)) await this.appendBlock(block);
     }
 
     private async appendLine(text: string): Promise<void> {
-        const line = new Lines();
+        const line = new AppendBuffer();
         line.add({ text });
         await this.append(line);
     }
@@ -252,8 +270,10 @@ export class PartitionRun {
                 if (suspect) await this.expectWhole();
                 suspect = false;
                 const text = this.torn ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes;
-                const done = await this.store.appendOutcomes(this.jobId, this.part, this.segment, this.position, text);
+                reach('append.begun');
+                const done = await this.o.store.appendOutcomes(this.o.jobId, this.part, this.segment, this.position, text);
                 if (done) {
+                    reach('append.done');
                     this.position += text.length;
                     this.blocks = done.blocks ?? this.blocks + 1;
                     this.torn = false;
@@ -268,43 +288,46 @@ export class PartitionRun {
             } catch (error) {
                 if (error instanceof Superseded || error instanceof OutcomesLost) throw error;
                 suspect ||= isStatus(error, 404);
-                const trouble = await this.store.diagnose(error);
-                const now = this.clock.now();
+                const trouble = await this.o.store.diagnose(error);
+                const now = this.o.clock.now();
                 this.stalled = { ...trouble, since: this.stalled?.since ?? now };
-                const left = this.stalled.since + this.patience(trouble) - now;
+                const left = this.stalled.since + this.o.patience(trouble) - now;
                 if (left <= 0) throw error;
-                await pause(this.clock, Math.min(left, pauseAfter(tries), MAX_APPEND_PAUSE_MS));
+                await pause(this.o.clock, Math.min(left, pauseAfter(tries), MAX_APPEND_PAUSE_MS));
             }
         }
     }
 
     /** Throws when the segment is shorter than it was. */
     private async expectWhole(): Promise<void> {
-        const size = await this.store.measureSegment(this.jobId, this.part, this.segment);
+        const size = await this.o.store.measureSegment(this.o.jobId, this.part, this.segment);
         if (this.position > 0 && (size?.bytes ?? 0) < this.position)
             throw new OutcomesLost(`the outcomes of partition ${this.part} are shorter than they were`);
         // Refused at its creation and not there all the same: created now.
-        if (size === null && !(await this.store.createOutcomes(this.jobId, this.part, this.segment)))
+        if (size === null && !(await this.o.store.createOutcomes(this.o.jobId, this.part, this.segment)))
             throw new StorageContradiction(`storage answered 409 or 412 to the creation of ${this.segmentName}, and 404 to HEAD`);
     }
 
     private get segmentName(): string {
-        return blobs.outcomes(this.jobId, this.part, this.segment);
+        return blobs.outcomes(this.o.jobId, this.part, this.segment);
     }
 
     /** Ends the segment with a line that names the next. An earlier run that still appends to it is refused, reads that line, and follows. */
     private async beginSegment(): Promise<void> {
         const next = this.segment + 1;
-        if ((await this.write(Buffer.from(continuedLine({ continued: next })))) === 'written') await this.follow(next);
+        if ((await this.write(Buffer.from(continuedLine({ continued: next })))) === 'written') {
+            reach('segment.ended');
+            await this.follow(next);
+        }
         this.blocks = 0;
-        await this.appendBlock(blockOf(fenceLine({ fence: this.epoch, run: this.run })));
+        await this.appendBlock(blockOf(fenceLine({ fence: this.o.epoch, run: this.o.runId })));
     }
 
     private async follow(segment: number): Promise<void> {
         this.segment = segment;
         this.position = 0;
         // Where that fails, the append finds that the segment is not there, and creates it with the patience of an append: no answer is dropped for it.
-        await this.store.createOutcomes(this.jobId, this.part, segment).catch(() => false);
+        await this.o.store.createOutcomes(this.o.jobId, this.part, segment).catch(() => false);
     }
 
     private count = (index: number, outcome: OutcomeKind, attempts: number): void => {
@@ -319,13 +342,13 @@ export class PartitionRun {
     private async readBack(): Promise<Set<string>> {
         const controls = new Set<string>();
         while (await this.readSegment(controls));
-        this.blocks = (await this.store.measureSegment(this.jobId, this.part, this.segment))?.blocks ?? 0;
+        this.blocks = (await this.o.store.measureSegment(this.o.jobId, this.part, this.segment))?.blocks ?? 0;
         return controls;
     }
 
     /** Reads the segment to its end; true when another follows. */
     private async readSegment(controls: Set<string>): Promise<boolean> {
-        for await (const { lines, torn } of linesOf(this.store.readSegment(this.jobId, this.part, this.segment, this.position))) {
+        for await (const { lines, torn } of linesOf(this.o.store.readSegment(this.o.jobId, this.part, this.segment, this.position))) {
             for (const line of lines) {
                 this.position += line.length + (torn ? 0 : 1);
                 const next = this.readLine(line, controls);
@@ -361,9 +384,9 @@ export class PartitionRun {
 
     private readControlLine(line: ControlLine): void {
         if (isFence(line)) {
-            if (line.run === this.run) return;
-            if (line.fence > this.epoch || (line.fence === this.epoch && this.fencedIn)) throw new Superseded(this.part, line.fence);
-            if (line.fence === this.epoch) this.redelivered = true;
+            if (line.run === this.o.runId) return;
+            if (line.fence > this.o.epoch || (line.fence === this.o.epoch && this.fencedIn)) throw new Superseded(this.part, line.fence);
+            if (line.fence === this.o.epoch) this.redelivered = true;
             return;
         }
         // Behind its own fence a run finds no lines but its own, and what they say it knows.
@@ -391,8 +414,6 @@ function blockOf(text: string): Block {
     const bytes = Buffer.from(text);
     return { bytes, known: Int32Array.of(bytes.length, -1, -1, 1) };
 }
-
-export const total = (runs: Iterable<PartitionRun>): Counts => [...runs].reduce((sum, r) => addCounts(sum, r.counts), noCounts());
 
 async function rejected(error: unknown): Promise<never> {
     throw error;

@@ -1,6 +1,6 @@
 // Properties of what is pure: lines of outcomes, delays of retries, moves of states, adaptive concurrency.
 import * as fc from 'fast-check';
-import { newConcurrency, succeeded, throttled } from '../../../src/core/concurrency';
+import { afterSuccess, afterThrottle, newConcurrency } from '../../../src/core/concurrency';
 import { addCounts, noCounts, outcomes, settled, type Counts } from '../../../src/core/counts';
 import { attemptLine, outcomeLine, readOutcomeHead, type Outcome } from '../../../src/items/outcomeLines';
 import { retryDelay } from '../../../src/core/retry';
@@ -117,10 +117,9 @@ test('any sequence of moves keeps to the table, and nothing leaves an end', () =
 test('calls in flight stay between one and the permit, whatever the target does', () => {
     fc.assert(
         fc.property(fc.integer({ min: 1, max: 512 }), fc.array(fc.boolean(), { maxLength: 500 }), (max, answers) => {
-            const c = newConcurrency(max, true, null);
+            let c = newConcurrency(max, true, null);
             answers.forEach((ok, i) => {
-                if (ok) succeeded(c);
-                else throttled(c, i * 500, 100);
+                c = ok ? afterSuccess(c) : afterThrottle(c, i * 500, 100);
                 expect(c.limit >= 1 && c.limit <= max).toBe(true);
             });
         }),

@@ -170,7 +170,6 @@ describe('the answer', () => {
         expect(await call({ success: 'length(body.rows) > `0`' })).toMatchObject({
             ok: false,
             status: 503,
-            throttled: true,
             error: { code: 'SUCCESS_EXPRESSION', retryable: true },
         });
     });
@@ -180,7 +179,6 @@ describe('the answer', () => {
         expect(await call({})).toMatchObject({
             ok: false,
             status,
-            throttled: status === 429 || status === 503,
             error: { code: 'HTTP_STATUS', retryable: true, message: `HTTP ${status}: busy` },
         });
     });
@@ -202,7 +200,6 @@ describe('the answer', () => {
         answer = () => undefined;
         expect(await call({ timeout: 'PT0.1S' })).toMatchObject({
             ok: false,
-            throttled: true,
             error: { code: 'TIMEOUT', retryable: true },
         });
         answer = (res) => void res.writeHead(200).write('half');
@@ -282,7 +279,6 @@ describe('what the target says', () => {
             ok: false,
             error: { code: 'SUCCESS_EXPRESSION', retryable: true },
             retryAfterMs: 7_000,
-            throttled: true,
         });
     });
 

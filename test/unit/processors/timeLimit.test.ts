@@ -18,7 +18,7 @@ test('what does not end has failed, to be tried again, and is told; what it come
         late = l;
         return new Promise((_resolve, no) => (reject = no));
     });
-    expect(result).toMatchObject({ ok: false, throttled: true, error: { code: 'TIMEOUT', retryable: true } });
+    expect(result).toMatchObject({ ok: false, error: { code: 'TIMEOUT', retryable: true } });
     expect(late!.signal.aborted).toBe(true);
     reject(new Error('too late')); // an unhandled rejection would end the test
 });

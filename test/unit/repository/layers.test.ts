@@ -10,6 +10,7 @@ const mayImport: Record<string, string[]> = {
     json: [],
     core: [],
     settings: ['core'],
+    crashPoints: [],
     expressions: ['json'],
     items: ['core', 'json', 'expressions'],
     contracts: ['core', 'items', 'json'],
@@ -20,7 +21,7 @@ const mayImport: Record<string, string[]> = {
     application: ['contracts', 'core', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
     entities: ['contracts', 'core'],
     orchestrators: ['contracts', 'core'],
-    activities: ['contracts', 'core', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
+    activities: ['contracts', 'core', 'crashPoints', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
     // api/ reads the length of a gathered body with egress/gathered, which opens no connection.
     api: ['application', 'contracts', 'core', 'egress', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
     functions: ['activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],

@@ -1,15 +1,18 @@
 // The scheduler of calls, with a clock that only the test moves: what is called when, what is recorded, and that nothing is left running.
 import { RestError } from '@azure/storage-blob';
 import * as fc from 'fast-check';
-import { newConcurrency } from '../../../src/core/concurrency';
 import { settled as settledCount } from '../../../src/core/counts';
-import { PartitionRun, Superseded } from '../../../src/activities/processSlice/partitionWriter';
+import { ConcurrencyAdmission, type Admission, type CallEnding, type Refusal } from '../../../src/activities/processSlice/admission';
+import { Superseded, type PartitionWriter } from '../../../src/activities/processSlice/partitionWriter';
 import { systemClock, type Clock } from '../../../src/activities/processSlice/clock';
-import { CallScheduler, type Call } from '../../../src/activities/processSlice/callScheduler';
+import { CallScheduler } from '../../../src/activities/processSlice/callScheduler';
+import { ItemCalls, type Call } from '../../../src/activities/processSlice/itemCalls';
+import type { SliceEnd } from '../../../src/activities/processSlice/sliceWork';
 import type { ProcessorResult } from '../../../src/processors/types';
 import { dice } from '../../support/dice';
 import { FakeClock, settled } from '../../support/fakeClock';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
+import { newWriter } from '../../support/writers';
 
 const SLICE_MS = 15_000;
 const ok: ProcessorResult = { ok: true };
@@ -26,65 +29,118 @@ interface Made {
     fail: (error: unknown) => void;
 }
 
+/** Notes what is asked and given back, so that a test can say afterwards that no call was made that was not admitted. */
+class Noted implements Admission {
+    inFlight = 0;
+    /** The most calls in flight beyond the limit of that moment. */
+    excess = 0;
+    private readonly concurrency: ConcurrencyAdmission;
+    /** Refuses everything until then (ms). */
+    closedUntil = 0;
+
+    constructor(
+        readonly max: number,
+        adaptive: boolean,
+    ) {
+        this.concurrency = new ConcurrencyAdmission(max, adaptive, null);
+    }
+
+    get limit(): number {
+        return this.concurrency.learned ?? this.max;
+    }
+
+    ask(now: number): 'admitted' | Refusal {
+        if (now < this.closedUntil) return { why: 'CONCURRENCY', askAgainAt: this.closedUntil };
+        const verdict = this.concurrency.ask();
+        if (verdict !== 'admitted') return verdict;
+        this.inFlight++;
+        this.excess = Math.max(this.excess, this.inFlight - this.limit);
+        return verdict;
+    }
+
+    ended(ending: CallEnding, now: number): void {
+        this.inFlight--;
+        this.concurrency.ended(ending, now);
+    }
+}
+
 /** A slice over partitions of ten items each, whose calls the test answers. */
 class Bench {
     readonly clock = new FakeClock();
+    /** Every call that was made, and those that are not answered yet. */
+    readonly made: Made[] = [];
     readonly calls: Made[] = [];
     readonly outcomes: MemoryOutcomes[];
-    readonly runs: PartitionRun[] = [];
+    readonly partitions: PartitionWriter[] = [];
+    readonly admission: Noted;
+    readonly itemCalls: ItemCalls;
     readonly scheduler: CallScheduler;
     openError: Error | null = null;
+    end: SliceEnd | null = null;
     private closed: Promise<void> | null = null;
-    isClosed = false;
 
     constructor(
         o: {
             partitions?: number;
             items?: number;
             concurrency?: number;
+            adaptive?: boolean;
             attempts?: number;
             epoch?: number;
             outcomes?: MemoryOutcomes[];
         } = {},
     ) {
-        const { partitions = 1, items = 10, concurrency = 4, attempts = 3, epoch = 1 } = o;
+        const { partitions = 1, items = 10, concurrency = 4, adaptive = false, attempts = 3, epoch = 1 } = o;
         this.outcomes = o.outcomes ?? Array.from({ length: partitions }, () => new MemoryOutcomes());
-        this.scheduler = new CallScheduler({
+        this.admission = new Noted(concurrency, adaptive);
+        this.itemCalls = new ItemCalls({
             call: (call) =>
-                new Promise<ProcessorResult>((answer, fail) => void this.calls.push({ call, at: this.clock.now(), answer, fail })),
+                new Promise<ProcessorResult>((answer, fail) => {
+                    const made = { call, at: this.clock.now(), answer, fail };
+                    this.made.push(made);
+                    this.calls.push(made);
+                }),
             keyOf: (_item, index) => index,
             readsItem: false,
             retry: { attempts, initialDelayMs: 1000, maxDelayMs: 60_000, factor: 2 },
-            concurrency: newConcurrency(concurrency, false, null),
             keepOutput: () => true,
+            admission: this.admission,
+            clock: this.clock,
+            chance: () => 1,
+        });
+        this.scheduler = new CallScheduler({
+            calls: this.itemCalls,
+            admission: this.admission,
+            opened: this.partitions,
             openNext: async () => {
                 if (this.openError) throw this.openError;
-                const part = this.runs.length;
+                const part = this.partitions.length;
                 const outcomes = this.outcomes[part];
                 if (!outcomes) return null;
-                const run = new PartitionRun(
-                    outcomes.store,
-                    'j',
-                    part,
-                    { offset: 0, bytes: 0, items: items, firstIndex: part * items },
-                    epoch,
-                    `run of ${epoch}`,
-                    this.clock,
-                );
-                await run.takeOver();
-                run.load(Buffer.from('{}\n'.repeat(items)));
-                this.runs.push(run);
-                return run;
+                const { clock } = this;
+                const store = outcomes.store;
+                const writer = newWriter({ store, part, items, firstIndex: part * items, epoch, runId: `run of ${epoch}`, clock });
+                await writer.takeOver();
+                writer.load(Buffer.from('{}\n'.repeat(items)));
+                this.partitions.push(writer);
+                return writer;
             },
             until: SLICE_MS,
             clock: this.clock,
-            chance: () => 1,
         });
     }
 
     async start(): Promise<void> {
-        this.closed = this.scheduler.run().then(() => void (this.isClosed = true));
+        this.closed = this.scheduler.run().then(async (end) => {
+            const recorded = await Promise.allSettled(this.partitions.map((writer) => writer.flush()));
+            const refused = recorded.find((one) => one.status === 'rejected');
+            this.end = refused && end.why !== 'trouble' ? { why: 'trouble', error: refused.reason } : end;
+        });
         await settled();
+    }
+
+    get isClosed(): boolean {
+        return this.end !== null;
     }
 
     /** Answers what is in flight, and lets go on what follows. */
@@ -117,7 +173,8 @@ test('keeps as many calls in flight as it may, and records every item once', asy
     expect(b.calls).toHaveLength(4);
     await b.finish();
     expect(b.recorded).toEqual(upTo(30));
-    expect(b.scheduler).toMatchObject({ inFlight: 0, calls: 30, broke: null });
+    expect(b.itemCalls).toMatchObject({ inFlight: 0, made: 30 });
+    expect(b.end).toEqual({ why: 'done' });
 });
 
 test('retries come when they are due, in the order in which they are, and not before', async () => {
@@ -144,7 +201,7 @@ test('a retry that is due after the slice is left for the next', async () => {
     await b.start();
     await b.answerAll(failing(60_000));
     await b.finish();
-    expect(b.runs[0]!.waiting.get(0)).toMatchObject({ attempts: 1 });
+    expect(b.partitions[0]!.waiting.get(0)).toMatchObject({ attempts: 1 });
     expect(b.outcomes[0]!.text()).toContain('"attempt":1,"index":0');
 });
 
@@ -156,7 +213,7 @@ test('when time is up nothing new is called; what is in flight is waited for and
     expect(b.calls).toHaveLength(0);
     await b.finish();
     expect(b.recorded).toEqual(upTo(4));
-    expect(b.scheduler.stopped).toBe('time');
+    expect(b.end).toEqual({ why: 'time' });
 });
 
 test('a cancel in the middle: no further call, and the scheduler is not closed before the last has answered', async () => {
@@ -187,7 +244,7 @@ test('an append that is refused stops the calling, not the recording: nothing is
     expect(b.calls.length).toBeGreaterThan(0);
     await b.finish();
     expect(b.recorded).toEqual(upTo(20));
-    expect(b.scheduler.calls).toBe(20);
+    expect(b.itemCalls.made).toBe(20);
 });
 
 test('an append that goes on being refused ends the slice, with what the other partitions answered recorded', async () => {
@@ -200,9 +257,9 @@ test('an append that goes on being refused ends the slice, with what the other p
         await b.clock.pass(1_000);
     }
     await b.finish();
-    expect(b.scheduler.broke).toMatchObject({ statusCode: 403 });
+    expect(b.end).toMatchObject({ why: 'trouble', error: { statusCode: 403 } });
     expect(b.recorded).toEqual([2, 3]);
-    expect(b.runs[0]!.counts.succeeded).toBe(0);
+    expect(b.partitions[0]!.counts.succeeded).toBe(0);
 });
 
 test('a takeover in the middle: the superseded slice closes when its calls have answered, and records nothing more', async () => {
@@ -216,7 +273,7 @@ test('a takeover in the middle: the superseded slice closes when its calls have 
     expect(old.isClosed).toBe(false); // four more are in flight
     await old.answerAll();
     await old.finish();
-    expect(old.scheduler.broke).toBeInstanceOf(Superseded);
+    expect(old.end).toEqual({ why: 'trouble', error: expect.any(Superseded) as Superseded });
     expect(outcomes[0]!.recorded()).toEqual([]);
     await heir.finish();
     expect(heir.recorded).toEqual(upTo(8));
@@ -227,9 +284,9 @@ test('a partition that cannot be opened ends the slice, and what was answered is
     await b.start();
     b.openError = refusal();
     await b.finish();
-    expect(b.scheduler.broke).toBe(b.openError);
-    expect(b.runs).toHaveLength(2); // the second was opened ahead
-    expect(b.recorded).toHaveLength(b.scheduler.calls);
+    expect(b.end).toEqual({ why: 'trouble', error: b.openError });
+    expect(b.partitions).toHaveLength(2); // the second was opened ahead
+    expect(b.recorded).toHaveLength(b.itemCalls.made);
 });
 
 test('an answer to an append that is lost changes nothing', async () => {
@@ -238,7 +295,7 @@ test('an answer to an append that is lost changes nothing', async () => {
     b.outcomes[0]!.loseNextAnswer = true;
     await b.finish();
     expect(b.recorded).toEqual(upTo(12));
-    expect(b.scheduler.calls).toBe(12);
+    expect(b.itemCalls.made).toBe(12);
 });
 
 test('back-pressure: with too much unrecorded nothing new is called', async () => {
@@ -246,15 +303,15 @@ test('back-pressure: with too much unrecorded nothing new is called', async () =
     await b.start();
     b.outcomes[0]!.hold();
     for (let turns = 0; turns < 100; turns++) await b.answerAll();
-    const made = b.scheduler.calls;
+    const made = b.itemCalls.made;
     expect(made).toBeLessThan(9_000); // 4,000 on their way to storage, as many behind them, and what was in flight
     b.outcomes[0]!.release();
     await settled();
     await b.answerAll();
-    expect(b.scheduler.calls).toBeGreaterThan(made);
+    expect(b.itemCalls.made).toBeGreaterThan(made);
     b.scheduler.stop('cancelled');
     await b.finish();
-    expect(b.recorded).toHaveLength(b.scheduler.calls);
+    expect(b.recorded).toHaveLength(b.itemCalls.made);
 });
 
 test.each([
@@ -269,37 +326,83 @@ test.each([
     for (const made of others) made.answer(ok);
     await b.finish();
     expect(b.recorded).toEqual(upTo(3));
-    expect(b.runs[0]!.counts).toMatchObject({ succeeded: 2, failed: 1 });
+    expect(b.partitions[0]!.counts).toMatchObject({ succeeded: 2, failed: 1 });
 });
 
-test('whatever answers, fails, is refused or lost, in any order: every item is recorded once or is left, and no call is left running', async () => {
+const throttling = (): ProcessorResult => ({
+    ok: false,
+    status: 429,
+    error: { code: 'HTTP_STATUS', message: 'HTTP 429', retryable: true },
+});
+
+test('whatever answers, throttles, fails, is refused or lost, in any order: no call beyond the limit, none after the stop, none before it is due, every item recorded once or left', async () => {
     await fc.assert(
         fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 12 }), async (seed, partitions, items) => {
             const roll = dice(seed);
-            const b = new Bench({ partitions, items, concurrency: 1 + Math.floor(roll() * 8) });
+            const b = new Bench({ partitions, items, concurrency: 1 + Math.floor(roll() * 8), adaptive: roll() < 0.5 });
+            let seen = 0;
+            const due = new Map<number, number>();
             await b.start();
             const stopAt = roll() < 0.3 ? Math.floor(roll() * 50) : Infinity;
-            for (let turn = 0; !b.isClosed && turn < 2_000; turn++) {
-                if (turn === stopAt) b.scheduler.stop('makingRoom');
+            let madeAtStop = Infinity;
+            const look = () => {
+                for (const { call, at } of b.made.slice(seen)) {
+                    expect(at).toBeGreaterThanOrEqual(due.get(call.index) ?? 0);
+                    expect(at).toBeLessThan(SLICE_MS);
+                }
+                seen = b.made.length;
+                expect(b.admission.excess).toBe(0);
+                expect(b.admission.inFlight).toBe(b.itemCalls.inFlight);
+                expect(b.itemCalls.made).toBeLessThanOrEqual(madeAtStop);
+            };
+            for (let round = 0; !b.isClosed && round < 2_000; round++) {
+                if (round === stopAt) {
+                    b.scheduler.stop('makingRoom');
+                    madeAtStop = b.itemCalls.made;
+                }
                 const outcomes = b.outcomes[Math.floor(roll() * partitions)]!;
                 if (roll() < 0.05) outcomes.answers.push(refusal());
                 if (roll() < 0.05) outcomes.loseNextAnswer = outcomes.data !== null;
-                const [made] = b.calls.splice(Math.floor(roll() * b.calls.length), 1);
-                if (!made || roll() < 0.1) await b.clock.pass(Math.floor(roll() * 2_000));
-                if (made) made.answer(roll() < 0.7 ? ok : failing(roll() < 0.5 ? 500 : undefined));
+                if (roll() < 0.03) b.admission.closedUntil = b.clock.now() + Math.floor(roll() * 3_000);
+                const [one] = b.calls.splice(Math.floor(roll() * b.calls.length), 1);
+                if (!one || roll() < 0.1) await b.clock.pass(Math.floor(roll() * 2_000));
+                look();
+                if (one) {
+                    const kind = roll();
+                    if (kind >= 0.5) due.set(one.call.index, b.clock.now() + 500);
+                    one.answer(kind < 0.5 ? ok : kind < 0.7 ? throttling() : failing(kind < 0.9 ? 500 : undefined));
+                }
                 await settled();
+                look();
             }
             expect(b.isClosed).toBe(true);
-            expect(b.scheduler.inFlight).toBe(0);
+            expect(b.itemCalls.inFlight).toBe(0);
+            // Each attempt at each item once.
+            expect(new Set(b.made.map(({ call }) => `${call.index}/${call.attempt}`)).size).toBe(b.itemCalls.made);
             expect(new Set(b.recorded).size).toBe(b.recorded.length);
-            for (const run of b.runs) expect(settledCount(run.counts) + run.waiting.size).toBeLessThanOrEqual(run.items);
+            for (const { counts, waiting, items } of b.partitions) expect(settledCount(counts) + waiting.size).toBeLessThanOrEqual(items);
             // A retry that is due after the slice's end closes it too, and stays waiting.
-            const waiting = b.runs.reduce((sum, run) => sum + run.waiting.size, 0);
-            if (stopAt === Infinity && !b.scheduler.broke && b.scheduler.stopped === null)
+            const waiting = b.partitions.reduce((sum, { waiting }) => sum + waiting.size, 0);
+            if (b.end?.why === 'done' && b.admission.closedUntil < b.clock.now())
                 expect(b.recorded.length + waiting).toBe(partitions * items);
         }),
         { numRuns: 100 },
     );
+});
+
+test('a refusal that says until when is waited out; one that lasts longer than the slice ends it, and what is left is as it was', async () => {
+    const b = new Bench({ items: 2, concurrency: 1 });
+    b.admission.closedUntil = 5_000;
+    await b.start();
+    await b.clock.pass(4_999);
+    expect(b.itemCalls.made).toBe(0);
+    await b.clock.pass(1);
+    expect(b.itemCalls.made).toBe(1);
+    b.admission.closedUntil = SLICE_MS + 1;
+    await b.finish();
+    expect(b.end).toEqual({ why: 'done' });
+    expect(b.recorded).toEqual([0]);
+    expect(b.partitions[0]!.hasFresh()).toBe(true);
 });
 
 test('whatever a call ends with, its slot is free again: what has no text, what throws when it is looked at, no result at all', async () => {
@@ -328,41 +431,48 @@ test('whatever a call ends with, its slot is free again: what has no text, what 
     await b.finish();
     expect(b.isClosed).toBe(true);
     expect(b.recorded).toEqual(upTo(6));
-    expect(b.scheduler).toMatchObject({ inFlight: 0, broke: null });
+    expect(b.itemCalls.inFlight).toBe(0);
+    expect(b.end).toEqual({ why: 'done' });
 });
 
 test('everything else in the process has its turn, however long it takes to begin calls and however soon they fail', async () => {
     const outcomes = new MemoryOutcomes();
     let time = 0;
-    let run: PartitionRun | null = null;
+    const opened: PartitionWriter[] = [];
     const clock: Clock = { ...systemClock, now: () => time };
-    let calls = 0;
     let others = 0;
     let mostInTurn = 0;
     let since = 0;
-    const scheduler = new CallScheduler({
+    const admission = new ConcurrencyAdmission(32, false, null);
+    const calls = new ItemCalls({
         // Each takes 20 ms to find that nothing is to be sent.
         call: async () => {
             time += 20;
-            calls++;
             mostInTurn = Math.max(mostInTurn, ++since);
             return { ok: false, error: { code: 'BODY_EXPRESSION', message: '', retryable: false } };
         },
         keyOf: (_item, index) => index,
         readsItem: false,
         retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0, factor: 1 },
-        concurrency: newConcurrency(32, false, null),
         keepOutput: () => false,
+        admission,
+        clock,
+        chance: () => 1,
+    });
+    const scheduler = new CallScheduler({
+        calls,
+        admission,
+        opened,
         openNext: async () => {
-            if (run) return null;
-            run = new PartitionRun(outcomes.store, 'j', 0, { offset: 0, bytes: 0, items: 300, firstIndex: 0 }, 1, 'run', clock);
-            await run.takeOver();
-            run.load(Buffer.from('{}\n'.repeat(300)));
-            return run;
+            if (opened.length > 0) return null;
+            const writer = newWriter({ store: outcomes.store, items: 300, clock });
+            await writer.takeOver();
+            writer.load(Buffer.from('{}\n'.repeat(300)));
+            opened.push(writer);
+            return writer;
         },
         until: SLICE_MS,
         clock,
-        chance: () => 1,
     });
     let over = false;
     const look = (): void => {
@@ -373,7 +483,8 @@ test('everything else in the process has its turn, however long it takes to begi
     setImmediate(look);
     await scheduler.run();
     over = true;
-    expect(calls).toBe(300);
+    await opened[0]!.flush();
+    expect(calls.made).toBe(300);
     expect(mostInTurn).toBeLessThan(20);
     expect(others).toBeGreaterThan(30);
     expect(outcomes.recorded()).toEqual(upTo(300));

@@ -4,13 +4,14 @@ import { attemptLine, companyLine, intentLine, outcomeLine } from '../../../src/
 import {
     cancelPatience,
     OutcomesLost,
-    PartitionRun,
+    type PartitionWriter,
     slicePatience,
     Superseded,
 } from '../../../src/activities/processSlice/partitionWriter';
 import { suspicion } from '../../../src/core/poison';
 import { FakeClock } from '../../support/fakeClock';
 import { MemoryOutcomes as Blob } from '../../support/memoryOutcomes';
+import { newWriter, nextFresh } from '../../support/writers';
 
 const ITEMS = 10;
 /** The line of a first attempt that failed. */
@@ -25,7 +26,7 @@ const failedOnce = (index: number) => ({
     }),
 });
 const run = (blob: Blob, epoch: number, id: string) =>
-    new PartitionRun(blob.store, 'job', 0, { offset: 0, bytes: 0, items: ITEMS, firstIndex: 100 }, epoch, id, clock);
+    newWriter({ store: blob.store, items: ITEMS, firstIndex: 100, epoch, runId: id, clock });
 const clock = new FakeClock();
 const done = (index: number) => ({
     text: outcomeLine({ index, outcome: 'succeeded', key: index, attempts: 1, ms: 1, at: 'T' }, '{}'),
@@ -44,7 +45,7 @@ test('a run records what it is given, and the next one knows it', async () => {
     const second = run(blob, 2, 'b');
     await second.takeOver();
     expect(second.counts.succeeded).toBe(2);
-    expect([second.nextFresh(), second.nextFresh(), second.nextFresh()]).toEqual([101, 102, 104]);
+    expect([nextFresh(second), nextFresh(second), nextFresh(second)]).toEqual([101, 102, 104]);
 });
 
 test('a zombie is stopped by the fence of a later epoch and records nothing more', async () => {
@@ -99,7 +100,7 @@ test('storage that has lost what it acknowledged ends the run; the next one read
     await expect(first.flush()).rejects.toBeInstanceOf(OutcomesLost);
     const second = run(blob, 2, 'b');
     await second.takeOver();
-    expect([second.counts.succeeded, second.nextFresh()]).toEqual([0, 100]);
+    expect([second.counts.succeeded, nextFresh(second)]).toEqual([0, 100]);
 });
 
 /** What happens to a partition, in any order: runs take it over, record items, and flush, whose answer may be lost; older runs go on as zombies. */
@@ -120,7 +121,7 @@ test('whatever runs take a partition over, record and flush, their answers lost 
     await fc.assert(
         fc.asyncProperty(fc.array(happening, { maxLength: 60 }), async (happenings) => {
             const blob = new Blob();
-            const runs: { run: PartitionRun; taken: Set<number> }[] = [];
+            const runs: { run: PartitionWriter; taken: Set<number> }[] = [];
             const acknowledged = new Set<number>();
             for (const h of happenings) {
                 if (h.kind === 'takeOver') {
@@ -319,10 +320,10 @@ test('an append that storage goes on refusing is given up after a while, and not
 test('storage that says there is a blob when it is to be made, and that there is none when it is to be written, is told with both', async () => {
     const blob = new Blob();
     const store = { ...blob.store, createOutcomes: async () => false };
-    const only = new PartitionRun(store, 'j', 0, { offset: 0, bytes: 0, items: 10, firstIndex: 100 }, 1, 'a', clock);
+    const only = newWriter({ store, firstIndex: 100, clock });
     const taken = only.takeOver().catch((error: unknown) => error);
     await clock.pass(60_000);
-    expect(String(await taken)).toMatch(/answered 409 or 412 to the creation of jobs\/j\/outcomes\/00000.ndjson, and 404/);
+    expect(String(await taken)).toMatch(/answered 409 or 412 to the creation of jobs\/job\/outcomes\/00000.ndjson, and 404/);
 });
 
 test('an append that is refused at the very position where the blob ends says so', async () => {
@@ -339,9 +340,7 @@ test('an append that is refused at the very position where the blob ends says so
 test('a cancel cuts short how long a refused append is made again', async () => {
     const blob = new Blob();
     let patience = slicePatience;
-    const only = new PartitionRun(blob.store, 'j', 0, { offset: 0, bytes: 0, items: 10, firstIndex: 100 }, 1, 'a', clock, (trouble) =>
-        patience(trouble),
-    );
+    const only = newWriter({ store: blob.store, firstIndex: 100, clock, patience: (trouble) => patience(trouble) });
     await only.takeOver();
     blob.answers = Array.from({ length: 100 }, () => refusal(403));
     only.record(done(100));
@@ -403,7 +402,7 @@ test('well before its blocks are used up the outcomes go on in a further segment
 test('a further segment whose creation is refused is created a moment later, and no answer is dropped for it', async () => {
     const blob = new Blob();
     await fillBlocks(blob);
-    const second = new PartitionRun(refusing(blob, 1), 'job', 0, { offset: 0, bytes: 0, items: ITEMS, firstIndex: 100 }, 2, 'b', clock);
+    const second = newWriter({ store: refusing(blob, 1), items: ITEMS, firstIndex: 100, epoch: 2, runId: 'b', clock });
     const took = second.takeOver();
     await clock.pass(2_000);
     await took;
@@ -453,7 +452,7 @@ test('an item that waits for its retry never comes as fresh, also while the retr
     await second.takeOver();
     second.waiting.delete(101); // as when its retry is taken up
     const fresh: number[] = [];
-    for (let index = second.nextFresh(); index !== null; index = second.nextFresh()) fresh.push(index);
+    for (let index = nextFresh(second); index !== null; index = nextFresh(second)) fresh.push(index);
     expect(fresh).toEqual([100, 102, 103, 104, 105, 106, 107, 108, 109]);
 });
 

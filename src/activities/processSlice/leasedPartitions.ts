@@ -1,0 +1,122 @@
+// The partitions of one lease: taken over one after the other, and what the slice has come to in them.
+import { addCounts, noCounts, settled, type Counts } from '../../core/counts';
+import type { Delayed, Lease, SliceDone } from '../../core/ledger';
+import { isClosed, wakesAt } from '../../core/partition';
+import { companyLine } from '../../items/outcomeLines';
+import type { JobStore } from '../../storage/jobStore';
+import type { Clock } from './clock';
+import type { LoadedJob } from './jobCache';
+import { PartitionWriter, type Patience } from './partitionWriter';
+
+/** The process died during an earlier run of this very slice, and the ledger must learn of it before anything is called. */
+export class Redelivered extends Error {
+    constructor() {
+        super('the process died during an earlier run of this slice');
+    }
+}
+
+export interface LeasedPartitionsOptions {
+    store: JobStore;
+    job: LoadedJob;
+    lease: Lease;
+    /** Names this run of the slice in its fences; no two runs have one name. */
+    runId: string;
+    clock: Clock;
+    patience: Patience;
+}
+
+export class LeasedPartitions {
+    /** Those that were taken over, in that order. */
+    readonly opened: PartitionWriter[] = [];
+    private readonly queue: number[];
+    /** What each of them had counted when it was taken over. */
+    private readonly before: Counts[] = [];
+    /** The partition that is being opened, or that could not be. */
+    private opening: number | null = null;
+
+    constructor(private readonly o: LeasedPartitionsOptions) {
+        const { resume, from, to } = o.lease;
+        this.queue = [...resume, ...Array.from({ length: to - from }, (_, i) => from + i)];
+    }
+
+    /**
+     * Takes over the next partition, with its items or without; null when there is none. Rejects with Redelivered, with Superseded, or with what storage
+     * answered; then that partition is still the next.
+     */
+    async openNext({ withItems }: { withItems: boolean }): Promise<PartitionWriter | null> {
+        const part = this.queue[0];
+        if (part === undefined) return null;
+        this.opening = part;
+        const { store, job, lease, runId, clock, patience } = this.o;
+        const entry = job.plan.partitions[part]!;
+        const partition = new PartitionWriter({ store, jobId: job.plan.jobId, part, entry, epoch: lease.epoch, runId, clock, patience });
+        const items = withItems ? store.readPartition(job.plan, part) : null;
+        const [taken, read] = await Promise.allSettled([partition.takeOver(), items]);
+        if (taken.status === 'rejected') throw taken.reason;
+        if (partition.redelivered) throw new Redelivered();
+        if (read.status === 'rejected') throw read.reason;
+        if (read.value) partition.load(read.value);
+        await this.excuse(partition);
+        this.queue.shift();
+        this.opening = null;
+        this.before.push({ ...partition.counts });
+        this.opened.push(partition);
+        return partition;
+    }
+
+    /**
+     * Worked normally after isolation, the partition has not killed a process meanwhile: what isolation announced last lacks its end because storage did
+     * not take it, and that is no strike.
+     */
+    private async excuse(partition: PartitionWriter): Promise<void> {
+        if (this.o.lease.mode !== 'normal' || partition.intents.at(-1)?.alone !== true) return;
+        partition.record({ text: companyLine({ company: this.o.lease.epoch }) });
+        await partition.flush();
+    }
+
+    /** Records what has been answered, as far as that can be, and gives memory back; the first error that was met, if any. */
+    async recordAll(): Promise<unknown> {
+        const recorded = await Promise.allSettled(this.opened.map((partition) => partition.flush()));
+        for (const partition of this.opened) partition.unload();
+        const refused = recorded.find((one) => one.status === 'rejected');
+        return refused?.reason ?? null;
+    }
+
+    /** Counts of all that were taken over. */
+    get counts(): Counts {
+        return total(this.opened);
+    }
+
+    /** Items to which this slice has given their outcome. */
+    get recorded(): number {
+        return this.opened.reduce((n, { counts }, i) => n + settled(counts) - settled(this.before[i]!), 0);
+    }
+
+    /** The partition whose failure this is, or whose opening came to nothing; null when it is none's. Of two that fail, the one whose failure is told. */
+    brokenBy(error: unknown): number | null {
+        const broken = this.opened.find((p) => p.isBrokenBy(error)) ?? this.opened.find((p) => p.isBroken && this.opening === null);
+        return broken?.part ?? this.opening;
+    }
+
+    /** How the lease stands, as the ledger wants to know it. */
+    standing(now: number): Pick<SliceDone, 'closed' | 'counts' | 'open' | 'unreached' | 'untouched'> {
+        const { lease } = this.o;
+        const closed = this.opened.filter(isClosed);
+        const fresh = this.queue.filter((part) => !lease.resume.includes(part));
+        return {
+            closed: closed.length,
+            counts: total(closed),
+            open: this.opened.filter((partition) => !isClosed(partition)).map((partition) => delayed(partition, now)),
+            unreached: this.queue.filter((part) => lease.resume.includes(part)),
+            untouched: fresh[0] ?? lease.to,
+        };
+    }
+}
+
+const total = (partitions: PartitionWriter[]): Counts => partitions.reduce((sum, { counts }) => addCounts(sum, counts), noCounts());
+
+/** A begun partition as the ledger keeps it. */
+function delayed({ part, counts, items, waiting, cursor }: PartitionWriter, now: number): Delayed {
+    const dues = Array.from(waiting.values(), ({ due }) => due);
+    return { part, counts, wakeAt: wakesAt({ items, counts, dues, isTriedThrough: cursor >= items }, now) };
+}

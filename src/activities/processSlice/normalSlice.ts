@@ -1,0 +1,16 @@
+// The usual mode: everything of the lease is called as fast as it may be, for the time of a slice.
+import { CallScheduler } from './callScheduler';
+import type { SliceEnd, SliceWork } from './sliceWork';
+
+export async function workNormally({ partitions, calls, admission, clock, until, stop }: SliceWork): Promise<SliceEnd> {
+    const scheduler = new CallScheduler({
+        calls,
+        admission,
+        opened: partitions.opened,
+        openNext: () => partitions.openNext({ withItems: true }),
+        until,
+        clock,
+    });
+    stop.onAsked((why) => scheduler.stop(why));
+    return scheduler.run();
+}

@@ -1,0 +1,147 @@
+// A whole slice over storage in memory, with a clock that only the test moves.
+import { z } from 'zod';
+import { Occupancy } from '../../src/activities/occupancy';
+import { processSlice } from '../../src/activities/processSlice/processSlice';
+import type { Plan, Progress } from '../../src/contracts/documents';
+import { jobSpec } from '../../src/contracts/jobSpec';
+import { newControl, type Control } from '../../src/core/control';
+import type { Lease, SliceReport } from '../../src/core/ledger';
+import { registerProcessor } from '../../src/processors';
+import { defineProcessor } from '../../src/processors/define';
+import type { JobStore } from '../../src/storage/jobStore';
+import { troubleOf } from '../../src/storage/trouble';
+import { FakeClock } from './fakeClock';
+import { MemoryOutcomes } from './memoryOutcomes';
+
+/** Items of each partition. */
+export const ITEMS = 4;
+
+let jobs = 0;
+let slices = 0;
+const benches = new Map<string, SliceBench>();
+
+const processor = (name: string, description: string, run: (bench: SliceBench, attempt: number) => Promise<void>): void =>
+    registerProcessor(
+        defineProcessor({
+            name,
+            description,
+            item: z.object({}),
+            options: z.object({}),
+            run: async ({ context }) => {
+                const bench = benches.get(context.jobId)!;
+                // Nobody hears what a dead process calls.
+                if (bench.isDead) return;
+                bench.called.push(context.index);
+                return run(bench, context.attempt);
+            },
+        }),
+    );
+
+const no = async (): Promise<never> => {
+    throw new Error('no');
+};
+processor('noted', 'Notes that it was called.', async () => undefined);
+processor('failing', 'Fails every time, and could be tried again.', no);
+processor('flaky', 'Fails the first time.', async (_bench, attempt) => (attempt === 1 ? no() : undefined));
+processor('held', 'Is at work until it is let go.', (bench) => bench.hold());
+
+/** A job of so many partitions of ITEMS items each. */
+export class SliceBench {
+    readonly clock = new FakeClock();
+    readonly jobId = `job ${++jobs}`;
+    outcomes: MemoryOutcomes[];
+    readonly progress: Progress[] = [];
+    /** Indexes of the items that were called, in that order. */
+    readonly called: number[] = [];
+    /** The process is dead: what still runs of it has no effect. */
+    isDead = false;
+    control = newControl();
+    glanceAtControl: () => Promise<Control> = async () => this.control;
+    readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
+    writeProgress: (progress: Progress) => Promise<void> = async (progress) => void this.progress.push(progress);
+    private held: (() => void)[] = [];
+
+    constructor(
+        readonly partitions: number,
+        private readonly spec: object = {},
+    ) {
+        this.outcomes = Array.from({ length: partitions }, () => new MemoryOutcomes());
+        benches.set(this.jobId, this);
+    }
+
+    hold(): Promise<void> {
+        return new Promise((resolve) => void this.held.push(resolve));
+    }
+
+    /** Lets go the calls that are held. */
+    letGo(): void {
+        for (const go of this.held.splice(0)) go();
+    }
+
+    private store(): JobStore {
+        // A process that is dead goes on with the storage that it had, which nobody looks at any more.
+        const { outcomes } = this;
+        const of = (part: number) => outcomes[part]!.store;
+        const spec = jobSpec.parse({ source: { blob: 'x' }, process: { processor: 'noted' }, ...this.spec });
+        const entry = (i: number): Plan['partitions'][number] => ({ offset: 0, bytes: 0, items: ITEMS, firstIndex: i * ITEMS });
+        const plan: Plan = {
+            jobId: this.jobId,
+            items: 'i',
+            total: this.partitions * ITEMS,
+            invalid: 0,
+            createdAt: 'T',
+            partitions: outcomes.map((_, i) => entry(i)),
+        };
+        const store = {
+            readJob: async () => ({ id: this.jobId, createdAt: 'T', spec }),
+            readPlan: async () => plan,
+            readPartition: (_plan: Plan, _part: number, abortSignal?: AbortSignal) => this.readPartition(abortSignal),
+            glanceAtControl: () => this.glanceAtControl(),
+            writeProgress: (_job: string, progress: Progress) => this.writeProgress(progress),
+            createOutcomes: (job, part, segment) => of(part).createOutcomes(job, part, segment),
+            appendOutcomes: (job, part, ...rest) => of(part).appendOutcomes(job, part, ...rest),
+            readSegment: (job, part, ...rest) => of(part).readSegment(job, part, ...rest),
+            measureSegment: (job, part, segment) => of(part).measureSegment(job, part, segment),
+            diagnose: async (error) => troubleOf(error),
+        } satisfies Partial<Record<keyof JobStore, unknown>> & MemoryOutcomes['store'];
+        return store as unknown as JobStore;
+    }
+
+    /** Begins a slice. */
+    begin(lease: Partial<Lease> = {}): Promise<SliceReport> {
+        const whole: Lease = {
+            epoch: 1,
+            resume: [],
+            from: 0,
+            to: this.partitions,
+            mode: 'normal',
+            concurrency: 4,
+            startAt: null,
+            ...lease,
+        };
+        const occupancy = new Occupancy((ms, what) => this.clock.after(ms, what));
+        return processSlice({ jobId: this.jobId, worker: 'r1w0', lease: whole }, this.store(), {
+            clock: this.clock,
+            chance: () => 1,
+            newRunId: () => `slice ${++slices}`,
+            enter: (makeRoom: () => void) => occupancy.enter(makeRoom),
+        });
+    }
+
+    /** Runs a slice, letting time pass until it reports; null when its process died before. */
+    async run(lease: Partial<Lease> = {}): Promise<SliceReport | null> {
+        let report: SliceReport | null = null;
+        const reported = this.begin(lease).then((given) => void (report = given));
+        for (let passed = 0; !report && !this.isDead; passed += 500) {
+            if (passed > 3_600_000) throw new Error('the slice has not reported within an hour');
+            await this.clock.pass(500);
+        }
+        if (report) await reported;
+        return report;
+    }
+
+    /** Runs a slice whose process lives, and gives what it reports. */
+    async slice(lease: Partial<Lease> = {}): Promise<SliceReport> {
+        return (await this.run(lease))!;
+    }
+}
