@@ -4,7 +4,7 @@ import type { Engine } from './engine';
 import { signal } from './entities';
 import { shownHistory } from './history';
 import { rowsOfHistory, type Orchestration } from './instance';
-import { isEnded, iso, type EntityRecord, type OrchestrationRecord, type Recorded } from './types';
+import { isEnded, iso, type EntityRecord, type OrchestrationRecord, type Recorded } from './messages';
 
 export const MANAGEMENT_PATH = '/runtime/webhooks/durabletask';
 export const RPC_PATH = '/durabletask-rpc';

@@ -1,4 +1,4 @@
-// The engine: who there is, what is in their inboxes, whose turn it is. An orchestration's episode and an entity's batch are in episode.ts and entities.ts.
+// The engine: who there is, what is in their inboxes, who takes the next batch of messages. An orchestration's episode and an entity's batch are in episode.ts and entities.ts.
 import { randomUUID } from 'node:crypto';
 import type { App, RegisteredFunction } from '../core';
 import { Semaphore } from '../semaphore';
@@ -7,8 +7,8 @@ import { byKey, newRecord, Orchestration, restore, type Addressee } from './inst
 import type { EngineOptions, EntityPort, EpisodePort, WorkPort } from './ports';
 import type { HubStore, Row } from './store';
 import { EpisodeRunner } from './episode';
-import type { EntityRecord, Inboxed, Message, OrchestrationRecord, Outgoing, OutboxRow, Start } from './types';
-import { isEnded, iso } from './types';
+import type { EntityRecord, Inboxed, Message, OrchestrationRecord, Outgoing, OutboxRow, Start } from './messages';
+import { isEnded, iso } from './messages';
 import { Work } from './work';
 
 const MAX_FAILURES = 5;
@@ -53,7 +53,7 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
         this.options.log('warning', 'Host.Durable', message);
     }
 
-    /** Takes up what the last run left: undelivered messages, unfinished activities, timers. Nobody has a turn before that is done. */
+    /** Takes up what the last run left: undelivered messages, unfinished activities, timers. Nobody takes a batch before that is done. */
     async recover(): Promise<void> {
         const rows = await this.store.loadActive();
         const ids = new Set(rows.filter((r) => r.rowKey === 'i' || r.rowKey.startsWith('m-')).map((r) => r.id));
@@ -115,11 +115,11 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
         this.loads.delete(o.id);
     }
 
-    /** Back to what is committed, after a turn that broke off. */
+    /** Back to what is committed, after a batch that broke off. */
     private async reload(o: Orchestration, batch: Inboxed[]): Promise<void> {
         const rows = await this.store.loadInstance(o.id);
         const stored = new Set(rows.map((r) => r.rowKey));
-        // The turn was committed after all, and only the answer was lost: what it asked for is taken up as after a restart.
+        // The batch was committed after all, and only the answer was lost: what it asked for is taken up as after a restart.
         if (batch.some((m) => m.rowKey !== undefined && !stored.has(m.rowKey)))
             this.options.restart(`storage lost its answer about ${o.id}`);
         const record = rows.find((r) => r.rowKey === 'i')?.value as OrchestrationRecord | undefined;
@@ -190,7 +190,7 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
         for (const m of messages) this.enqueue(m.to, { message: m.message, rowKey: m.rowKey });
     }
 
-    /** Sends on what a turn has committed to its outbox, after what the same sender sent before, until storage takes it. */
+    /** Sends on what a batch has committed to its outbox, after what the same sender sent before, until storage takes it. */
     deliver(from: string, rowKey: string, row: OutboxRow): void {
         const attempt = async () => {
             for (let delay = 200; !this.stopped; delay = Math.min(5000, delay * 2)) {
@@ -209,14 +209,14 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
         );
     }
 
-    // --- turns ----------------------------------------------------------------------------------------------------
+    // --- batches --------------------------------------------------------------------------------------------------
 
     private wake(it: Orchestration | EntityInstance): void {
         if (it.running || this.stopped || !this.recovered || it.next().length === 0) return;
         it.running = true;
         const slots = it instanceof EntityInstance ? this.entitySlots : this.orchestrationSlots;
         slots
-            .run(() => this.turn(it))
+            .run(() => this.runBatch(it))
             .then((pause) => {
                 const again = () => {
                     it.running = false;
@@ -225,11 +225,11 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
                 if (pause > 0) setTimeout(again, pause);
                 else again();
             })
-            .catch((error: unknown) => this.warn(`a turn of ${it.id}: ${String(error)}`));
+            .catch((error: unknown) => this.warn(`a batch of ${it.id}: ${String(error)}`));
     }
 
     /** One batch of messages, all or nothing. Returns how long to wait before the next. */
-    private async turn(it: Orchestration | EntityInstance): Promise<number> {
+    private async runBatch(it: Orchestration | EntityInstance): Promise<number> {
         const batch = it.next();
         const began = Date.now();
         try {
@@ -241,7 +241,7 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
             return it instanceof Orchestration && it.history.length > 200 ? Math.min(500, Date.now() - began) : 0;
         } catch (error) {
             const text = (error as Error).stack ?? String(error);
-            this.options.log('error', 'Host.Durable', `a turn of ${it.id} broke off in the host: ${text}`);
+            this.options.log('error', 'Host.Durable', `a batch of ${it.id} broke off in the host: ${text}`);
             return this.afterFailure(it, batch, error);
         }
     }
@@ -257,7 +257,7 @@ export class Engine implements EpisodePort, EntityPort, WorkPort {
                     it.failures = 0;
                 }
             } else if (it.failures >= MAX_FAILURES) {
-                await it.refuse(this, batch, `the entity's turn failed in the host: ${String(error)}`);
+                await it.refuse(this, batch, `the entity's batch failed in the host: ${String(error)}`);
                 it.drop(batch);
                 it.failures = 0;
             }

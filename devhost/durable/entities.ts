@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { App } from '../core';
 import type { EntityPort } from './ports';
 import { Addressee } from './instance';
-import { iso, type EntityRecord, type Inboxed, type Message, type Outgoing } from './types';
+import { iso, type EntityRecord, type Inboxed, type Message, type Outgoing } from './messages';
 
 const MAX_BATCH = 90;
 
 export class EntityInstance extends Addressee {
     record: EntityRecord = { kind: 'entity', exists: false, state: null, updatedAt: iso(), sent: 0 };
 
-    /** While it is locked, only its holder gets through. A lock, a release and operations are turns of their own. */
+    /** While it is locked, only its holder gets through. A lock, a release and operations are batches of their own. */
     next(): Inboxed[] {
         const { lockedBy } = this.record;
         const open = lockedBy

@@ -6,8 +6,8 @@ import { callOrchestrator } from './callOrchestrator';
 import type { EpisodePort } from './ports';
 import { event, eventOf, historyKey, markBegun, markPlayed, newRecord, type Orchestration } from './instance';
 import { cancelledTimers, retries, schedule } from './schedule';
-import type { Inboxed, Message, OrchestrationRecord, Outgoing, Parent, Recorded, Status } from './types';
-import { EventType, isEnded, iso } from './types';
+import type { Inboxed, Message, OrchestrationRecord, Outgoing, Parent, Recorded, Status } from './messages';
+import { EventType, isEnded, iso } from './messages';
 
 const rowsOf = (batch: Inboxed[]): string[] => batch.flatMap((b) => b.rowKey ?? []);
 

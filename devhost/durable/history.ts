@@ -1,6 +1,6 @@
 // History as the durable HTTP API shows it: what was begun stands with what came of it, and the engine's own books are left out.
 import type { Orchestration } from './instance';
-import { EventType, isEnded, type HistoryEvent, type Recorded } from './types';
+import { EventType, isEnded, type HistoryEvent, type Recorded } from './messages';
 
 const nameOf = Object.fromEntries(Object.entries(EventType).map(([name, n]) => [n, name]));
 const begun = new Set<number>([EventType.TaskScheduled, EventType.SubOrchestrationInstanceCreated]);

@@ -1,8 +1,8 @@
 // One orchestration in memory: its record, its history, what it waits for; and how messages become history.
 import { randomUUID } from 'node:crypto';
 import type { Row } from './store';
-import type { HistoryEvent, Inboxed, Message, Open, OrchestrationRecord, Recorded, Start } from './types';
-import { EventType, isEnded, iso } from './types';
+import type { HistoryEvent, Inboxed, Message, Open, OrchestrationRecord, Recorded, Start } from './messages';
+import { EventType, isEnded, iso } from './messages';
 
 /** Rows of messages that one episode takes in: their removals must fit one transaction beside its own rows. */
 const MAX_ROWS = 90;
@@ -37,7 +37,7 @@ export abstract class Addressee {
         for (const { rowKey } of batch) if (rowKey !== undefined) this.keys.delete(rowKey);
     }
 
-    /** The messages that the next turn takes. */
+    /** The messages that the next batch takes. */
     abstract next(): Inboxed[];
 }
 

@@ -3,7 +3,7 @@ import type { RegisteredFunction } from '../core';
 import type { Faults } from '../faults';
 import type { Orchestration } from './instance';
 import type { HubStore } from './store';
-import type { Inboxed, Open, Outgoing, OutboxRow } from './types';
+import type { Inboxed, Open, Outgoing, OutboxRow } from './messages';
 
 export interface EngineOptions {
     maxActivities: number;

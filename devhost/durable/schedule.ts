@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ActionType, activityInput, type Action } from './actions';
 import { dotnet, signal } from './entities';
 import { event, type Orchestration } from './instance';
-import { EventType, iso, type Call, type HistoryEvent, type Open, type Outgoing, type Recorded, type Retry } from './types';
+import { EventType, iso, type Call, type HistoryEvent, type Open, type Outgoing, type Recorded, type Retry } from './messages';
 
 export function schedule(o: Orchestration, leaves: Action[], out: Outgoing[], version: string | null): Recorded[] {
     const recorded: Recorded[] = [];

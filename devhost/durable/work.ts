@@ -3,7 +3,7 @@ import type { App, RpcValue } from '../core';
 import { Semaphore } from '../semaphore';
 import type { WorkPort } from './ports';
 import type { Orchestration } from './instance';
-import { iso, type Open } from './types';
+import { iso, type Open } from './messages';
 
 /** setTimeout counts in 31 bits. */
 const MAX_TIMEOUT = 2 ** 31 - 1;

@@ -2,7 +2,7 @@
 import type { ManifestPart, Plan, Summary } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import type { FoldInput, FoldReply } from '../contracts/payloads';
-import { settled, type Counts } from '../core/counts';
+import { finished, type Counts } from '../core/counts';
 import { endWithoutPlan, sumOf, verdictOn, type FoundPart } from '../core/endings';
 import { mergeFailures, type FailureGroup } from '../core/failures';
 import { plainKey } from '../items/itemKey';
@@ -125,7 +125,7 @@ export async function readPart(store: JobStore, plan: Plan, outcomes: Pick<PartO
     });
     const { bytes, counts } = tally;
     const missing: number[] = [];
-    if (settled(counts) !== items || repeated.length > 0)
+    if (finished(counts) !== items || repeated.length > 0)
         for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
     return { bytes, sha256: tally.sha256(), counts, failures, repeated: repeated.slice(0, 5), missing };
 }

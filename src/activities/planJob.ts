@@ -12,7 +12,7 @@ import { compileExpression } from '../expressions/jmespath';
 import { VariableCheck } from '../processors/templateVariables';
 import { readRows, type ReadOptions } from '../sources/open';
 import { readSettings } from '../settings';
-import { isItem, SourceError, type Row } from '../sources/types';
+import { isItem, SourceError, type Row } from '../sources/row';
 import { ItemsWriter } from '../storage/itemsWriter';
 import type { Plan } from '../contracts/documents';
 import { blobs } from '../contracts/names';

@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import { isSameNumber } from '../json/decimal';
 import { problem, type FieldError } from '../core/errors';
 import { MAX_ERRORS, pointer, specBounds as bounds } from '../contracts/jobSpec';
-import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../sources/types';
+import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../sources/row';
 import { JsonSyntaxError, JsonText } from '../json/strictReader';
 
 export interface InlineItems {

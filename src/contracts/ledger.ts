@@ -76,7 +76,7 @@ const ledgerState = z.object({
     width: count,
     maxConcurrency: count,
     endsAs: endState.nullable(),
-    quarantine: z.string().nullable(),
+    isolatedWorker: z.string().nullable(),
     rate: z.number(),
     limits: z.record(z.string(), z.number().nullable()),
     crashes: count,
@@ -90,25 +90,23 @@ const ledgerState = z.object({
     repairs: count,
 }) satisfies z.ZodType<LedgerState>;
 
-const { delayed: waiting, ...sameNames } = ledgerState.shape;
+const { delayed: delayedParts, isolatedWorker: worker, ...sameNames } = ledgerState.shape;
 /** Version 1 had no generation, and some of its fields came one after the other: what it lacks has its first value. */
-const storedLedger = contract('ledger', z.object({ ...sameNames, parked: waiting }), [
-    (older) => {
-        const { delayed: parked, ...first } = newLedger(String(older.jobId));
-        return { ...first, parked, ...older };
-    },
+const storedLedger = contract('ledger', z.object({ ...sameNames, parked: delayedParts, quarantine: worker }), [
+    (older) => ({ ...stored(newLedger(String(older.jobId))), ...older }),
 ]);
+const stored = ({ delayed: parked, isolatedWorker: quarantine, ...rest }: LedgerState) => ({ ...rest, parked, quarantine });
 /**
- * Partitions that wait are stored as `parked`, the name that version 1 has for them: an instance of that version changes what it knows in the state that it
- * reads, and leaves the rest alone, so that two names for one thing would come apart.
+ * Two fields are stored under the names that version 1 has for them: an instance of that version changes what it knows in the state that it reads, and
+ * leaves the rest alone, so that two names for one thing would come apart.
  */
 export const ledgerDocument: Contract<LedgerState> = {
     ...storedLedger,
-    read: (stored) => {
-        const { parked, ...rest } = storedLedger.read(stored);
-        return { ...rest, delayed: parked };
+    read: (document) => {
+        const { parked, quarantine, ...rest } = storedLedger.read(document);
+        return { ...rest, delayed: parked, isolatedWorker: quarantine };
     },
-    write: ({ delayed: parked, ...rest }) => storedLedger.write({ ...rest, parked }),
+    write: (state) => storedLedger.write(stored(state)),
 };
 
 const sliceDone = z.object({

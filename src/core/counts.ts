@@ -22,4 +22,5 @@ export const addCounts = (a: Counts, b: Counts): Counts => ({
     retries: a.retries + b.retries,
 });
 
-export const settled = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled;
+/** How many items have their outcome. */
+export const finished = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled;

@@ -1,5 +1,5 @@
 // How a job ends, by what was found of it; and whether it is to go back to work because storage has lost what it had.
-import { addCounts, noCounts, settled, type Counts } from './counts';
+import { addCounts, noCounts, finished, type Counts } from './counts';
 import { failure, type Failure } from './errors';
 import type { Range } from './ledger';
 import type { EndState } from './states';
@@ -55,7 +55,7 @@ export function verdictOn({ as, error, repairs = 0 }: BroughtTo, { parts, total 
         return { kind: 'repair', ranges, counts: sumOf(whole), closed: whole.length };
     }
     const told = error ? { error } : {};
-    if (as === 'cancelled') return { kind: 'end', state: as, counts: { ...counts, ...unrecorded(as, total - settled(counts)) }, ...told };
+    if (as === 'cancelled') return { kind: 'end', state: as, counts: { ...counts, ...unrecorded(as, total - finished(counts)) }, ...told };
     if (as === 'failed') return { kind: 'end', state: as, counts, ...told };
     const defects = parts.flatMap(defectsOf);
     if (defects.length > 0) {

@@ -1,5 +1,5 @@
 // What a slice tells the ledger of a partition: that it is finished, or when it can go on.
-import { settled, type Counts } from './counts';
+import { finished, type Counts } from './counts';
 
 /** Items of one partition that may wait for a retry before the slice takes no new ones from it. */
 export const MAX_WAITING = 500;
@@ -15,10 +15,10 @@ export interface PartitionProgress {
 }
 
 /** Whether every item of the partition has its outcome. */
-export const isClosed = ({ items, counts }: Pick<PartitionProgress, 'items' | 'counts'>): boolean => settled(counts) === items;
+export const isClosed = ({ items, counts }: Pick<PartitionProgress, 'items' | 'counts'>): boolean => finished(counts) === items;
 
 /** When a begun partition can go on, in ms: now, or when its first retry is due if it can do nothing before. */
 export function wakesAt({ items, counts, dues, isTriedThrough }: PartitionProgress, now: number): number {
-    const onlyWaits = settled(counts) + dues.length === items || isTriedThrough || dues.length >= MAX_WAITING;
+    const onlyWaits = finished(counts) + dues.length === items || isTriedThrough || dues.length >= MAX_WAITING;
     return onlyWaits && dues.length > 0 ? dues.reduce((a, b) => Math.min(a, b)) : now;
 }

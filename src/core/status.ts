@@ -1,6 +1,6 @@
 // What a user sees of a running job, from the ledger's state and the progress of its slices.
 import { sum, type LedgerState, type WaitCode } from './ledger';
-import { addCounts, settled, type Counts } from './counts';
+import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import type { JobState } from './states';
 
@@ -43,9 +43,9 @@ export function statusOf(ledger: LedgerState, progress: SliceProgress[], now: nu
         counts = addCounts(counts, own ? addCounts(own.counts, sum(held.resumed.slice(own.opened ?? Infinity))) : held.base);
         if (own) live.push(own);
     }
-    const pending = ledger.total === null ? null : Math.max(0, ledger.total - settled(counts));
+    const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
     const elapsed = ledger.startedAt === null ? 0 : ((ledger.endedAt ?? now) - ledger.startedAt) / 1000;
-    const average = elapsed > 0 ? settled(counts) / elapsed : 0;
+    const average = elapsed > 0 ? finished(counts) / elapsed : 0;
     const current = live.reduce((sum, p) => sum + p.rate, 0) || average;
     const moving = (ledger.state === 'running' || ledger.state === 'cancelling') && pending !== null && current > 0;
     return {

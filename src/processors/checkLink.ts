@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { compileExpression, evaluate } from '../expressions/jmespath';
-import { defineProcessor, FatalError, jmespath } from './define';
+import { defineProcessor, FatalError, jmespath } from './defineProcessor';
 
 /** Finds dead and moved links: calls a URL that stands in the item and says what became of it. A 404 is a finding, not a failure. */
 export const checkLink = defineProcessor({

@@ -5,7 +5,7 @@ import { ExactNumber } from '../json/exactNumber';
 import { hasLoneSurrogate } from '../core/text';
 import { compileExpression, evaluate } from '../expressions/jmespath';
 import { CallError } from './callError';
-import { defineProcessor, jmespath } from './define';
+import { defineProcessor, jmespath } from './defineProcessor';
 
 /** Fixity: the digest of an item, or of a part of it, to compare two copies of a data set item by item. */
 export const digest = defineProcessor({

@@ -10,7 +10,7 @@ import { bytesToKeep, failed, judge, unanswered } from './httpAnswer';
 import { bodyReader } from './httpRequest';
 import { redactor } from './redact';
 import { headersOf } from './secretHeaders';
-import type { ProcessorContext, ProcessorResult } from './types';
+import type { ProcessorContext, ProcessorResult } from './processor';
 
 export type HttpCall = (item: unknown, rawItem: string, context: Omit<ProcessorContext, 'send' | 'signal'>) => Promise<ProcessorResult>;
 

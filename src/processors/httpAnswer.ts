@@ -6,7 +6,7 @@ import { textOf } from '../egress/decode';
 import { MAX_ANSWER_BYTES, OutgoingError, type OutgoingAnswer } from '../egress/outgoing';
 import { retryAfter } from '../egress/retryAfter';
 import type { Redactor } from './redact';
-import type { Kept, ProcessorResult } from './types';
+import type { Kept, ProcessorResult } from './processor';
 
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, ...Array.from({ length: 10 }, (_, i) => 520 + i)]);
 /** UTF-16 units of a body that an error's message shows. */

@@ -10,7 +10,7 @@ import { digest } from './digest';
 import { compileHttp, type HttpCall } from './http';
 import { httpReadsItem } from './httpRequest';
 import { inTime, TimedContext } from './timeLimit';
-import type { Processor } from './types';
+import type { Processor } from './processor';
 import { TemplateError } from './uriTemplate';
 
 const processors = new Map<string, Processor>([checkLink, digest].map((p) => [p.name, p]));

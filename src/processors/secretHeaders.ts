@@ -2,7 +2,7 @@
 import { goesTo, wrongInSecret, type NoSecret, type Secret, type SecretHost } from '../core/secrets';
 import type { HttpProcess } from '../contracts/jobSpec';
 import { failed } from './httpAnswer';
-import type { Failed } from './types';
+import type { Failed } from './processor';
 
 export interface CallHeaders {
     headers: Record<string, string>;

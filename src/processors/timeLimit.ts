@@ -1,6 +1,6 @@
 // A limit on the time of one attempt by a processor. One that never ends would hold its slice, and a cancel with it.
 import { checkText, send, type OutgoingRequest } from '../egress/outgoing';
-import type { ProcessorContext, ProcessorResult } from './types';
+import type { ProcessorContext, ProcessorResult } from './processor';
 
 /** Told when the time is up. The signal is made only for who looks at it: most processors do not, and it costs more than they do. */
 export class Late {

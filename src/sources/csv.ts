@@ -3,7 +3,7 @@ import { headerOf } from './csvHeader';
 import { CsvSplitter, LINE_END, MAX_ROW_CHARS, type CsvRow } from './csvSplitter';
 import { looksLikeEncoding } from './lookalike';
 import { NotUtf8, utf8Text } from './text';
-import { item, SourceError, tooLarge, type Row } from './types';
+import { item, SourceError, tooLarge, type Row } from './row';
 
 /** Split at once: large enough that a call costs nothing per row. */
 const BLOCK = 256 * 1024;

@@ -1,6 +1,6 @@
 import { MAX_ROW_CHARS, type CsvRow } from './csvSplitter';
 import { looksLikeNoCsv } from './lookalike';
-import { SourceError } from './types';
+import { SourceError } from './row';
 
 /** The names of the columns, from the first row, trimmed. @throws SourceError when no item can have them, or the file looks like something else */
 export function headerOf(row: CsvRow): string[] {

@@ -1,4 +1,4 @@
-import { MAX_ITEM_DEPTH, type Row } from './types';
+import { MAX_ITEM_DEPTH, type Row } from './row';
 
 /** The row, or why it is no item: what walks through an item by recursion must come to its end. */
 export const notTooDeep = (row: Row): Row =>

@@ -1,7 +1,7 @@
 import { ElementScanner } from './elementScanner';
 import { DESCRIBED, describeDocument, looksLikeEncoding } from './lookalike';
 import { NotUtf8, utf8Text } from './text';
-import { itemOfText, MAX_ITEM_BYTES, MAX_ITEM_DEPTH, SourceError, tooLarge, type Row } from './types';
+import { itemOfText, MAX_ITEM_BYTES, MAX_ITEM_DEPTH, SourceError, tooLarge, type Row } from './row';
 
 /** Characters of one element, white space and all, beyond which nothing more is read. */
 const MAX_ELEMENT_CHARS = 16 * MAX_ITEM_BYTES;

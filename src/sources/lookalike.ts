@@ -1,7 +1,7 @@
 // What a file that is refused looks like, in words, and what can be done with it.
 import { endOfText } from './depth';
 import type { CsvRow } from './csvSplitter';
-import { SourceError } from './types';
+import { SourceError } from './row';
 
 /** Bytes at the beginning of a file that are looked at before anything is read. */
 export const SNIFFED = 512;

@@ -1,6 +1,6 @@
 import { looksLikeEncoding, looksLikeNoLines } from './lookalike';
 import { MARKS, NotUtf8, utf8TextOf } from './text';
-import { itemOfText, MAX_ITEM_BYTES, SourceError, tooLarge, trimBlanks, type Row } from './types';
+import { itemOfText, MAX_ITEM_BYTES, SourceError, tooLarge, trimBlanks, type Row } from './row';
 
 const NEWLINE = 0x0a;
 /** Bytes of a line that is read: an item, a byte order mark and a CR. */

@@ -4,7 +4,7 @@ import { notTooDeep } from './depth';
 import { jsonArray } from './jsonArray';
 import { refusalOf, SNIFFED } from './lookalike';
 import { ndjson } from './ndjson';
-import type { Row } from './types';
+import type { Row } from './row';
 
 export interface ReadOptions {
     csv?: CsvOptions | undefined;

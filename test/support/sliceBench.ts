@@ -7,7 +7,7 @@ import { jobSpec } from '../../src/contracts/jobSpec';
 import { newControl, type Control } from '../../src/core/control';
 import type { Lease, SliceReport } from '../../src/core/ledger';
 import { registerProcessor } from '../../src/processors';
-import { defineProcessor } from '../../src/processors/define';
+import { defineProcessor } from '../../src/processors/defineProcessor';
 import type { JobStore } from '../../src/storage/jobStore';
 import { troubleOf } from '../../src/storage/trouble';
 import { FakeClock } from './fakeClock';

@@ -3,7 +3,7 @@ import { afterSuccess, afterThrottle, newConcurrency, type Concurrency } from '.
 
 /** Not now. */
 export interface Refusal {
-    why: 'CONCURRENCY';
+    why: 'concurrency';
     /** When to ask again, in ms; null: when a call has ended. */
     askAgainAt: number | null;
 }
@@ -23,7 +23,7 @@ export interface Admission {
     ended(ending: CallEnding, now: number): void;
 }
 
-const FULL: Refusal = { why: 'CONCURRENCY', askAgainAt: null };
+const FULL: Refusal = { why: 'concurrency', askAgainAt: null };
 
 /** As many calls in flight as the job's concurrency allows this slice, fewer when the target throttles. */
 export class ConcurrencyAdmission implements Admission {

@@ -8,7 +8,7 @@ import { reach } from '../../crashPoints';
 import { plainKey, type ItemKey } from '../../items/itemKey';
 import { attemptLine, outcomeLine } from '../../items/outcomeLines';
 import { parseExact } from '../../json/exactJson';
-import type { ProcessorResult } from '../../processors/types';
+import type { ProcessorResult } from '../../processors/processor';
 import type { Admission } from './admission';
 import type { Clock } from './clock';
 import type { PartitionWriter } from './partitionWriter';

@@ -4,7 +4,7 @@ import type { StoredSpec } from '../../contracts/jobSpec';
 import { Budget, compileExpression, evaluate, KEY_STEPS } from '../../expressions/jmespath';
 import { failed } from '../../processors/httpAnswer';
 import { compileProcess, readsItem } from '../../processors';
-import type { ProcessorResult } from '../../processors/types';
+import type { ProcessorResult } from '../../processors/processor';
 import { findSecret } from '../../settings';
 import type { Plan } from '../../contracts/documents';
 import { blobs } from '../../contracts/names';

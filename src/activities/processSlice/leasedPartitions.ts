@@ -1,5 +1,5 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
-import { addCounts, noCounts, settled, type Counts } from '../../core/counts';
+import { addCounts, noCounts, finished, type Counts } from '../../core/counts';
 import type { Delayed, Lease, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
 import { companyLine } from '../../items/outcomeLines';
@@ -89,7 +89,7 @@ export class LeasedPartitions {
 
     /** Items to which this slice has given their outcome. */
     get recorded(): number {
-        return this.opened.reduce((n, { counts }, i) => n + settled(counts) - settled(this.before[i]!), 0);
+        return this.opened.reduce((n, { counts }, i) => n + finished(counts) - finished(this.before[i]!), 0);
     }
 
     /** The partition whose failure this is, or whose opening came to nothing; null when it is none's. Of two that fail, the one whose failure is told. */

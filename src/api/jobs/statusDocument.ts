@@ -1,7 +1,7 @@
 // The status document of a job: what GET /jobs/{id} and every answer about one job shows.
 import type { JobEngine } from '../../application/jobEngine';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from '../../application/readJob';
-import { noCounts, settled, type Counts } from '../../core/counts';
+import { noCounts, finished, type Counts } from '../../core/counts';
 import { newLedger } from '../../core/ledger';
 import type { JobState } from '../../core/states';
 import { statusOf, type LiveStatus, type SliceProgress } from '../../core/status';
@@ -46,7 +46,7 @@ export async function statusDocument(store: JobStore, engine: JobEngine, job: St
 export function documentOf(job: StoredJob, root: string, facts: JobFacts, progress: SliceProgress[] = []): StatusDocument {
     const { summary, ledger } = facts;
     if (!summary) return liveStatus(job, root, statusOf(ledger ?? newLedger(job.id), progress, Date.now()), facts);
-    const pending = summary.total === null ? null : Math.max(0, summary.total - settled(summary.counts));
+    const pending = summary.total === null ? null : Math.max(0, summary.total - finished(summary.counts));
     const seconds = (Date.parse(summary.endedAt) - Date.parse(summary.startedAt ?? job.createdAt)) / 1000;
     return {
         ...common(job),
@@ -56,7 +56,7 @@ export function documentOf(job: StoredJob, root: string, facts: JobFacts, progre
         ...(summary.startedAt ? { startedAt: summary.startedAt } : {}),
         endedAt: summary.endedAt,
         counts: { total: summary.total, ...noCounts(), ...summary.counts, pending, invalid: summary.invalid },
-        rate: seconds > 0 ? Math.round((settled(summary.counts) / seconds) * 10) / 10 : 0,
+        rate: seconds > 0 ? Math.round((finished(summary.counts) / seconds) * 10) / 10 : 0,
         eta: null,
         workers: { active: 0 },
         ...(summary.error ? { error: summary.error } : {}),

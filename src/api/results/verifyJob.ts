@@ -1,7 +1,7 @@
 // POST /jobs/{id}/verify: reads every part again and proves that each item has exactly one outcome.
 import { requireJob } from '../../application/readJob';
 import { problem } from '../../core/errors';
-import { addCounts, noCounts, settled, type Counts } from '../../core/counts';
+import { addCounts, noCounts, finished, type Counts } from '../../core/counts';
 import type { Manifest, ManifestPart } from '../../contracts/documents';
 import type { JobStore } from '../../storage/jobStore';
 import { chunks } from '../../storage/lineReader';
@@ -63,8 +63,8 @@ export async function verify(store: JobStore, manifest: Manifest): Promise<Verdi
     }
     if (!sameCounts(counts, manifest.counts))
         report({ code: 'COUNTS', message: 'the counts of all parts together are not those of the manifest' });
-    if (settled(counts) !== manifest.total)
-        report({ code: 'CONSERVATION', message: `succeeded + failed + skipped + cancelled = ${settled(counts)}, not ${manifest.total}` });
+    if (finished(counts) !== manifest.total)
+        report({ code: 'CONSERVATION', message: `succeeded + failed + skipped + cancelled = ${finished(counts)}, not ${manifest.total}` });
     return { ok: problemCount === 0, total: manifest.total, counts, parts: manifest.parts.length, problems, problemCount };
 }
 

@@ -3,7 +3,7 @@
 // arrives twice, late or out of place changes nothing and says so.
 import { lease } from './lease';
 import { control, end, open, reopen } from './moves';
-import { settle } from './rounds';
+import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
 export { SLICE_MS } from './dispense';
@@ -29,7 +29,7 @@ function apply(state: LedgerState, operation: LedgerOperation, now: number): Led
         case 'lease':
             return lease(state, operation, now);
         case 'settle':
-            return settle(state, operation, now);
+            return nextRound(state, operation, now);
         case 'control':
             return control(state, operation);
         case 'reopen':

@@ -40,7 +40,7 @@ function nextFor(state: LedgerState, worker: string, slot: number, now: number):
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
     const held = state.leases[worker];
     if (held) return regrant(state, worker, held, now);
-    if (state.quarantine)
+    if (state.isolatedWorker)
         return { kind: 'wait', until: now + 1000, code: 'ISOLATION', why: 'another worker looks for the item that kills its process' };
     const { job: trouble } = state.troubles;
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
@@ -93,11 +93,11 @@ function regrant(state: LedgerState, worker: string, held: HeldLease, now: numbe
     if (held.againAt !== null && held.againAt > now)
         return { kind: 'wait', until: held.againAt, code: 'CRASH', why: 'the slice that worked on these items was lost' };
     const isolated = partsOf(held).some((part) => (state.crashed[part] ?? 0) >= CRASHES_BEFORE_ISOLATION);
-    if (isolated || state.quarantine) {
-        state.quarantine ??= worker;
+    if (isolated || state.isolatedWorker) {
+        state.isolatedWorker ??= worker;
         // A lease held by another worker counts as at work unless its slice is known to be lost.
         const busy = Object.entries(state.leases).some(([w, l]) => w !== worker && l.againAt === null && now - l.since < OLD_LEASE_MS);
-        if (state.quarantine !== worker || busy)
+        if (state.isolatedWorker !== worker || busy)
             return {
                 kind: 'wait',
                 until: now + 1000,

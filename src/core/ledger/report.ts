@@ -26,7 +26,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
         return null;
     }
     delete state.leases[o.worker];
-    if (state.quarantine === o.worker) state.quarantine = null;
+    if (state.isolatedWorker === o.worker) state.isolatedWorker = null;
     state.closed += report.closed;
     state.counts = addCounts(state.counts, report.counts);
     const notBefore = report.worked ? 0 : now + IDLE_PAUSE_MS;

@@ -12,7 +12,7 @@ const MAX_TIME = 8.64e15;
 /** What was written to the control document is told to the ledger within a moment. */
 const TOLD_WITHIN_MS = 1_000;
 
-export function settle(state: LedgerState, o: OperationOf<'settle'>, now: number): SettleReply {
+export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: number): SettleReply {
     const { total, invalid, failure: error } = state;
     if (isEnded(state.state)) return { kind: 'ended', state: state.state, total, invalid, error };
     if (o.broken && Object.values(state.leases).some((l) => l.againAt === null && now - l.since < OLD_LEASE_MS))
@@ -54,5 +54,5 @@ function reclaim(state: LedgerState, now: number): void {
     }
     state.leases = {};
     state.answered = {};
-    state.quarantine = null;
+    state.isolatedWorker = null;
 }

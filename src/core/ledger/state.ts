@@ -73,7 +73,7 @@ export interface LedgerState {
     /** What the job ends as, once every partition is closed or nothing more can be done. */
     endsAs: EndState | null;
     /** The worker whose lease is worked alone. */
-    quarantine: string | null;
+    isolatedWorker: string | null;
     /** Items per second of one worker, smoothed. */
     rate: number;
     /** Where the adaptive concurrency of each worker stands, by its slot; null: at its share. */
@@ -118,7 +118,7 @@ export interface SliceDone {
     /** First fresh partition that was not touched; `to` when all were. */
     untouched: number;
     failures: FailureGroup[];
-    /** Items settled per second by this slice. */
+    /** Items given their outcome per second by this slice. */
     rate: number;
     limit: number | null;
     /** It made calls or recorded something. */
@@ -198,7 +198,7 @@ export const newLedger = (jobId: string): LedgerState => ({
     width: 1,
     maxConcurrency: 1,
     endsAs: null,
-    quarantine: null,
+    isolatedWorker: null,
     rate: 0,
     limits: {},
     crashes: 0,

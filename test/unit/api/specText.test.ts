@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { isSameNumber } from '../../../src/json/decimal';
 import { MAX_ERRORS, parseSpec, specBounds } from '../../../src/contracts/jobSpec';
 import { asLines, eachItem, readSpecText } from '../../../src/application/specText';
-import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../src/sources/types';
+import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../src/sources/row';
 
 const read = (text: string) => readSpecText(Buffer.from(text));
 const errorsOf = (text: string) => read(text).errors.map(({ pointer, message }) => [pointer, message]);

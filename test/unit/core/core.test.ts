@@ -1,7 +1,7 @@
 // Properties of what is pure: lines of outcomes, delays of retries, moves of states, adaptive concurrency.
 import * as fc from 'fast-check';
 import { afterSuccess, afterThrottle, newConcurrency } from '../../../src/core/concurrency';
-import { addCounts, noCounts, outcomes, settled, type Counts } from '../../../src/core/counts';
+import { addCounts, noCounts, outcomes, finished, type Counts } from '../../../src/core/counts';
 import { attemptLine, outcomeLine, readOutcomeHead, type Outcome } from '../../../src/items/outcomeLines';
 import { retryDelay } from '../../../src/core/retry';
 import { allowedMoves, isEnded, moves, next, states, type Move } from '../../../src/core/states';
@@ -63,7 +63,7 @@ describe('outcomes', () => {
             fc.property(fc.array(counts), (all) => {
                 const sum = all.reduce(addCounts, noCounts());
                 expect([...all].reverse().reduce(addCounts, noCounts())).toEqual(sum);
-                expect(settled(sum)).toBe(all.reduce((n, c) => n + settled(c), 0));
+                expect(finished(sum)).toBe(all.reduce((n, c) => n + finished(c), 0));
             }),
         );
     });

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { noCounts, settled, type Counts } from '../../../src/core/counts';
+import { noCounts, finished, type Counts } from '../../../src/core/counts';
 import { endWithoutPlan, joined, sumOf, verdictOn, type FoundPart } from '../../../src/core/endings';
 import type { Range } from '../../../src/core/ledger';
 
@@ -76,7 +76,7 @@ test('whatever is found, a repair takes back every partition that lacks somethin
     fc.assert(
         fc.property(found, as, fc.integer({ min: 0, max: 6 }), (parts, kind, repairs) => {
             const verdict = verdictOn({ as: kind, repairs }, { parts, total: parts.length * ITEMS });
-            if (verdict.kind === 'end') return expect(settled(verdict.counts)).toBe(settled(sumOf(parts)));
+            if (verdict.kind === 'end') return expect(finished(verdict.counts)).toBe(finished(sumOf(parts)));
             const taken = (p: number) => verdict.ranges.some(({ from, to }) => p >= from && p < to);
             expect(parts.filter(({ missing }) => missing.length > 0).every((p) => taken(p.part))).toBe(true);
             expect(parts.filter((p) => !taken(p.part))).toHaveLength(verdict.closed);

@@ -10,7 +10,7 @@ import {
     type SettleReply,
     type SliceReport,
 } from '../../../src/core/ledger';
-import { noCounts, settled } from '../../../src/core/counts';
+import { noCounts, finished } from '../../../src/core/counts';
 import { statusOf } from '../../../src/core/status';
 import type { TroubleCode } from '../../../src/core/trouble';
 import { dice } from '../../support/dice';
@@ -154,7 +154,7 @@ test('whatever dies, repeats or is lost, every item is counted once and the job 
             const end = w.run(cancelAfter);
             expect(end.kind).toBe('done');
             expect(w.state.closed).toBe(partitions);
-            expect(settled(w.state.counts)).toBe(partitions * perPartition);
+            expect(finished(w.state.counts)).toBe(partitions * perPartition);
             expect(w.recorded.every((n) => n === perPartition)).toBe(true);
         }),
         { numRuns: 300 },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inTime, Late, overdueAttempts, TimedContext } from '../../../src/processors/timeLimit';
-import type { ProcessorResult } from '../../../src/processors/types';
+import type { ProcessorResult } from '../../../src/processors/processor';
 
 const ok: ProcessorResult = { ok: true };
 

@@ -1,14 +1,14 @@
 // The scheduler of calls, with a clock that only the test moves: what is called when, what is recorded, and that nothing is left running.
 import { RestError } from '@azure/storage-blob';
 import * as fc from 'fast-check';
-import { settled as settledCount } from '../../../src/core/counts';
+import { finished } from '../../../src/core/counts';
 import { ConcurrencyAdmission, type Admission, type CallEnding, type Refusal } from '../../../src/activities/processSlice/admission';
 import { Superseded, type PartitionWriter } from '../../../src/activities/processSlice/partitionWriter';
 import { systemClock, type Clock } from '../../../src/activities/processSlice/clock';
 import { CallScheduler } from '../../../src/activities/processSlice/callScheduler';
 import { ItemCalls, type Call } from '../../../src/activities/processSlice/itemCalls';
 import type { SliceEnd } from '../../../src/activities/processSlice/sliceWork';
-import type { ProcessorResult } from '../../../src/processors/types';
+import type { ProcessorResult } from '../../../src/processors/processor';
 import { dice } from '../../support/dice';
 import { FakeClock, settled } from '../../support/fakeClock';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
@@ -50,7 +50,7 @@ class Noted implements Admission {
     }
 
     ask(now: number): 'admitted' | Refusal {
-        if (now < this.closedUntil) return { why: 'CONCURRENCY', askAgainAt: this.closedUntil };
+        if (now < this.closedUntil) return { why: 'concurrency', askAgainAt: this.closedUntil };
         const verdict = this.concurrency.ask();
         if (verdict !== 'admitted') return verdict;
         this.inFlight++;
@@ -380,7 +380,7 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
             // Each attempt at each item once.
             expect(new Set(b.made.map(({ call }) => `${call.index}/${call.attempt}`)).size).toBe(b.itemCalls.made);
             expect(new Set(b.recorded).size).toBe(b.recorded.length);
-            for (const { counts, waiting, items } of b.partitions) expect(settledCount(counts) + waiting.size).toBeLessThanOrEqual(items);
+            for (const { counts, waiting, items } of b.partitions) expect(finished(counts) + waiting.size).toBeLessThanOrEqual(items);
             // A retry that is due after the slice's end closes it too, and stays waiting.
             const waiting = b.partitions.reduce((sum, { waiting }) => sum + waiting.size, 0);
             if (b.end?.why === 'done' && b.admission.closedUntil < b.clock.now())

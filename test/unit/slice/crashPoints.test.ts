@@ -51,7 +51,7 @@ async function crash(kind: Kind, point: CrashPoint, nth: number, forget = false)
     // The task hub gives the same slice to another process first, which finds that one has died with it, or that none has put up its fence.
     const again = await bench.slice({ mode });
     const heir = again.lost ? ((await bench.slice({ mode, epoch: 2 })) as SliceDone) : again;
-    for (let epoch = 3; (heir).closed < PARTITIONS && epoch < 6; epoch++) {
+    for (let epoch = 3; heir.closed < PARTITIONS && epoch < 6; epoch++) {
         const report = (await bench.slice({ mode: 'normal', epoch })) as SliceDone;
         if (report.closed === PARTITIONS) break;
     }

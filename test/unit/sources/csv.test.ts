@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import Papa from 'papaparse';
 import { MAX_LINES_LOST, MAX_ROW_CHARS } from '../../../src/sources/csvSplitter';
-import type { Row } from '../../../src/sources/types';
+import type { Row } from '../../../src/sources/row';
 import { long, pieces, refusal, rowsOf, values } from './support';
 
 const lineEnds = ['\n', '\r\n', '\r'];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { isTooDeep } from '../../../src/sources/depth';
 import { readRows } from '../../../src/sources/open';
-import { MAX_ITEM_DEPTH, type Row } from '../../../src/sources/types';
+import { MAX_ITEM_DEPTH, type Row } from '../../../src/sources/row';
 
 const nest = (levels: number, inside = '') => '['.repeat(levels) + inside + ']'.repeat(levels);
 

@@ -1,6 +1,6 @@
 // JSON arrays and NDJSON: what is JSON is read digit for digit, what is none is refused.
 import fc from 'fast-check';
-import { MAX_ITEM_BYTES } from '../../../src/sources/types';
+import { MAX_ITEM_BYTES } from '../../../src/sources/row';
 import { outcome, pieces, refusal, rowsOf, texts, values } from './support';
 
 describe('an element keeps the text it came as', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { readRows } from '../../../src/sources/open';
-import { MAX_ITEM_BYTES } from '../../../src/sources/types';
+import { MAX_ITEM_BYTES } from '../../../src/sources/row';
 import { long, pieces, refusal, rowsOf, values } from './support';
 
 describe('csv', () => {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { OutgoingError } from '../../../src/egress/outgoing';
 import { checkLink } from '../../../src/processors/checkLink';
-import { defineProcessor, FatalError, RetryableError } from '../../../src/processors/define';
+import { defineProcessor, FatalError, RetryableError } from '../../../src/processors/defineProcessor';
 import { canonical, digest } from '../../../src/processors/digest';
 import { compileProcess, findProcessor, registerProcessor } from '../../../src/processors';
-import type { ProcessorContext } from '../../../src/processors/types';
+import type { ProcessorContext } from '../../../src/processors/processor';
 
 const answer = {
     status: 301,

@@ -8,7 +8,7 @@ import { OutgoingError } from '../egress/outgoing';
 import { MAX_RETRY_AFTER_MS } from '../egress/retryAfter';
 import { CallError } from './callError';
 import { cutBytes } from './httpAnswer';
-import type { Processor, ProcessorContext, ProcessorResult } from './types';
+import type { Processor, ProcessorContext, ProcessorResult } from './processor';
 
 /** Thrown by a processor: try again later, after `retryAfterMs` if given. */
 export class RetryableError extends Error {

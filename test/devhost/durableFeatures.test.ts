@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startHost, until, type RunningHost } from '../support/host';
 
-const app = path.resolve(__dirname, '../fixtures/golden-app/further');
+const app = path.resolve(__dirname, '../fixtures/features-app');
 let host: RunningHost;
 beforeAll(async () => {
     host = await startHost({ app });
