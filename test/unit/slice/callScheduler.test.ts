@@ -383,8 +383,7 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
             for (const { counts, waiting, items } of b.partitions) expect(finished(counts) + waiting.size).toBeLessThanOrEqual(items);
             // A retry that is due after the slice's end closes it too, and stays waiting.
             const waiting = b.partitions.reduce((sum, { waiting }) => sum + waiting.size, 0);
-            if (b.end?.why === 'done' && b.admission.closedUntil < b.clock.now())
-                expect(b.recorded.length + waiting).toBe(partitions * items);
+            if (b.end?.why === 'done' && b.admission.closedUntil <= SLICE_MS) expect(b.recorded.length + waiting).toBe(partitions * items);
         }),
         { numRuns: 100 },
     );
