@@ -2,6 +2,7 @@
 import http from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { nthThrow } from './dice';
 
 export interface FaultRule {
     at: 'activity' | 'reply' | 'timer' | 'storage' | 'point';
@@ -69,7 +70,8 @@ export class Faults {
             if (rule.at !== at || (rule.match !== undefined && !name.includes(rule.match))) continue;
             const count = (this.counts[i] = (this.counts[i] ?? 0) + 1);
             // Dice of its own for each rule: whether its n-th occasion is struck does not hang on what else happens between.
-            const struck = rule.nth === undefined ? dice((this.plan.seed ?? 1) + i * 7919, count) < (rule.rate ?? 1) : count === rule.nth;
+            const struck =
+                rule.nth === undefined ? nthThrow((this.plan.seed ?? 1) + i * 7919, count) < (rule.rate ?? 1) : count === rule.nth;
             if (struck) return rule;
         }
         return null;
@@ -85,14 +87,6 @@ export function strikePoints(faults: Faults): void {
         if (faults.strike('point', point)) process.kill(process.pid, 'SIGKILL');
     };
     Object.assign(globalThis, { [POINTS]: tell });
-}
-
-/** The n-th throw of mulberry32 with that seed: small, and the same everywhere. */
-function dice(seed: number, n: number): number {
-    const a = (seed + n * 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
 /** A port that passes on to a storage service on `port`, but for what the plan strikes. */

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { startHost, until, type RunningHost } from '../support/host';
+import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 
 const app = path.resolve(__dirname, '../fixtures/durable-app');
 let host: RunningHost;
@@ -38,8 +39,8 @@ async function ended(id: string, timeout = 30_000): Promise<Status> {
     let last: Status;
     await until(
         async () => ['Completed', 'Failed', 'Terminated'].includes((last = await status(id)).runtimeStatus),
-        timeout,
         () => JSON.stringify(last),
+        timeout,
     );
     return last!;
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { startHost, until, type RunningHost } from '../support/host';
+import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 
 const app = path.resolve(__dirname, '../fixtures/features-app');
 let host: RunningHost;
@@ -41,8 +42,8 @@ async function when(id: string, is: (s: Status) => boolean, timeout = 60_000): P
     let last: Status | undefined;
     await until(
         async () => (last = await status(id).catch(() => undefined)) !== undefined && is(last),
-        timeout,
         () => `${id}: ${JSON.stringify(last)?.slice(0, 2000)}`,
+        timeout,
     );
     return last!;
 }

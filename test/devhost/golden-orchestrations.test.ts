@@ -1,5 +1,5 @@
 // The local host against the recordings: the same functions, driven in the same way, get the same payloads, give the same answers and end alike.
-import { until } from '../support/host';
+import { until } from '../support/until';
 import { answered, episodesOf, masker, type Episode } from './golden';
 import { Recorded, SECOND_HUB } from './golden-run';
 

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { startHost, until, type RunningHost } from '../support/host';
+import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 import { episodesOf, functionOf, goldenApp, type Answer, type Episode, type Invocation } from './golden';
 
 const durable = 'AzureFunctionsJobHost__extensions__durableTask__';
@@ -82,7 +83,6 @@ export class Recorded {
         let last = await this.status(id);
         await until(
             async () => ['Completed', 'Failed', 'Terminated'].includes((last = await this.status(id)).runtimeStatus),
-            60_000,
             () => `${id}: ${JSON.stringify(last)}\n${this.host.output()}`,
         );
         return last;
@@ -92,7 +92,6 @@ export class Recorded {
     async had(id: string, count: number): Promise<void> {
         await until(
             () => this.episodes(id).length >= count,
-            60_000,
             () => `${id} has had ${this.episodes(id).length} of ${count} episodes`,
         );
     }

@@ -1,6 +1,6 @@
 // What activities, entities, HTTP and timer functions are given, against the recordings.
 import http from 'node:http';
-import { until } from '../support/host';
+import { until } from '../support/until';
 import { golden, goldenApp, masker, type Invocation } from './golden';
 import { Recorded, SECOND_HUB } from './golden-run';
 

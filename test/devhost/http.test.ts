@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { startHost, until, type RunningHost } from '../support/host';
+import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 
 let host: RunningHost;
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 // Promise 3 when it is storage that goes: Azurite is ended under a running job, stays away for a while, and comes back.
 // Told to end (SIGTERM), Azurite loses nothing. Killed with SIGKILL, it loses what it acknowledged in the last seconds, which Azure Storage does only at a failover:
 // then items are called again that were done, and all the same each has one outcome.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { listens } from '../../devhost/azurite';
+import { startAzurite } from '../../devhost/azurite';
 import { startTarget, type Target } from '../../samples/target';
 import { freePorts } from '../../samples/ports';
 import { startHost } from '../support/host';
@@ -15,21 +15,6 @@ import { breaches, ended, guaranteesApp, results, startJob } from './support';
 
 const data = mkdtempSync(path.join(os.tmpdir(), 'azurite-'));
 afterAll(() => rmSync(data, { recursive: true, force: true }));
-
-async function startAzurite([blob, queue, table]: number[]): Promise<ChildProcess> {
-    const script = require.resolve('azurite/dist/src/azurite.js');
-    const ports = ['--blobPort', blob, '--queuePort', queue, '--tablePort', table].map(String);
-    const child = spawn(
-        process.execPath,
-        [script, '--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data, ...ports],
-        { stdio: 'ignore' },
-    );
-    await until(
-        async () => (await Promise.all([blob!, queue!, table!].map(listens))).every(Boolean),
-        () => 'Azurite does not answer',
-    );
-    return child;
-}
 
 /** On SIGTERM it waits for connections to close before it ends; whoever still holds one is not waited for long. */
 async function stopAzurite(azurite: ChildProcess, how: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -63,10 +48,11 @@ const TOTAL = 20_000;
 /** A job of 20,000 items while something happens to storage; it must end by itself, with every item once and each under one key. */
 async function jobThrough(spec: object, outages: (world: World) => Promise<void>): Promise<void> {
     const target = await startTarget({ latencyMs: 20 });
-    const ports = await freePorts(3);
-    let azurite = await startAzurite(ports);
-    const [AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT] = ports.map(String) as [string, string, string];
-    const host = await startHost({ app: guaranteesApp, env: { AZURITE_BLOB_PORT, AZURITE_QUEUE_PORT, AZURITE_TABLE_PORT } });
+    const [blob, queue, table] = (await freePorts(3)) as [number, number, number];
+    const start = () => startAzurite(guaranteesApp, { blob, queue, table }, data);
+    let azurite = await start();
+    const env = { AZURITE_BLOB_PORT: String(blob), AZURITE_QUEUE_PORT: String(queue), AZURITE_TABLE_PORT: String(table) };
+    const host = await startHost({ app: guaranteesApp, env });
     try {
         const items = Array.from({ length: TOTAL }, (_, n) => ({ id: n }));
         const id = await startJob(host, items, { process: { http: { url: `${target.url}/x` } }, key: 'id', ...spec });
@@ -78,7 +64,7 @@ async function jobThrough(spec: object, outages: (world: World) => Promise<void>
                     () => target.stats().requests >= mark,
                     () => `the target sees no more calls\n${host.output()}`,
                 ),
-            startAzurite: async () => void (azurite = await startAzurite(ports)),
+            startAzurite: async () => void (azurite = await start()),
             stopAzurite: (how) => stopAzurite(azurite, how),
         });
         expect(await ended(host, id, 150_000)).toMatchObject({ state: 'completed', counts: { total: TOTAL, succeeded: TOTAL } });

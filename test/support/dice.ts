@@ -1,10 +1,7 @@
-/** mulberry32, so that a run can be repeated. */
+import { nthThrow } from '../../devhost/dice';
+
+/** Throws one after the other, uniform in [0, 1), the same for the same seed: a run can be repeated. */
 export function dice(seed: number): () => number {
-    let a = seed >>> 0;
-    return () => {
-        a = (a + 0x6d2b79f5) >>> 0;
-        let t = Math.imul(a ^ (a >>> 15), 1 | a);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
+    let n = 0;
+    return () => nthThrow(seed, ++n);
 }

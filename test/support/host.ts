@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { emulatorConnection } from '../../devhost/azurite';
+import { until } from './until';
 import { freePorts } from '../../samples/ports';
 
 export interface HostOptions {
@@ -84,8 +85,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
                 // The function key is printed after the host has said that it runs.
                 return isRunning(url).then((runs) => runs && (!options.auth || said.includes('Function key: ')));
             },
-            60_000,
             () => `the local host was not ready in time:\n${said}`,
+            60_000,
         );
     };
     const end = async (signal: NodeJS.Signals, group: boolean): Promise<void> => {
@@ -129,18 +130,5 @@ async function isRunning(url: string): Promise<boolean> {
         return response.ok && ((await response.json()) as { state: string }).state === 'Running';
     } catch {
         return false; // nobody listens yet
-    }
-}
-
-/** Asks again every 25 ms until the answer is yes; a test waits on conditions, never on a guess. */
-export async function until(
-    condition: () => Promise<boolean> | boolean,
-    timeout = 30_000,
-    why: () => string = () => 'no reason',
-): Promise<void> {
-    for (const deadline = Date.now() + timeout; ;) {
-        if (await condition()) return;
-        if (Date.now() > deadline) throw new Error(`gave up after ${timeout} ms: ${why()}`);
-        await new Promise((resolve) => setTimeout(resolve, 25));
     }
 }
