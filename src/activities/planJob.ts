@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { wrongInSourceName } from '../core/blobName';
+import type { JobCode } from '../core/codes';
 import { failure } from '../core/errors';
 import { exactValue } from '../json/exactJson';
 import type { PlanReply } from '../core/plan';
@@ -29,7 +30,7 @@ const ENOUGH = 1_000;
 /** Keys and variables are read for so long at a time. */
 const UNINTERRUPTED_MS = 50;
 
-const refused = (code: string, message: string, invalid = 0): PlanReply => ({ ok: false, error: { ...failure(code, message), invalid } });
+const refused = (code: JobCode, message: string, invalid = 0): PlanReply => ({ ok: false, error: { ...failure(code, message), invalid } });
 
 /** Attempts beyond which items × attempts of a partition would come near what its outcomes can hold in few segments. */
 const MAX_LINES = 100_000;

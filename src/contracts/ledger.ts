@@ -1,8 +1,8 @@
 // The ledger's state as the entity keeps it, what it is told, and what it answers.
+import { waitCodes } from '../core/codes';
 import { z } from 'zod';
 import {
     newLedger,
-    waitCodes,
     type HeldLease,
     type Lease,
     type LeaseReply,

@@ -1,4 +1,5 @@
 // Adaptive concurrency: additive increase, multiplicative decrease (Chiu and Jain, 1989), on what the target says of itself.
+import type { ItemCode } from './codes';
 
 export interface Concurrency {
     /** Calls in flight at most, now. */
@@ -37,5 +38,5 @@ export function afterThrottle(c: Concurrency, now: number, ms: number): Concurre
 const THROTTLES = new Set([429, 503]);
 
 /** Whether a failed call says that fewer calls should be in flight: by its status, or because the target did not answer in time. */
-export const throttles = (code: string, status: number | undefined): boolean =>
+export const throttles = (code: ItemCode, status: number | undefined): boolean =>
     code === 'TIMEOUT' || (status !== undefined && THROTTLES.has(status));

@@ -1,5 +1,6 @@
 // What a user sees of a running job, from the ledger's state and the progress of its slices.
-import { sum, type LedgerState, type WaitCode } from './ledger';
+import type { WaitCode } from './codes';
+import { sum, type LedgerState } from './ledger';
 import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import type { JobState } from './states';

@@ -40,8 +40,11 @@ export function persisting(before: Persisting | undefined, trouble: Trouble, now
     return { ...trouble, count, since: goesOn ? before.since : now, until: now + pauseAfter(count) };
 }
 
-/** Whether to end rather than to try again. Storage that is away is waited for. */
-export function isHopeless(p: Persisting, now: number, cancelling = false): boolean {
+/** Trouble that a job ends with. Storage that is away, and a newer version, are waited for. */
+export type Hopeless = Persisting & { code: Exclude<TroubleCode, 'STORAGE_AWAY' | 'NEWER_VERSION'> };
+
+/** Whether to end rather than to try again. */
+export function isHopeless(p: Persisting, now: number, cancelling = false): p is Hopeless {
     if (p.code === 'STORAGE_AWAY' || p.code === 'NEWER_VERSION') return false;
     return cancelling ? p.count >= CANCEL_REFUSALS : p.count >= REFUSALS && now - p.since >= REFUSED_FOR_MS;
 }

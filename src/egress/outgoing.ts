@@ -1,4 +1,5 @@
 // The one door for connections to URLs that users name. Nothing else in src/ opens one.
+import type { ItemCode } from '../core/codes';
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, Pool, type Dispatcher } from 'undici';
 import { hasLoneSurrogate } from '../core/text';
@@ -38,7 +39,7 @@ export interface OutgoingAnswer {
  * TIMEOUT, CONNECTION: another try may help. BAD_URL: the call cannot be made. LONE_SURROGATE: its URL or body is no Unicode text. BAD_ANSWER: what came
  * is no HTTP, or more header than is read. TOO_LARGE: more body than is read.
  */
-export type OutgoingCode = 'TIMEOUT' | 'CONNECTION' | 'BAD_URL' | 'LONE_SURROGATE' | 'BAD_ANSWER' | 'TOO_LARGE';
+export type OutgoingCode = Extract<ItemCode, 'TIMEOUT' | 'CONNECTION' | 'BAD_URL' | 'LONE_SURROGATE' | 'BAD_ANSWER' | 'TOO_LARGE'>;
 
 export class OutgoingError extends Error {
     constructor(

@@ -40,7 +40,7 @@ export function evaluate(expression: Expression, value: unknown, budget: Budget 
 }
 
 /** The code of a failure: the expression's own, where it has one. */
-export const codeOf = (error: unknown, otherwise: string): string =>
+export const codeOf = <Code extends string>(error: unknown, otherwise: Code): Code | 'NUMBER_INEXACT' =>
     error instanceof ExpressionError && error.code !== 'EXPRESSION' ? error.code : otherwise;
 
 function told<T>(work: () => T): T {

@@ -1,9 +1,10 @@
+import type { RowCode } from '../core/codes';
 import { ExactNumber } from '../json/exactNumber';
 import { isItemKey, MAX_KEY_LENGTH } from './itemKey';
 import { Budget, evaluate, ExpressionError, KEY_STEPS, type Expression } from '../expressions/jmespath';
 
 export interface WrongKey {
-    code: 'KEY_MISSING' | 'NUMBER_INEXACT';
+    code: Extract<RowCode, 'KEY_MISSING' | 'NUMBER_INEXACT'>;
     message: string;
 }
 

@@ -1,4 +1,5 @@
 // What an answer of the target means for the item: an outcome, or a failed attempt and whether to try again.
+import type { ItemCode } from '../core/codes';
 import { parseExact } from '../json/exactJson';
 import { Budget, codeOf, evaluate, isTruthy, type Expression } from '../expressions/jmespath';
 import { cutText } from '../core/text';
@@ -6,7 +7,7 @@ import { textOf } from '../egress/decode';
 import { MAX_ANSWER_BYTES, OutgoingError, type OutgoingAnswer } from '../egress/outgoing';
 import { retryAfter } from '../egress/retryAfter';
 import type { Redactor } from './redact';
-import type { Kept, ProcessorResult } from './processor';
+import { failed, type Kept, type ProcessorResult } from './processor';
 
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, ...Array.from({ length: 10 }, (_, i) => 520 + i)]);
 /** UTF-16 units of a body that an error's message shows. */
@@ -37,7 +38,7 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
     const body = readBody(answer, redact, success !== null);
     const asked = retryAfter(answer.headers['retry-after'], answer.headers.date, Date.now());
     // One place for all unsuccessful answers, so that none of them loses what the target asked for.
-    const unsuccessful = (code: string, message: string, retryable = RETRYABLE.has(status)): ProcessorResult => {
+    const unsuccessful = (code: ItemCode, message: string, retryable = RETRYABLE.has(status)): ProcessorResult => {
         const told = redact ? redact(message) : message;
         return {
             ...failed(
@@ -79,8 +80,6 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
         ? unsuccessful('UNSUCCESSFUL', `the success expression does not hold${said}`)
         : unsuccessful('HTTP_STATUS', `HTTP ${status}${said}`);
 }
-
-export const failed = (code: string, message: string, retryable: boolean) => ({ ok: false as const, error: { code, message, retryable } });
 
 const succeeded = (answer: OutgoingAnswer, body: Body, maxOutputBytes: number): ProcessorResult => ({
     ok: true,

@@ -1,4 +1,5 @@
 // The processors of this app. Yours: one file beside these, and a line here.
+import { failed } from './processor';
 import { z } from 'zod';
 import { durationMs } from '../core/duration';
 import type { Secret } from '../core/secrets';
@@ -33,8 +34,8 @@ export function compileProcess({ process }: Pick<JobSpec, 'process'>, findSecret
     } catch (error) {
         if (!isOfSpec(error)) throw error;
         // An earlier version took this spec, this one does not: the items say so, and nothing is called.
-        const failure = { code: 'SPEC_INVALID', message: `this version cannot do what the spec says: ${error.message}` };
-        return async () => ({ ok: false, error: { ...failure, retryable: false } });
+        const unfit = failed('SPEC_INVALID', `this version cannot do what the spec says: ${error.message}`, false);
+        return async () => unfit;
     }
 }
 
@@ -45,8 +46,8 @@ function compileProcessor(process: Exclude<JobSpec['process'], { http: unknown }
     const found = findProcessor(process.processor);
     if (!found) {
         // The deployment that accepted the job had it; this one does not.
-        const error = { code: 'PROCESSOR_MISSING', message: `this deployment has no processor "${process.processor}"`, retryable: true };
-        return async () => ({ ok: false, error });
+        const missing = failed('PROCESSOR_MISSING', `this deployment has no processor "${process.processor}"`, true);
+        return async () => missing;
     }
     const run = found.prepare(process.options);
     const timeoutMs = durationMs(process.timeout ?? DEFAULT_TIMEOUT);

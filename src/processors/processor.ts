@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ItemCode } from '../core/codes';
 import type { send } from '../egress/outgoing';
 
 /** What a processor is told of the item at hand. */
@@ -39,13 +40,19 @@ export interface Succeeded extends Kept {
 
 export interface Failed extends Kept {
     ok: false;
-    error: { code: string; message: string; retryable: boolean };
+    error: { code: ItemCode; message: string; retryable: boolean };
     status?: number;
     /** What the target asked for with Retry-After. */
     retryAfterMs?: number;
 }
 
 export type ProcessorResult = Succeeded | Failed;
+
+/** `retryable`: another attempt may help. */
+export const failed = (code: ItemCode, message: string, retryable: boolean): Failed => ({
+    ok: false,
+    error: { code, message, retryable },
+});
 
 export interface Processor {
     name: string;

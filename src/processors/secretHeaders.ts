@@ -1,7 +1,7 @@
 // The headers of a call: those that the spec writes out, and those that it takes from secrets.
 import { goesTo, wrongInSecret, type NoSecret, type Secret, type SecretHost } from '../core/secrets';
 import type { HttpProcess } from '../contracts/jobSpec';
-import { failed } from './httpAnswer';
+import { failed } from './processor';
 import type { Failed } from './processor';
 
 export interface CallHeaders {

@@ -2,7 +2,7 @@
 import type { HttpProcess } from '../contracts/jobSpec';
 import { Budget, codeOf, compileExpression, evaluate, KEY_STEPS, type Expression as JmesPath } from '../expressions/jmespath';
 import { isObject } from '../expressions/values';
-import { CallError, type CallErrorCode } from './callError';
+import { CallError } from './callError';
 import { parseTemplate, TemplateError } from './uriTemplate';
 
 type UrlSpec = Pick<HttpProcess, 'url' | 'vars' | 'optional'>;
@@ -28,7 +28,7 @@ function found(expression: JmesPath, item: unknown, name: string, budget: Budget
     try {
         return evaluate(expression, item, budget);
     } catch (error) {
-        const code = codeOf(error, 'URL_VARIABLE') as CallErrorCode;
+        const code = codeOf(error, 'URL_VARIABLE');
         throw new CallError(code, `the expression of the variable "${name}" does not fit this item: ${(error as Error).message}`);
     }
 }

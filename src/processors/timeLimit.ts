@@ -1,6 +1,6 @@
 // A limit on the time of one attempt by a processor. One that never ends would hold its slice, and a cancel with it.
 import { checkText, send, type OutgoingRequest } from '../egress/outgoing';
-import type { ProcessorContext, ProcessorResult } from './processor';
+import { failed, type ProcessorContext, type ProcessorResult } from './processor';
 
 /** Told when the time is up. The signal is made only for who looks at it: most processors do not, and it costs more than they do. */
 export class Late {
@@ -70,8 +70,7 @@ export function inTime(timeoutMs: number, run: (late: Late) => Promise<Processor
             isOverdue = true;
             overdue++;
             late.tell();
-            const error = { code: 'TIMEOUT', message: `the processor did not end within ${timeoutMs} ms`, retryable: true };
-            resolve({ ok: false, error });
+            resolve(failed('TIMEOUT', `the processor did not end within ${timeoutMs} ms`, true));
         }, timeoutMs);
         const end = <T>(settle: (value: T) => void) => {
             return (value: T) => {

@@ -1,4 +1,5 @@
 // What a file that is refused looks like, in words, and what can be done with it.
+import type { JobCode } from '../core/codes';
 import { endOfText } from './depth';
 import type { CsvRow } from './csvSplitter';
 import { SourceError } from './row';
@@ -8,7 +9,7 @@ export const SNIFFED = 512;
 /** Characters of a JSON document that are looked at when it is no array. */
 export const DESCRIBED = 65_536;
 
-const signatures: [bytes: string, what: string, code?: string][] = [
+const signatures: [bytes: string, what: string, code?: JobCode][] = [
     ['1f8b', 'compressed with gzip', 'COMPRESSED'],
     ['504b0304', 'a ZIP archive, or an Excel workbook (.xlsx), which is one', 'COMPRESSED'],
     ['28b52ffd', 'compressed with Zstandard', 'COMPRESSED'],

@@ -1,5 +1,7 @@
+import type { JobCode, RowCode } from '../core/codes';
+
 /** One unit of input, or what is wrong with it. `line` is 1-based: a line of the file, or the position in a JSON array. */
-export type Row = { line: number; json: string; value: unknown } | { line: number; code: string; message: string };
+export type Row = { line: number; json: string; value: unknown } | { line: number; code: RowCode; message: string };
 
 /** Bytes of one item as JSON text. */
 export const MAX_ITEM_BYTES = 1_048_576;
@@ -52,7 +54,7 @@ const isBlank = (unit: number): boolean => unit === 0x20 || unit === 0x0a || uni
 /** The source as a whole cannot be read as what it is said to be. */
 export class SourceError extends Error {
     constructor(
-        readonly code: string,
+        readonly code: JobCode,
         message: string,
     ) {
         super(message);

@@ -123,7 +123,7 @@ export class ItemCalls {
             return ENDED;
         }
         const { code, message, retryable } = result.error;
-        const error = { ...failure(code, message), retryable };
+        const error = failure(code, message, retryable);
         const next = afterFailure(this.o.retry, { attempt, retryable, retryAfterMs: result.retryAfterMs }, now, this.o.chance());
         if (next.kind === 'retry') {
             const retryAt = new Date(next.due).toISOString();

@@ -2,7 +2,7 @@
 import { idempotencyKey, keyAs, plainKey, type ItemKey, type KeyForm } from '../../items/itemKey';
 import type { StoredSpec } from '../../contracts/jobSpec';
 import { Budget, compileExpression, evaluate, KEY_STEPS } from '../../expressions/jmespath';
-import { failed } from '../../processors/httpAnswer';
+import { failed } from '../../processors/processor';
 import { compileProcess, readsItem } from '../../processors';
 import type { ProcessorResult } from '../../processors/processor';
 import { findSecret } from '../../settings';

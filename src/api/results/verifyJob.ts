@@ -1,4 +1,5 @@
 // POST /jobs/{id}/verify: reads every part again and proves that each item has exactly one outcome.
+import type { FindingCode } from '../../core/codes';
 import { requireJob } from '../../application/readJob';
 import { problem } from '../../core/errors';
 import { addCounts, noCounts, finished, type Counts } from '../../core/counts';
@@ -26,7 +27,7 @@ export interface Verdict {
     total: number;
     counts: Counts;
     parts: number;
-    problems: { code: string; message: string; part?: number; index?: number }[];
+    problems: { code: FindingCode; message: string; part?: number; index?: number }[];
     problemCount: number;
 }
 

@@ -1,6 +1,7 @@
 // What there is to do, as far as nobody holds it, and how much of it a worker takes.
+import type { WaitCode } from '../codes';
 import type { Trouble } from '../trouble';
-import type { Delayed, LedgerState, Range, WaitCode } from './state';
+import type { Delayed, LedgerState, Range } from './state';
 
 /** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
 export const SLICE_MS = 15_000;

@@ -78,7 +78,7 @@ function noteTrouble(state: LedgerState, held: HeldLease, report: SliceDone, now
     // A partition has few tries in the time that thousands of them take: refused one after the other, with nothing finished between, they are one trouble.
     const any = place === 'job' ? own : note('any');
     const hopeless = isHopeless(own, now, state.state === 'cancelling') ? own : isHopeless(any, now) ? any : null;
-    if (hopeless) state.failure = failure(code, `${message}, ${hopeless.count} times since ${iso(hopeless.since)}`);
+    if (hopeless) state.failure = failure(hopeless.code, `${message}, ${hopeless.count} times since ${iso(hopeless.since)}`);
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

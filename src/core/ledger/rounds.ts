@@ -1,9 +1,10 @@
 // The job as a whole: whether there is another round of workers, something to wait for, or the end.
+import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
 import { DUE_SOON_MS, earliest, waitFor } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
 import { heard, move } from './moves';
-import type { LedgerState, OperationOf, SettleReply, WaitCode } from './state';
+import type { LedgerState, OperationOf, SettleReply } from './state';
 
 const WORKER_CONCURRENCY = 32;
 const MAX_WORKERS = 8;

@@ -1,4 +1,5 @@
 // What the ledger of one job knows, what it can be told, and what it answers.
+import type { WaitCode } from '../codes';
 import { noCounts, type Counts } from '../counts';
 import type { Control } from '../control';
 import type { Failure } from '../errors';
@@ -93,12 +94,6 @@ export interface LedgerState {
     /** How often the job was opened again because outcomes were missing when it was folded. */
     repairs: number;
 }
-
-/**
- * RETRY: an item's next attempt. CRASH: a process that died. ISOLATION: looking for the item that kills. STORAGE: storage. WORK: what others may give back. CONTROL: what a user wants, on its way.
- * VERSION: an instance of a newer version. */
-export const waitCodes = ['RETRY', 'CRASH', 'ISOLATION', 'STORAGE', 'WORK', 'CONTROL', 'VERSION'] as const;
-export type WaitCode = (typeof waitCodes)[number];
 
 /** What kept a partition from being opened or recorded; `part` null: spec or plan, which all need. */
 export interface SliceTrouble extends Trouble {

@@ -1,5 +1,6 @@
 import { RestError } from '@azure/storage-blob';
-import { catalogue, problem, type ProblemCode } from '../../../src/core/errors';
+import { problemCodes, type ProblemCode } from '../../../src/core/codes';
+import { problem } from '../../../src/core/errors';
 import { readBody } from '../../../src/api/http/body';
 import { readSpecText } from '../../../src/application/specText';
 import { asProblem, handle, problemResponse } from '../../../src/api/http/frame';
@@ -9,15 +10,15 @@ const invocation = () => ({ invocationId: 'inv-1', error: jest.fn(), warn: jest.
 const bodyOf = (response: { body?: unknown }) => JSON.parse(response.body as string) as Record<string, unknown>;
 
 describe('problems', () => {
-    test('every code of the catalogue maps to its own status and names itself', () => {
-        for (const code of Object.keys(catalogue) as ProblemCode[]) {
+    test('every code of the problemCodes maps to its own status and names itself', () => {
+        for (const code of Object.keys(problemCodes) as ProblemCode[]) {
             const response = problemResponse(problem(code, { detail: 'd' }), '/api/x');
-            expect(response.status).toBe(catalogue[code].status);
+            expect(response.status).toBe(problemCodes[code].status);
             expect(response.headers).toMatchObject({ 'content-type': 'application/problem+json' });
             expect(bodyOf(response)).toMatchObject({
                 code,
-                status: catalogue[code].status,
-                title: catalogue[code].title,
+                status: problemCodes[code].status,
+                title: problemCodes[code].title,
                 detail: 'd',
                 instance: '/api/x',
             });

@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
     items: ['core', 'json', 'expressions'],
     contracts: ['core', 'items', 'json'],
     egress: ['core'],
-    sources: ['contracts'],
+    sources: ['contracts', 'core'],
     processors: ['contracts', 'core', 'egress', 'expressions', 'json'],
     storage: ['contracts', 'core', 'items', 'settings'],
     application: ['contracts', 'core', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
