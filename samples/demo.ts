@@ -143,7 +143,8 @@ async function follow(client: FanfoldClient, id: string): Promise<Job> {
         progress.show(job);
         const now = JSON.stringify([job.state, job.counts]);
         if (now !== last) [last, changed] = [now, Date.now()];
-        else if (Date.now() - changed > STALLED_MS) throw new Error(`The job has not moved for ${STALLED_MS / 1000} s (state ${job.state}).`);
+        else if (Date.now() - changed > STALLED_MS)
+            throw new Error(`The job has not moved for ${STALLED_MS / 1000} s (state ${job.state}).`);
     };
     try {
         return await client.waitUntil(id, undefined, { everyMs: POLL_MS, onProgress, signal: interrupted.signal });
