@@ -94,13 +94,16 @@ export class JobEnded extends Error {
     }
 }
 
-/** `fetch` says no more than "fetch failed"; why stands in its cause. */
+/** `fetch` says no more than "fetch failed"; why stands in its cause. An error may come from another realm, where `instanceof` does not hold. */
 function reasons(error: unknown): string {
     const told: string[] = [];
-    for (let at = error; at instanceof Error && told.length < 4; at = at.cause) {
+    for (
+        let at = error as Partial<AggregateError> | null | undefined;
+        typeof at === 'object' && at && told.length < 4;
+        at = at.cause as typeof at
+    ) {
         // An attempt at several addresses has one error for each, and no message.
-        const inner = at instanceof AggregateError ? at.errors.map((e) => (e as Error).message).join(', ') : '';
-        const text = at.message || inner;
+        const text = at.message || (at.errors ?? []).map((e) => (e as Error).message).join(', ');
         if (text && !told.includes(text)) told.push(text);
     }
     return told.join(': ') || String(error);
