@@ -1,7 +1,7 @@
 // NDJSON as it comes in.
 
 /** The lines of a stream of UTF-8, without their ends; empty ones are left out. Stopping early cancels the stream. */
-export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
     // Not every browser iterates over a stream.
     const reader = body.getReader();
     const decoder = new TextDecoder();

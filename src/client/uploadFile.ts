@@ -49,7 +49,7 @@ export function fileOfStream(stream: ByteStream, size: number): UploadFile {
 /** A stream as the body of a request. */
 export function bodyOfStream(stream: ByteStream): ReadableStream<Uint8Array> {
     if (stream instanceof ReadableStream) return stream;
-    const chunks = stream[Symbol.asyncIterator]();
+    const chunks: AsyncIterator<Uint8Array, unknown> = stream[Symbol.asyncIterator]();
     return new ReadableStream<Uint8Array>({
         pull: async (controller) => {
             const { done, value } = await chunks.next();

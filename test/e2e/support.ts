@@ -1,7 +1,7 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
 import * as sample from '../../samples/target';
-import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome, type ResultsOptions } from '../../src/client';
+import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { DEADLINE_MS } from '../support/until';
 
@@ -79,7 +79,7 @@ export const upload = async (content: string | Buffer, name: string): Promise<st
 
 /** `query` as it stands in a URL, such as `?order=input`. */
 export const results = async (id: string, query = ''): Promise<Outcome[]> =>
-    (await client().resultsPage(id, Object.fromEntries(new URLSearchParams(query)) as ResultsOptions)).outcomes;
+    (await client().resultsPage(id, Object.fromEntries(new URLSearchParams(query)))).outcomes;
 
 /** Every item once, and the counts say the same. */
 export async function expectConserved(j: Job): Promise<Outcome[]> {

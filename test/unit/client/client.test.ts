@@ -95,7 +95,7 @@ describe('an error', () => {
         expect((await thrown(client.startJob('{}'), ApiError)).errors).toEqual(errors);
     });
 
-    test.each<[string, Answer]>([
+    test.each<[string, [number, string, Record<string, string>?]]>([
         ['a proxy', [502, '<html>Bad gateway</html>', { 'content-type': 'text/html' }]],
         ['something that answers success and is no API', [200, '<html>Bad gateway</html>']],
     ])('of %s has no code, and shows what was said', async (_who, answer) => {

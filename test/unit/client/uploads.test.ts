@@ -14,7 +14,7 @@ const bytes = Buffer.from(text);
 
 /** A store of one upload that speaks tus; `before` may answer in its place, and `takes` so many bytes of a part before the connection breaks. */
 function tusServer(before: (asked: Asked, n: number) => Answer | { takes: number } | undefined = () => undefined) {
-    let stored = Buffer.alloc(0);
+    let stored: Buffer = Buffer.alloc(0);
     let length = bytes.length;
     const answer = (asked: Asked, n: number): Answer => {
         const instead = before(asked, n);
