@@ -1,10 +1,9 @@
 // Node packages that are ES modules only: Jest's module system cannot require them as they are.
 const esm = ['p-map'];
 /** @type {import('jest').Config} */
-module.exports = {
+const common = {
     testEnvironment: 'node',
     roots: ['<rootDir>/test'],
-    testMatch: ['**/*.test.ts'],
     transform: {
         '^.+\\.[mc]?[jt]s$': [
             '@swc/jest',
@@ -12,5 +11,18 @@ module.exports = {
         ],
     },
     transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
+};
+/** @type {import('jest').Config} */
+module.exports = {
     testTimeout: 120_000,
+    // A project's setup runs only when one of its tests does: unit tests wait for no build.
+    projects: [
+        { ...common, displayName: 'source', testMatch: ['<rootDir>/test/{unit,histories}/**/*.test.ts'] },
+        {
+            ...common,
+            displayName: 'built',
+            testMatch: ['<rootDir>/test/!(unit|histories)/**/*.test.ts'],
+            globalSetup: '<rootDir>/test/support/freshBuild.cjs',
+        },
+    ],
 };

@@ -8,8 +8,10 @@ import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { emulatorConnection, listens, startAzurite } from '../devhost/azurite';
 import { freePorts } from '../samples/ports';
-import { Api } from './api';
+import { FanfoldClient, type JobSpec } from '../src/client';
+import { openFile } from '../src/client/file';
 import type { Counter, Transactions } from './counter';
+import { longestHistory } from './history';
 import { NAIVE_ITEMS, naiveApp, runNaive } from './naive/run';
 import { startLocalHost, startPart, type ClientRun, type LocalHost } from './processes';
 import { print, type Contender, type Figures } from './table';
@@ -101,7 +103,20 @@ async function client(kind: 'raw' | 'script', b: Bench): Promise<ClientRun> {
     return part.said;
 }
 
-const httpJob = (b: Bench, source: object) => ({
+/** No call is asked again: a bench that meets a broken connection is none. */
+const clientOf = (url: string): FanfoldClient => new FanfoldClient({ url, retry: { forMs: 0 } });
+
+/** Gives the upload's id. */
+async function uploadFile(api: FanfoldClient, file: string): Promise<string> {
+    const opened = await openFile(file);
+    try {
+        return (await api.uploadInParts(opened, { name: opened.name })).id;
+    } finally {
+        await opened.close();
+    }
+}
+
+const httpJob = (b: Bench, source: JobSpec['source']): JobSpec => ({
     name: 'bench',
     source,
     process: { http: { url: `${b.target}/` } },
@@ -109,16 +124,17 @@ const httpJob = (b: Bench, source: object) => ({
 });
 
 /** Seconds from the job's creation to its end, planning and folding included, by the job's own clock. */
-async function fanfold(b: Bench, api: Api, upload: string, items: number): Promise<{ id: string; seconds: number }> {
-    const { id } = await api.start(httpJob(b, { upload }));
-    const job = await api.until(id, (j) => j.state === 'completed');
+async function fanfold(b: Bench, api: FanfoldClient, upload: string, items: number): Promise<{ id: string; seconds: number }> {
+    const { id } = await api.startJob(httpJob(b, { upload }));
+    const job = await api.waitUntil(id, (j) => j.state === 'completed');
     if (job.counts.succeeded !== items) throw new Error(`only ${job.counts.succeeded} of ${items} items succeeded`);
     return { id, seconds: (Date.parse(job.endedAt!) - Date.parse(job.createdAt)) / 1000 };
 }
 
 /** Raw loop, script and Fanfold take turns, so that whatever else the machine does falls on all of them. */
-async function throughput(b: Bench, api: Api, hostMemory?: () => Promise<number | null>): Promise<void> {
-    const upload = await api.upload(b.itemsFile);
+async function throughput(b: Bench, url: string, hostMemory?: () => Promise<number | null>): Promise<void> {
+    const api = clientOf(url);
+    const upload = await uploadFile(api, b.itemsFile);
     const rounds: { raw: number; script: number; fanfold: number }[] = [];
     let last: { raw: ClientRun; script: ClientRun; job: string };
     for (let i = 0; i < b.repeats; i++) {
@@ -132,7 +148,7 @@ async function throughput(b: Bench, api: Api, hostMemory?: () => Promise<number 
     }
     const of = (figure: (round: (typeof rounds)[number]) => number) => median(rounds.map(figure));
     const { raw, script, job } = last!;
-    const [history, memory] = [await api.longestHistory(job), (await hostMemory?.()) ?? undefined];
+    const [history, memory] = [await longestHistory(url, job), (await hostMemory?.()) ?? undefined];
     b.figures.contenders.push(
         { kind: 'raw', name: 'raw `undici` loop', perSecond: of((r) => r.raw), toRaw: 1, memory: raw.memory },
         {
@@ -149,22 +165,22 @@ async function throughput(b: Bench, api: Api, hostMemory?: () => Promise<number 
 }
 
 /** From the answer of POST until the job is no longer planning. Then it is cancelled: its items are of no interest. */
-async function csv(b: Bench, api: Api): Promise<void> {
+async function csv(b: Bench, api: FanfoldClient): Promise<void> {
     const file = path.join(b.folder, 'million.csv');
     const row = (i: number) => `${i},customer ${i},"Main Street ${i % 100}, ${i % 7}",${(i % 180) - 90}.25,${(i % 360) - 180}.5`;
     await writeLines(file, CSV_ROWS, row, 'id,name,street,lat,lon');
-    const upload = await api.upload(file);
+    const upload = await uploadFile(api, file);
     await rm(file);
     const began = performance.now();
-    const { id } = await api.start(httpJob(b, { upload }));
-    const planned = await api.until(id, (j) => j.counts.total !== null, 50);
+    const { id } = await api.startJob(httpJob(b, { upload }));
+    const planned = await api.waitUntil(id, (j) => j.counts.total !== null, { everyMs: 50 });
     b.figures.csv = rate(CSV_ROWS, (performance.now() - began) / 1000);
     if (planned.counts.total !== CSV_ROWS) throw new Error(`planned ${planned.counts.total} rows`);
-    await api.cancel(id);
-    await api.until(id, (j) => j.ended);
+    await api.cancelJob(id);
+    await api.waitUntil(id);
 }
 
-async function smallJobs(b: Bench, api: Api): Promise<void> {
+async function smallJobs(b: Bench, api: FanfoldClient): Promise<void> {
     const items = Array.from({ length: SMALL_ITEMS }, (_, id) => ({ id }));
     const posts: number[] = [];
     let left = b.jobs;
@@ -172,9 +188,9 @@ async function smallJobs(b: Bench, api: Api): Promise<void> {
     const loop = async () => {
         while (left-- > 0) {
             const before = performance.now();
-            const { id } = await api.start(httpJob(b, { items }));
+            const { id } = await api.startJob(httpJob(b, { items }));
             posts.push(performance.now() - before);
-            await api.until(id, (j) => j.state === 'completed', 250);
+            await api.waitUntil(id, (j) => j.state === 'completed', { everyMs: 250 });
         }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, loop));
@@ -228,8 +244,8 @@ async function local(b: Bench, wanted: (row: string) => boolean): Promise<void> 
 
     if (wanted('throughput') || wanted('csv') || wanted('jobs'))
         await withHost(root, direct, async (host) => {
-            const api = new Api(host.url);
-            if (wanted('throughput')) await throughput(b, api, () => host.peakMemory());
+            const api = clientOf(host.url);
+            if (wanted('throughput')) await throughput(b, host.url, () => host.peakMemory());
             if (wanted('csv')) await csv(b, api);
             if (wanted('csv')) progress(`planning: ${b.figures.csv} rows/s`);
             if (wanted('jobs')) await smallJobs(b, api);
@@ -243,8 +259,8 @@ async function local(b: Bench, wanted: (row: string) => boolean): Promise<void> 
             await withHost(root, direct, async (host) => {
                 const file = path.join(b.folder, `${size}.ndjson`);
                 await writeLines(file, size, itemLine);
-                const api = new Api(host.url);
-                const upload = await api.upload(file);
+                const api = clientOf(host.url);
+                const upload = await uploadFile(api, file);
                 await rm(file);
                 await fanfold(b, api, upload, size);
                 peaks.push(await host.peakMemory());
@@ -284,8 +300,8 @@ async function local(b: Bench, wanted: (row: string) => boolean): Promise<void> 
     if (wanted('storage'))
         await withCounter(async (counter) => {
             b.figures.transactions = await withHost(root, counter.storage, async ({ url }) => {
-                const api = new Api(url);
-                const upload = await api.upload(b.itemsFile);
+                const api = clientOf(url);
+                const upload = await uploadFile(api, b.itemsFile);
                 return counted(counter.url, b.items, () => fanfold(b, api, upload, b.items));
             });
             progress(`storage transactions per 1,000 items: ${b.figures.transactions.toFixed(1)}`);
@@ -301,10 +317,11 @@ async function configuredActivities(): Promise<number> {
 }
 
 async function remote(b: Bench, url: string, counter: string | undefined, wanted: (row: string) => boolean): Promise<void> {
-    const api = new Api(url.replace(/\/+$/, ''));
-    if (wanted('throughput')) await throughput(b, api);
+    const base = url.replace(/\/+$/, '');
+    const api = clientOf(base);
+    if (wanted('throughput')) await throughput(b, base);
     if (counter && wanted('storage')) {
-        const upload = await api.upload(b.itemsFile);
+        const upload = await uploadFile(api, b.itemsFile);
         b.figures.transactions = await counted(counter, b.items, () => fanfold(b, api, upload, b.items));
     }
     if (wanted('csv')) await csv(b, api);

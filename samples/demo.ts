@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Presets, SingleBar } from 'cli-progress';
+import { FanfoldClient, type Job } from '../src/client';
 import { freePorts } from './ports';
 import { startTarget, type Target } from './target';
 
@@ -21,35 +22,6 @@ const shown = (file: string) => path.relative(process.cwd(), file) || '.';
 const READY_MS = 60_000;
 const STALLED_MS = 60_000;
 const POLL_MS = 250;
-
-interface Status {
-    id: string;
-    state: string;
-    outcome?: string;
-    ended: boolean;
-    startedAt?: string | null;
-    endedAt?: string | null;
-    createdAt: string;
-    counts: {
-        total: number | null;
-        succeeded: number;
-        failed: number;
-        skipped: number;
-        cancelled: number;
-        invalid: number;
-        retries: number;
-    };
-    rate: number;
-    error?: { code: string; message: string };
-    failures?: { code: string; count: number }[];
-}
-
-interface Verdict {
-    ok: boolean;
-    total: number;
-    parts: number;
-    problems: { code: string; message: string }[];
-}
 
 interface Host {
     url: string;
@@ -69,38 +41,35 @@ async function demo(): Promise<void> {
     const target = await startTarget({ rate429: 0.03, rate500: 0.03 });
     cleanups.push(() => target.stop());
     const host = await startHost();
-    const api = `${host.url}/api`;
+    const client = new FanfoldClient({ url: host.url });
+    const { signal } = interrupted;
 
     const csv = await readFile(path.join(root, 'samples/cities.csv'));
-    const upload = await call<{ id: string; bytes: number }>(`${api}/uploads?name=cities.csv`, {
-        method: 'POST',
-        headers: { 'content-type': 'text/csv' },
-        body: csv,
-    });
+    const upload = await client.upload(csv, { name: 'cities.csv', signal });
     console.log(`Uploaded samples/cities.csv (${upload.bytes.toLocaleString('en')} bytes).`);
 
-    const started = await call<Status>(`${api}/jobs`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
+    const started = await client.startJob(
+        {
             name: 'Distances to 0°, 0°',
             source: { upload: upload.id },
             process: { http: { url: `${target.url}/distance/{id}` } },
             key: 'id',
             retry: { initialDelay: 'PT0.2S' },
             concurrency: { max: 32 },
-        }),
-    });
+        },
+        { signal },
+    );
     console.log(`Started job ${started.id}.`);
 
-    const ended = await follow(`${api}/jobs/${started.id}`);
+    const ended = await follow(client, started.id);
     report(ended, target);
     if (ended.state !== 'completed')
         throw new Error(`The job ended as ${ended.state}${ended.error ? `: ${ended.error.code}, ${ended.error.message}` : ''}.`);
 
-    await download(`${api}/jobs/${ended.id}/results?format=ndjson`, resultsFile);
-    const manifest = await call<{ parts: { bytes: number }[] }>(`${api}/jobs/${ended.id}/manifest`);
-    const verdict = await call<Verdict>(`${api}/jobs/${ended.id}/verify`, { method: 'POST' });
+    const results = await client.openResults(ended.id, { signal });
+    await pipeline(Readable.fromWeb(results.body), createWriteStream(resultsFile));
+    const manifest = await client.manifest(ended.id, { signal });
+    const verdict = await client.verifyJob(ended.id, { signal });
     const bytes = manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
     console.log(`  results    ${shown(resultsFile)}`);
     console.log(`  manifest   ${manifest.parts.length} part(s), ${bytes.toLocaleString('en')} bytes`);
@@ -166,31 +135,30 @@ async function stopChild(child: ChildProcess): Promise<void> {
     clearTimeout(force);
 }
 
-async function follow(url: string): Promise<Status> {
+async function follow(client: FanfoldClient, id: string): Promise<Job> {
     const progress = process.stdout.isTTY ? barProgress() : lineProgress();
     let last = '';
     let changed = Date.now();
+    const onProgress = (job: Job) => {
+        progress.show(job);
+        const now = JSON.stringify([job.state, job.counts]);
+        if (now !== last) [last, changed] = [now, Date.now()];
+        else if (Date.now() - changed > STALLED_MS)
+            throw new Error(`The job has not moved for ${STALLED_MS / 1000} s (state ${job.state}).`);
+    };
     try {
-        for (;;) {
-            interrupted.signal.throwIfAborted();
-            const status = await call<Status>(url);
-            progress.show(status);
-            if (status.ended) return status;
-            const now = JSON.stringify([status.state, status.counts]);
-            if (now !== last) [last, changed] = [now, Date.now()];
-            else if (Date.now() - changed > STALLED_MS)
-                throw new Error(`The job has not moved for ${STALLED_MS / 1000} s (state ${status.state}).${await logTail()}`);
-            await sleep(POLL_MS);
-        }
+        return await client.waitUntil(id, undefined, { everyMs: POLL_MS, onProgress, signal: interrupted.signal });
+    } catch (error) {
+        throw interrupted.signal.aborted ? error : new Error(`${(error as Error).message}${await logTail()}`, { cause: error });
     } finally {
         progress.end();
     }
 }
 
-const settled = ({ counts: c }: Status) => c.succeeded + c.failed + c.skipped + c.cancelled;
+const settled = ({ counts: c }: Job) => c.succeeded + c.failed + c.skipped + c.cancelled;
 
 interface Progress {
-    show(status: Status): void;
+    show(status: Job): void;
     end(): void;
 }
 
@@ -231,7 +199,7 @@ function lineProgress(): Progress {
     };
 }
 
-function report(status: Status, target: Target): void {
+function report(status: Job, target: Target): void {
     const { counts } = status;
     const seconds = (Date.parse(status.endedAt ?? '') - Date.parse(status.startedAt ?? status.createdAt)) / 1000;
     const calls = target.stats();
@@ -244,7 +212,7 @@ function report(status: Status, target: Target): void {
         console.log(`  duration   ${seconds.toFixed(1)} s (${Math.round(settled(status) / Math.max(seconds, 0.001))} items/s)`);
     const answers = Object.entries(calls.statuses).map(([code, count]) => `${count} × ${code}`);
     console.log(`  target     ${calls.requests} calls (${answers.join(', ')}), at most ${calls.maxInFlight} at once`);
-    for (const group of status.failures ?? []) console.log(`  failed     ${group.count} × ${group.code}`);
+    for (const group of status.failures) console.log(`  failed     ${group.count} × ${group.code}`);
 }
 
 function lookFurther(id: string): void {
@@ -264,19 +232,6 @@ and in another terminal:
 `);
 }
 
-async function call<T>(url: string, init: RequestInit = {}): Promise<T> {
-    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(60_000) });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${url} answered ${answer.status}: ${text || answer.statusText}`);
-    return JSON.parse(text) as T;
-}
-
-async function download(url: string, file: string): Promise<void> {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(60_000) });
-    if (!answer.ok || !answer.body) throw new Error(`GET ${url} answered ${answer.status}: ${await answer.text()}`);
-    await pipeline(Readable.fromWeb(answer.body), createWriteStream(file));
-}
-
 /** The end of the host's log, to be shown with an error: it is where the reason stands. */
 async function logTail(): Promise<string> {
     const text = await readFile(hostLog, 'utf8');
@@ -287,9 +242,7 @@ async function main(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error(`Stopped by ${signal}.`)));
     let exitCode = 0;
     const fail = (error: unknown) => {
-        const { message, cause } = error as Error;
-        // fetch says no more than "fetch failed"; why is in its cause.
-        console.error(`\nThe demo failed. ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`);
+        console.error(`\nThe demo failed. ${(error as Error).message}`);
         exitCode = 1;
     };
     await demo().catch(fail);

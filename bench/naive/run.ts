@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { historyOf } from '../api';
+import { historyOf } from '../history';
 import type { NaiveInput } from './app';
 
 export const NAIVE_ITEMS = 2_000;

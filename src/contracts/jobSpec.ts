@@ -124,6 +124,8 @@ export const jobSpec = z.strictObject({
 });
 
 export type JobSpec = z.infer<typeof jobSpec>;
+/** As users write it: what has a default may be left out. */
+export type JobSpecInput = z.input<typeof jobSpec>;
 /** The file that a job reads. `etag` pins what stood there when the job was posted; jobs of older versions have none. */
 export type StoredFile = (z.infer<typeof blob> | z.infer<typeof upload>) & { etag?: string };
 /** The spec as it is stored: inline items have moved to a blob of their own and stand here as their number. */

@@ -1,26 +1,11 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
 import * as sample from '../../samples/target';
+import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
-import { DEADLINE_MS, until } from '../support/until';
+import { DEADLINE_MS } from '../support/until';
 
-export interface Job {
-    id: string;
-    state: string;
-    outcome?: string;
-    ended: boolean;
-    counts: Record<string, number | null> & {
-        total: number | null;
-        succeeded: number;
-        failed: number;
-        cancelled: number;
-        retries: number;
-        invalid: number;
-    };
-    error?: { code: string; message: string };
-    failures: { code: string; count: number }[];
-    links: Record<string, string>;
-}
+export type { Job, Outcome };
 
 let host: RunningHost | undefined;
 let base = process.env.FANFOLD_URL ?? '';
@@ -52,6 +37,10 @@ export const baseUrl = (): string => base;
 
 export const keyHeader = (): Record<string, string> => (process.env.FANFOLD_KEY ? { 'x-functions-key': process.env.FANFOLD_KEY } : {});
 
+/** Asks nothing again: a connection that breaks is a finding here. */
+const client = (): FanfoldClient => new FanfoldClient({ url: base, key: process.env.FANFOLD_KEY, retry: { forMs: 0 } });
+
+/** One request as it stands, for what the client would not send or would not show. */
 export function api(route: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${base}${route.startsWith('/api') ? route : `/api${route}`}`, {
         ...init,
@@ -76,56 +65,28 @@ export const post = (route: string, body: unknown, headers: Record<string, strin
         body: typeof body === 'string' ? body : JSON.stringify(body),
     });
 
-export async function start(spec: object, headers: Record<string, string> = {}): Promise<Job> {
-    const response = await post('/jobs', spec, headers);
-    const text = await response.text();
-    if (response.status !== 202) throw new Error(`POST /jobs answered ${response.status}: ${text}`);
-    return JSON.parse(text) as Job;
-}
+export const start = (spec: object, headers: { 'idempotency-key'?: string } = {}): Promise<Job> =>
+    client().startJob(spec as JobSpec, { idempotencyKey: headers['idempotency-key'] });
 
-export const job = async (id: string): Promise<Job> => (await (await api(`/jobs/${id}`)).json()) as Job;
+export const job = (id: string): Promise<Job> => client().getJob(id);
 
-export async function ended(id: string, deadlineMs = DEADLINE_MS): Promise<Job> {
-    let last: Job | undefined;
-    return until(
-        async () => ((last = await job(id)).ended ? last : null),
-        () => `job ${id} has not ended: ${JSON.stringify(last)}`,
-        deadlineMs,
-    );
-}
+export const ended = (id: string, deadlineMs = DEADLINE_MS): Promise<Job> =>
+    client().waitUntil(id, isEnded, { everyMs: 50, timeoutMs: deadlineMs });
 
 export const run = async (spec: object): Promise<Job> => ended((await start(spec)).id);
 
-export async function upload(content: string | Buffer, name: string): Promise<string> {
-    const response = await api(`/uploads?name=${encodeURIComponent(name)}`, { method: 'POST', body: content });
-    expect(response.status).toBe(201);
-    return ((await response.json()) as { id: string }).id;
-}
+export const upload = async (content: string | Buffer, name: string): Promise<string> => (await client().upload(content, { name })).id;
 
-export interface Outcome {
-    index: number;
-    outcome: string;
-    key: string | number;
-    attempts: number;
-    status?: number;
-    output?: unknown;
-    error?: { code: string; message: string };
-}
-
-export async function results(id: string, query = ''): Promise<Outcome[]> {
-    const text = await (await api(`/jobs/${id}/results${query}`)).text();
-    return text
-        .split('\n')
-        .filter(Boolean)
-        .map((l) => JSON.parse(l) as Outcome);
-}
+/** `query` as it stands in a URL, such as `?order=input`. */
+export const results = async (id: string, query = ''): Promise<Outcome[]> =>
+    (await client().resultsPage(id, Object.fromEntries(new URLSearchParams(query)))).outcomes;
 
 /** Every item once, and the counts say the same. */
 export async function expectConserved(j: Job): Promise<Outcome[]> {
     const all = await results(j.id);
     const total = j.counts.total!;
     expect(all.map((o) => o.index).sort((a, b) => a - b)).toEqual([...Array(total).keys()]);
-    for (const kind of ['succeeded', 'failed', 'skipped', 'cancelled'])
+    for (const kind of ['succeeded', 'failed', 'skipped', 'cancelled'] as const)
         expect(j.counts[kind]).toBe(all.filter((o) => o.outcome === kind).length);
     return all;
 }

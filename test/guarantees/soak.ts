@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startTarget } from '../../samples/target';
+import { ApiError, type RetryOptions } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { playMatrix } from './matrixRun';
 import { dice } from '../support/dice';
-import { breaches, ended, job, postJob, results, uploadItems } from './support';
+import { breaches, clientOf, ended, job, linesOf } from './support';
 
 // Run from dist/, or from its source.
 const root = path.resolve(__dirname, __dirname.includes(`${path.sep}dist${path.sep}`) ? '../../..' : '../..');
@@ -88,7 +89,7 @@ async function play(round: Round, roll: () => number): Promise<string[]> {
         const ids: string[] = [];
         for (const items of round.items) ids.push(await start(host, items, round.spec, target.url));
         const total = round.items.reduce((sum, n) => sum + n, 0);
-        const allEnded = async () => (await Promise.all(ids.map((id) => job(host, id)))).every((j) => j?.ended);
+        const allEnded = async () => (await Promise.all(ids.map((id) => job(host, id)))).every((j) => j.ended);
         for (let kill = 0; kill < round.kills; kill++) {
             const mark = target.stats().requests + Math.floor((total / (round.kills + 1)) * roll()) + 1;
             for (const until = Date.now() + 60_000; target.stats().requests < mark && Date.now() < until && !(await allEnded());)
@@ -97,7 +98,7 @@ async function play(round: Round, roll: () => number): Promise<string[]> {
             await host.restart();
         }
         // Of two jobs only the first is cancelled.
-        if (round.cancel) await fetch(`${host.url}/api/jobs/${ids[0]}/cancel`, { method: 'POST' });
+        if (round.cancel) await clientOf(host).cancelJob(ids[0]!).catch(refused);
         const wrong: string[] = [];
         for (const [i, id] of ids.entries()) wrong.push(...(await judge(host, id, round.items[i]!)));
         const { perKey, requests } = target.stats();
@@ -113,22 +114,22 @@ async function play(round: Round, roll: () => number): Promise<string[]> {
 
 async function start(host: RunningHost, count: number, spec: Round['spec'], url: string): Promise<string> {
     const items = Array.from({ length: count }, (_, id) => ({ id }));
-    const upload = await insistently(() => uploadItems(host, items));
+    const client = clientOf(host);
+    const upload = await client.upload(linesOf(items), { name: 'items.ndjson', retry: insistent });
     const whole = {
         ...spec,
-        source: { upload },
+        source: { upload: upload.id },
         process: { http: { url: `${url}/x` } },
         key: 'id',
         retry: { attempts: 15, initialDelay: 'PT0.1S', maxDelay: 'PT2S' },
     };
-    const headers = { 'idempotency-key': randomUUID() };
-    return insistently(() => postJob(host, whole, headers));
+    return (await client.startJob(whole, { idempotencyKey: randomUUID(), retry: insistent })).id;
 }
 
 async function judge(host: RunningHost, id: string, items: number): Promise<string[]> {
     const end = await ended(host, id, 240_000);
     const { counts } = end;
-    const wrong = breaches(await insistently(() => results(host, id)), counts.total ?? 0);
+    const wrong = breaches((await clientOf(host).resultsPage(id, { retry: insistent })).outcomes, counts.total ?? 0);
     const sum = counts.succeeded + counts.failed + counts.skipped + counts.cancelled;
     if (sum !== (counts.total ?? 0)) wrong.push(`the counts add up to ${sum}, not to ${counts.total}`);
     if (!['completed', 'cancelled'].includes(end.state)) wrong.push(`the job ended ${end.state}: ${JSON.stringify(end.error)}`);
@@ -139,16 +140,13 @@ async function judge(host: RunningHost, id: string, items: number): Promise<stri
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Asks again for a minute: a fault of the plan may have struck what was asked. */
-async function insistently<T>(ask: () => Promise<T>): Promise<T> {
-    for (const until = Date.now() + 60_000; ; await sleep(500)) {
-        try {
-            return await ask();
-        } catch (error) {
-            if (Date.now() > until) throw error;
-        }
-    }
+/** A cancel that is refused does no harm: the job may have ended, or a fault may have struck. */
+function refused(error: unknown): void {
+    if (!(error instanceof ApiError)) throw error;
 }
+
+/** Asks again for a minute: a fault of the plan may have struck what was asked. */
+const insistent: RetryOptions = { forMs: 60_000, on: () => true };
 
 async function main(): Promise<void> {
     const { values } = parseArgs({

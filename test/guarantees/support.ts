@@ -1,85 +1,44 @@
 // Jobs against a host that tests may kill: calls that survive its absence, and the checks that every promise ends with.
 import path from 'node:path';
+import { FanfoldClient, isEnded, isUnavailable, WaitTimeout, type CallError, type Job, type JobSpec, type Outcome } from '../../src/client';
 import type { RunningHost } from '../support/host';
-import { until } from '../support/until';
+import { DEADLINE_MS } from '../support/until';
+
+export type { Job, Outcome };
 
 export const guaranteesApp = path.resolve(__dirname, '../fixtures/guarantees-app');
 
-export interface Job {
-    id: string;
-    state: string;
-    outcome?: string;
-    ended: boolean;
-    counts: { total: number | null; succeeded: number; failed: number; skipped: number; cancelled: number; retries: number };
-    workers: { active: number; deaths?: number };
-    error?: { code: string; message: string };
+/** Reads wait for a host that is down on purpose. */
+export const clientOf = (host: RunningHost): FanfoldClient =>
+    new FanfoldClient({ url: host.url, retry: { forMs: DEADLINE_MS, on: isUnavailable } });
+
+/** Gives the job's id. */
+export async function startJob(host: RunningHost, items: object[], spec: Omit<JobSpec, 'source'>): Promise<string> {
+    const client = clientOf(host);
+    const { id } = await client.upload(linesOf(items), { name: 'items.ndjson' });
+    return (await client.startJob({ source: { upload: id }, ...spec })).id;
 }
 
-export interface Outcome {
-    index: number;
-    outcome: string;
-    key: string | number;
-    attempts: number;
-    error?: { code: string; message: string };
-}
+export const linesOf = (items: object[]): string => items.map((i) => JSON.stringify(i)).join('\n');
 
-/** An answer, or null while nothing answers: the host may be down on purpose. */
-export async function ask(host: RunningHost, route: string, init?: RequestInit): Promise<Response | null> {
+export const job = (host: RunningHost, id: string): Promise<Job> => clientOf(host).getJob(id);
+
+/** Only the deadline ends this wait: between a fault and its end the API may answer anything, and nothing. */
+export async function ended(host: RunningHost, id: string, deadlineMs: number): Promise<Job> {
+    let last: CallError | null = null;
+    const on = (error: CallError) => {
+        last = error;
+        return true;
+    };
     try {
-        const response = await fetch(`${host.url}/api${route}`, init);
-        return response.status >= 500 ? null : response;
-    } catch {
-        return null; // told to the caller
+        return await clientOf(host).waitUntil(id, isEnded, { everyMs: 50, timeoutMs: deadlineMs, retry: { forMs: Infinity, on } });
+    } catch (error) {
+        if (!(error instanceof WaitTimeout)) throw error;
+        throw new Error(`${error.message}\nlast error: ${String(last)}\n${host.output()}`, { cause: error });
     }
 }
 
-export const startJob = async (host: RunningHost, items: object[], spec: object): Promise<string> =>
-    postJob(host, { source: { upload: await uploadItems(host, items) }, ...spec });
-
-/** Gives the upload's id. */
-export async function uploadItems(host: RunningHost, items: object[]): Promise<string> {
-    const body = items.map((i) => JSON.stringify(i)).join('\n');
-    const response = await fetch(`${host.url}/api/uploads?name=items.ndjson`, { method: 'POST', body });
-    if (response.status !== 201) throw new Error(`POST /uploads answered ${response.status}: ${await response.text()}`);
-    return ((await response.json()) as { id: string }).id;
-}
-
-/** Gives the job's id. */
-export async function postJob(host: RunningHost, spec: object, headers: Record<string, string> = {}): Promise<string> {
-    const response = await fetch(`${host.url}/api/jobs`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(spec),
-    });
-    if (response.status !== 202) throw new Error(`POST /jobs answered ${response.status}: ${await response.text()}`);
-    return ((await response.json()) as { id: string }).id;
-}
-
-export async function job(host: RunningHost, id: string): Promise<Job | null> {
-    const response = await ask(host, `/jobs/${id}`);
-    return response && ((await response.json()) as Job);
-}
-
-export async function ended(host: RunningHost, id: string, deadlineMs: number): Promise<Job> {
-    let last: Job | null = null;
-    return until(
-        async () => {
-            last = (await job(host, id)) ?? last;
-            return last?.ended ? last : null;
-        },
-        () => `job ${id} has not ended: ${JSON.stringify(last)}\n${host.output()}`,
-        deadlineMs,
-    );
-}
-
-export async function results(host: RunningHost, id: string): Promise<Outcome[]> {
-    const response = await fetch(`${host.url}/api/jobs/${id}/results`);
-    if (!response.ok) throw new Error(`GET /results answered ${response.status}: ${await response.text()}`);
-    return (await response.text())
-        .split('\n')
-        .filter(Boolean)
-        .map((l) => JSON.parse(l) as Outcome);
-}
+export const results = async (host: RunningHost, id: string): Promise<Outcome[]> => (await clientOf(host).resultsPage(id)).outcomes;
 
 /** What is wrong with the outcomes of a job of so many items; empty when each stands there exactly once. */
 export function breaches(outcomes: Outcome[], total: number): string[] {

@@ -8,7 +8,7 @@ import { blobs } from '../../src/contracts/names';
 import { JobStore } from '../../src/storage/jobStore';
 import { startHost, type RunningHost } from '../support/host';
 import { until } from '../support/until';
-import { breaches, results, startJob } from './support';
+import { breaches, clientOf, results, startJob } from './support';
 
 const env: Record<string, string> = { FANFOLD_SWEEP_SCHEDULE: '* * * * * *' };
 let host: RunningHost;
@@ -51,8 +51,8 @@ test('a job that was stored by a process which died before it started it', async
     await store.createJob({ id, createdAt: new Date().toISOString(), spec });
     expect(await summaryOf(id)).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: 2 } });
     await unmarked(id);
-    const listed = (await (await fetch(`${host.url}/api/jobs`)).json()) as { jobs: { id: string }[] };
-    expect(listed.jobs.map((j) => j.id)).toContain(id);
+    const { jobs } = await clientOf(host).listPage();
+    expect(jobs.map((j) => j.id)).toContain(id);
 });
 
 test('a running job whose orchestration is terminated', async () => {

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { startTarget, type Target, type TargetOptions } from '../../samples/target';
 import { startHost, type RunningHost } from '../support/host';
-import { ended, job, startJob } from '../guarantees/support';
+import type { Job } from '../../src/client';
+import { clientOf, ended, startJob } from '../guarantees/support';
 import { until } from '../support/until';
 
 const root = path.resolve(__dirname, '../../..');
@@ -48,12 +49,8 @@ const scenarios: Record<string, (scene: Scene) => Promise<string>> = {
             process: { http: { url: 'http://127.0.0.1:9/nobody' } },
             retry: { attempts: 3, initialDelay: 'PT10M', maxDelay: 'PT1H', factor: 1 },
         });
-        await until(
-            async () => ((await job(host, id)) as { waiting?: { code: string } } | null)?.waiting?.code === 'RETRY',
-            () => 'the job does not wait',
-            60_000,
-        );
-        await fetch(`${host.url}/api/jobs/${id}/cancel`, { method: 'POST' });
+        await clientOf(host).waitUntil(id, waitsForRetry, { everyMs: 50, timeoutMs: 60_000 });
+        await clientOf(host).cancelJob(id);
         await ended(host, id, 60_000);
         return id;
     },
@@ -78,7 +75,7 @@ const scenarios: Record<string, (scene: Scene) => Promise<string>> = {
             () => 'the target is not called',
             60_000,
         );
-        await fetch(`${host.url}/api/jobs/${id}/cancel`, { method: 'POST' });
+        await clientOf(host).cancelJob(id);
         await ended(host, id, 60_000);
         return id;
     },
@@ -93,18 +90,15 @@ const scenarios: Record<string, (scene: Scene) => Promise<string>> = {
         return id;
     },
     'bad-source': async ({ host, target }) => {
-        const body = '{"id":1}\nno JSON\n';
-        const upload = (await (await fetch(`${host.url}/api/uploads?name=x.ndjson`, { method: 'POST', body })).json()) as { id: string };
-        const answer = await fetch(`${host.url}/api/jobs`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ source: { upload: upload.id }, process: { http: { url: `${target.url}/x` } } }),
-        });
-        const { id } = (await answer.json()) as { id: string };
+        const client = clientOf(host);
+        const upload = await client.upload('{"id":1}\nno JSON\n', { name: 'x.ndjson' });
+        const { id } = await client.startJob({ source: { upload: upload.id }, process: { http: { url: `${target.url}/x` } } });
         await ended(host, id, 60_000);
         return id;
     },
 };
+
+const waitsForRetry = (job: Job): boolean => job.waiting?.code === 'RETRY';
 
 const rows = (count: number): object[] => Array.from({ length: count }, (_, id) => ({ id }));
 
@@ -119,11 +113,7 @@ async function storedDocuments(host: RunningHost): Promise<string> {
         retry: { attempts: 3, initialDelay: 'PT10M', maxDelay: 'PT10M', factor: 1 },
         tags: { of: 'an earlier version' },
     });
-    await until(
-        async () => ((await job(host, id)) as { waiting?: { code: string } } | null)?.waiting?.code === 'RETRY',
-        () => 'the job does not wait',
-        60_000,
-    );
+    await clientOf(host).waitUntil(id, waitsForRetry, { everyMs: 50, timeoutMs: 60_000 });
     const container = BlobServiceClient.fromConnectionString(host.storage).getContainerClient('fanfold');
     const blobs: Record<string, { text: string; metadata?: Record<string, string>; append?: boolean }> = {};
     const read = async () => {
@@ -136,7 +126,7 @@ async function storedDocuments(host: RunningHost): Promise<string> {
     };
     await read();
     const ledger: unknown = await (await fetch(`${host.url}/runtime/webhooks/durabletask/entities/ledger/${id}`)).json();
-    await fetch(`${host.url}/api/jobs/${id}/cancel`, { method: 'POST' });
+    await clientOf(host).cancelJob(id);
     await ended(host, id, 60_000);
     // What a cancel and an end add: control, manifest, summary.
     const before = Object.keys(blobs);

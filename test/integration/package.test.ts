@@ -10,8 +10,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { freePorts } from '../../samples/ports';
 import { startTarget } from '../../samples/target';
+import { FanfoldClient, isEnded } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
-import { until } from '../support/until';
+import { DEADLINE_MS } from '../support/until';
 
 const root = path.resolve(__dirname, '../..');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'fanfold-package-'));
@@ -109,20 +110,11 @@ async function runJob(host: RunningHost): Promise<string> {
     const target = await startTarget({ latencyMs: 1 });
     try {
         const items = Array.from({ length: 20 }, (_, i) => ({ id: `i${i}` }));
-        const answer = await fetch(`${host.url}/api/jobs`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ source: { items }, process: { http: { url: `${target.url}/x/{id}` } } }),
+        const client = new FanfoldClient({ url: host.url });
+        const { id } = await client.startJob({ source: { items }, process: { http: { url: `${target.url}/x/{id}` } } });
+        const job = await client.waitUntil(id, isEnded, { everyMs: 50, timeoutMs: DEADLINE_MS }).catch((error: Error) => {
+            throw new Error(`${error.message}\n${host.output()}`, { cause: error });
         });
-        expect(answer.status).toBe(202);
-        const { id } = (await answer.json()) as { id: string };
-        const job = await until(
-            async () => {
-                const now = (await (await fetch(`${host.url}/api/jobs/${id}`)).json()) as { ended: boolean };
-                return now.ended ? now : null;
-            },
-            () => `job ${id} has not ended: ${host.output()}`,
-        );
         expect(job).toMatchObject({ state: 'completed', counts: { total: 20, succeeded: 20 } });
         return id;
     } finally {

@@ -3,7 +3,7 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { RestError } from '@azure/storage-blob';
 import type { DurableClient } from 'durable-functions';
 import { NewerVersion } from '../../contracts/contract';
-import { Problem, problem } from '../../core/errors';
+import { Problem, problem, type FieldError, type ProblemCode } from '../../core/errors';
 import { writeExact } from '../../json/exactJson';
 import { JobStore } from '../../storage/jobStore';
 
@@ -40,9 +40,26 @@ export function asProblem(error: unknown): Problem {
 const isOutage = (error: unknown): boolean =>
     error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429);
 
+/** Body of an answer that is an error (RFC 9457). Some problems have fields of their own beside these. */
+export interface ProblemDocument {
+    type: string;
+    title: string;
+    status: number;
+    code: ProblemCode;
+    detail: string;
+    /** Path of the request. */
+    instance: string;
+    /** Absent where `detail` says it already. */
+    remedy?: string;
+    errors?: FieldError[];
+    /** Of an error of 500 and above: under this id the log has the rest. */
+    invocationId?: string;
+    [extra: string]: unknown;
+}
+
 export function problemResponse(p: Problem, instance: string, invocationId?: string): HttpResponseInit {
     const { detail, errors, headers, ...extra } = p.details;
-    const body = {
+    const body: ProblemDocument = {
         type: `urn:fanfold:problem:${p.code}`,
         title: p.title,
         status: p.status,

@@ -1,7 +1,11 @@
 // GET /jobs/{id}/invalid
 import { requireJob } from '../../application/readJob';
 import { blobs } from '../../contracts/names';
+import type { Row } from '../../sources/types';
 import { idOf, type Handler } from '../http/frame';
+
+/** One line of the answer. */
+export type InvalidRow = Exclude<Row, { json: string }>;
 
 /** The rows of the source that are not items, one a line; empty when there are none (yet). */
 export const getInvalid: Handler = async (request, { store: open }) => {

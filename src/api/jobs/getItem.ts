@@ -1,6 +1,8 @@
 // GET /jobs/{id}/items/{index}: one item, its outcome and every attempt.
 import { requireJob } from '../../application/readJob';
-import { problem } from '../../core/errors';
+import type { OutcomeKind } from '../../core/counts';
+import { problem, type Failure } from '../../core/errors';
+import type { ItemKey } from '../../items/itemKey';
 import { RawJson } from '../../json/exactNumber';
 import { readOutcome, type AttemptLine, type Outcome } from '../../items/outcomeLines';
 import type { Plan } from '../../contracts/documents';
@@ -14,8 +16,21 @@ export interface AttemptView {
     at: string;
     ms: number;
     status?: number;
-    error?: unknown;
+    error?: Failure;
+    /** When it is tried again; absent of the attempt that decided. */
     retryAt?: string;
+}
+
+export interface ItemView {
+    index: number;
+    /** Absent until the item has ended. */
+    key?: ItemKey | null;
+    /** As it stands in the source. */
+    item: RawJson;
+    state: OutcomeKind | 'pending' | 'waiting';
+    /** Its line in the results. */
+    outcome?: RawJson;
+    attempts: AttemptView[];
 }
 
 export const getItem: Handler = async (request, { store: open }) => {
@@ -33,7 +48,8 @@ export const getItem: Handler = async (request, { store: open }) => {
     const [item, record] = await Promise.all([readItem(store, plan, part, index), readRecord(store, id, part, index)]);
     const { outcome, line, attempts } = record;
     const state = outcome ? outcome.outcome : attempts.length > 0 ? 'waiting' : 'pending';
-    return json(200, { index, ...(outcome ? { key: outcome.key } : {}), item, state, ...(line ? { outcome: line } : {}), attempts });
+    const view: ItemView = { index, ...(outcome ? { key: outcome.key } : {}), item, state, ...(line ? { outcome: line } : {}), attempts };
+    return json(200, view);
 };
 
 /** The partition that holds the index: the last whose first index is not beyond it. */

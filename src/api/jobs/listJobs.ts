@@ -6,7 +6,16 @@ import { isBadPosition, readIndex, type ListPosition } from '../../storage/jobIn
 import { engineOf } from '../durableEngine';
 import { seal } from '../http/cursor';
 import { badParameter, intParam, json, rootOf, wordParam, type Handler } from '../http/frame';
-import { statusDocument } from './statusDocument';
+import { statusDocument, type StatusDocument } from './statusDocument';
+
+/** A job as the list shows it. */
+export type JobBrief = Pick<StatusDocument, 'id' | 'name' | 'state' | 'outcome' | 'createdAt' | 'endedAt' | 'counts' | 'tags' | 'links'>;
+
+export interface JobPage {
+    jobs: JobBrief[];
+    /** Token of the next page; absent at the end of the list. */
+    next?: string;
+}
 
 /** Index entries that one request looks at: a filter that fits few jobs ends the page here, with a token to go on. */
 const LOOKED_AT = 1000;
@@ -18,7 +27,7 @@ export const listJobs: Handler = async (request, { client, store: open }) => {
     const created = { after: timeParam(request, 'createdAfter') ?? -Infinity, before: timeParam(request, 'createdBefore') ?? Infinity };
     const from = positionParam(request);
     const store = await open();
-    const jobs: unknown[] = [];
+    const jobs: JobBrief[] = [];
     let looked = 0;
     try {
         for await (const group of readIndex(store, from, created)) {
@@ -26,16 +35,17 @@ export const listJobs: Handler = async (request, { client, store: open }) => {
             for (const [i, job] of briefs.entries()) {
                 looked++;
                 if (job && (!state || job.state === state)) jobs.push(job);
-                if (jobs.length === limit || looked === LOOKED_AT) return json(200, { jobs, next: encodePosition(group[i]!.position) });
+                if (jobs.length === limit || looked === LOOKED_AT)
+                    return json(200, { jobs, next: encodePosition(group[i]!.position) } satisfies JobPage);
             }
         }
     } catch (error) {
         if (from.page && isBadPosition(error)) throw badParameter('continuation', 'not a token of this list', 'the value of "next"');
         throw error;
     }
-    return json(200, { jobs });
+    return json(200, { jobs } satisfies JobPage);
 
-    async function brief(entry: IndexEntry) {
+    async function brief(entry: IndexEntry): Promise<JobBrief | null> {
         const job = await store.readJob(entry.id);
         // The index is written after the spec; an entry without one belongs to a job that was removed.
         if (!job) return null;

@@ -3,6 +3,8 @@ import type { JobEngine } from '../../application/jobEngine';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from '../../application/readJob';
 import { noCounts, finished, type Counts } from '../../core/counts';
 import { newLedger } from '../../core/ledger';
+import type { Failure } from '../../core/errors';
+import type { FailureGroup } from '../../core/failures';
 import type { JobState } from '../../core/states';
 import { statusOf, type LiveStatus, type SliceProgress } from '../../core/status';
 import type { StoredJob } from '../../contracts/documents';
@@ -18,13 +20,13 @@ export interface StatusDocument {
     createdAt: string;
     startedAt?: string;
     endedAt?: string;
-    counts: Counts & { total: number | null; pending: number | null; invalid: number };
+    counts: Counts & { total: number | null; pending: number | null; invalid: number; unrecorded?: number };
     rate: number;
     eta: string | null;
     workers: { active: number };
-    error?: unknown;
+    error?: Failure & { invalid?: number };
     waiting?: { code: string; for: string; until: string };
-    failures: unknown[];
+    failures: FailureGroup[];
     tags: Record<string, string>;
     links: Record<string, string>;
 }

@@ -36,7 +36,21 @@ export const overridden: Handler = async (request, context) => {
     return tusMethod(method)(request, context);
 };
 
-const uploadView = (u: Upload, root: string) => ({
+export interface UploadView {
+    id: string;
+    /** That are there. */
+    bytes: number;
+    /** That were announced; absent of an upload in one request. */
+    length?: number;
+    complete: boolean;
+    name?: string;
+    /** Of an upload in one request, in hexadecimal digits. */
+    sha256?: string;
+    createdAt: string;
+    links: { self: string };
+}
+
+const uploadView = (u: Upload, root: string): UploadView => ({
     id: u.id,
     bytes: u.bytes,
     ...(u.length === null ? {} : { length: u.length }),

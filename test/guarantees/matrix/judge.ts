@@ -1,5 +1,6 @@
 // What is wrong with a job that a fault has struck, by what its user can see, what its target has seen, and what storage holds.
-import { breaches, type Job, type Outcome } from '../support';
+import type { Item, Job, Outcome, Verdict } from '../../../src/client';
+import { breaches } from '../support';
 import { isForGood, statusOf, type Cell } from './faults';
 import { Callee, type Call } from './target';
 import type { Variant } from './variants';
@@ -20,8 +21,8 @@ export interface Played {
     outcomes: Outcome[] | null;
     calls: Call[];
     /** Answer of /verify, and of /items/0; the HTTP status where it was no 200. */
-    verified: { ok: boolean; problems: unknown[] } | number;
-    firstItem: { index: number; state: string } | number;
+    verified: Verdict | number;
+    firstItem: Item | number;
     /** Times in ms. */
     endedAt: number;
     /** It may be done although it was not answered with success: the answer reads what storage refuses. */
@@ -58,14 +59,13 @@ function failedWrongs({ status: { error }, cell }: Played, forGood: boolean): st
 function wholeWrongs({ status, outcomes, verified, firstItem, variant, isCancelAsked }: Played, forGood: boolean): string[] {
     const wrong: string[] = [];
     const { state, counts } = status;
-    const { succeeded, failed, skipped, cancelled, unrecorded = 0 } = counts as typeof counts & { unrecorded?: number };
+    const { succeeded, failed, skipped, cancelled, unrecorded = 0, invalid } = counts;
     const allowed = isCancelAsked ? ['cancelled', 'completed'] : ['completed'];
     if (!allowed.includes(state)) wrong.push(`ended ${state}: ${JSON.stringify(status.error)}`);
     // Cancelled before its source was read: nobody knows how many there would have been.
     if (state === 'cancelled' && counts.total === null) return wrong;
     if (counts.total !== variant.items || succeeded + failed + skipped + cancelled + unrecorded !== variant.items)
         wrong.push(`its counts are not whole: ${JSON.stringify(counts)}`);
-    const { invalid = 0 } = counts as typeof counts & { invalid?: number };
     if (invalid !== (variant.invalid ?? 0)) wrong.push(`its bad rows are ${invalid}, not ${variant.invalid ?? 0}`);
     if (failed + skipped > 0 || (state === 'completed' && succeeded !== variant.items))
         wrong.push(`its items did not succeed: ${JSON.stringify(counts)}`);

@@ -3,7 +3,17 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { Job, Outcome } from '../support';
+import {
+    ApiError,
+    FanfoldClient,
+    isEnded,
+    WaitTimeout,
+    type CallError,
+    type Job,
+    type JobSpec,
+    type Outcome,
+    type RetryOptions,
+} from '../../../src/client';
 import { isForGood, statusOf, Strand, type Cell, type Strands } from './faults';
 import { FOR_GOOD_MS, judge, ONCE_MS, seconds, type Played } from './judge';
 import { Callee, type MatrixTarget } from './target';
@@ -34,7 +44,6 @@ export interface Result {
     log?: Strand['log'];
 }
 
-const JSON_BODY = { 'content-type': 'application/json' };
 /** No request to the API takes longer. */
 const API_MS = 60_000;
 /** Looks come 1, 3, 7, 15 s after the job was accepted, and every so many ms from then on. */
@@ -51,6 +60,7 @@ export class Play {
     private readonly marker = `matrix-${randomBytes(6).toString('hex')}`;
     private readonly key = randomUUID();
     private readonly callee: Callee;
+    private readonly client: FanfoldClient;
     private readonly wrong: string[] = [];
     private readonly limit: number;
     private open!: () => void;
@@ -74,6 +84,7 @@ export class Play {
         this.limit = cell !== null && isForGood(cell.fault) ? FOR_GOOD_MS : ONCE_MS;
         stage.strands.expect(this.strand, createHash('sha256').update(this.key).digest('hex'));
         stage.target.expect(this.callee);
+        this.client = new FanfoldClient({ url: stage.url, retry: { forMs: 0 }, timeoutMs: API_MS });
     }
 
     /** Whether it keeps the host at work now, rather than waiting for what does not come. */
@@ -117,16 +128,15 @@ export class Play {
 
     private async start(): Promise<boolean> {
         const { variant, marker, stage } = this;
-        let source: object = { items: itemsOf(marker, variant.items) };
+        const retry = this.insistent();
+        let source: JobSpec['source'] = { items: itemsOf(marker, variant.items) };
         if (variant.upload) {
-            const upload = await this.insist<{ id: string }>('/uploads?name=items.ndjson', {
-                method: 'POST',
-                body: variant.upload(marker),
-            });
+            const content = variant.upload(marker);
+            const upload = await this.accepted(() => this.client.upload(content, { name: 'items.ndjson', retry }));
             if (!upload) return false;
             source = { upload: upload.id };
         }
-        const spec = {
+        const spec: JobSpec = {
             name: marker,
             source,
             process: { http: { url: `${stage.target.url}/${marker}` } },
@@ -136,8 +146,7 @@ export class Play {
             retry: { attempts: 8, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' },
             ...variant.spec,
         };
-        const headers = { ...JSON_BODY, 'idempotency-key': this.key };
-        const job = await this.insist<Job>('/jobs', { method: 'POST', headers, body: JSON.stringify(spec) });
+        const job = await this.accepted(() => this.client.startJob(spec, { idempotencyKey: this.key, retry: this.insistent() }));
         if (!job) return false;
         this.acceptedAt = Date.now();
         this.id = job.id;
@@ -145,37 +154,43 @@ export class Play {
         return true;
     }
 
-    /** A POST, again and again until it is accepted. A fault for good is lifted on the way: what it refuses is told so each time, and is not lost. */
-    private async insist<T>(path: string, init: RequestInit): Promise<T | null> {
-        const began = Date.now();
-        for (;;) {
-            const answer = await this.ask(path, init);
-            if (answer?.ok) return answer.body as T;
-            if (isForGood(this.cell?.fault ?? 'reset') && Date.now() > began + REFUSED_POST_MS) this.strand.lifted = true;
-            if (Date.now() > began + ONCE_MS + REFUSED_POST_MS) {
-                this.wrong.push(`POST ${path} is not accepted: ${answer?.status} ${JSON.stringify(answer?.body)?.slice(0, 300)}`);
-                return null;
-            }
-            await sleep(500);
+    /** Again and again until it is accepted. A fault for good is lifted on the way: what it refuses is told so each time, and is not lost. */
+    private insistent(): RetryOptions {
+        const liftAt = Date.now() + REFUSED_POST_MS;
+        const on = (error: CallError): boolean => {
+            this.check(error);
+            if (isForGood(this.cell?.fault ?? 'reset') && Date.now() > liftAt) this.strand.lifted = true;
+            return true;
+        };
+        return { forMs: ONCE_MS + REFUSED_POST_MS, on };
+    }
+
+    /** What a POST has answered; null where it was never accepted, which is wrong. */
+    private async accepted<T>(post: () => Promise<T>): Promise<T | null> {
+        const answer = await this.ask(post);
+        if (answer instanceof Error) this.wrong.push(`is not accepted: ${answer.message.slice(0, 300)}`);
+        return answer instanceof Error ? null : answer;
+    }
+
+    /** One call of the API: what it answers, or the error. */
+    private async ask<T>(call: () => Promise<T>): Promise<T | CallError> {
+        try {
+            return await call();
+        } catch (error) {
+            return this.check(error);
         }
     }
 
-    /** One request to the API. What is neither an answer nor a problem is wrong. */
-    private async ask(path: string, init: RequestInit = {}): Promise<{ ok: boolean; status: number; body: unknown } | null> {
-        const what = `${init.method ?? 'GET'} ${path.replace(this.id, '{id}')}`;
-        try {
-            const answer = await fetch(`${this.stage.url}/api${path}`, { ...init, signal: AbortSignal.timeout(API_MS) });
-            const text = await answer.text();
-            const type = answer.headers.get('content-type') ?? '';
-            if (!answer.ok && !(type.includes('problem+json') && text.includes('"code":')))
-                this.wrong.push(`${what} answered ${answer.status} without a problem: ${text.slice(0, 200)}`);
-            const body: unknown = type.includes('json') && !type.includes('ndjson') ? JSON.parse(text) : text;
-            return { ok: answer.ok, status: answer.status, body };
-        } catch (error) {
-            this.wrong.push(`${what} was not answered: ${inspect(error, { breakLength: Infinity }).slice(0, 300)}`);
-            return null;
-        }
+    /** What is neither an answer nor a problem is wrong. */
+    private check(error: unknown): CallError {
+        const told = this.without(error instanceof ApiError ? error.message : inspect(error, { breakLength: Infinity }));
+        if (!(error instanceof ApiError)) this.wrong.push(told.slice(0, 300));
+        else if (error.code === null) this.wrong.push(`without a problem: ${told.slice(0, 200)}`);
+        return error as CallError;
     }
+
+    /** A text that says the same of any job. */
+    private without = (text: string): string => (this.id ? text.replaceAll(this.id, '{id}') : text);
 
     private async cancel(): Promise<void> {
         if (this.variant.cancelAfter === undefined) return;
@@ -183,10 +198,10 @@ export class Play {
         await Promise.race([this.callee.called(this.variant.cancelAfter), this.ended(over)]);
         while (Date.now() < over && this.strand.summaryAt === null) {
             this.isCancelAsked = true;
-            const answer = await this.ask(`/jobs/${this.id}/cancel`, { method: 'POST', headers: JSON_BODY });
-            if (answer?.ok) this.cancelledAt = Date.now();
+            const answer = await this.ask(() => this.client.cancelJob(this.id));
+            if (!(answer instanceof Error)) this.cancelledAt = Date.now();
             // It has ended, or is about to.
-            if (answer?.ok || answer?.status === 409) return;
+            if (!(answer instanceof Error) || statusIn(answer) === 409) return;
             await sleep(500);
         }
     }
@@ -219,12 +234,17 @@ export class Play {
     }
 
     private async look(): Promise<Job | null> {
-        const answer = await this.ask(`/jobs/${this.id}`);
-        if (answer?.ok) this.lastSeen = answer.body as Job;
+        const answer = await this.ask(() => this.client.getJob(this.id));
+        if (answer instanceof Error) return this.checkLook(answer);
+        return (this.lastSeen = answer);
+    }
+
+    private checkLook(error: CallError): null {
+        const status = statusIn(error);
         // Storage has said that there is no such job; anybody else would be wrong.
-        else if (answer && answer.status < 500 && !(answer.status === 404 && statusOf(this.cell?.fault ?? 'reset') === 404))
-            this.wrong.push(`its status answered ${answer.status}: ${JSON.stringify(answer.body).slice(0, 200)}`);
-        return answer?.ok ? (answer.body as Job) : null;
+        if (status > 0 && status < 500 && !(status === 404 && statusOf(this.cell?.fault ?? 'reset') === 404))
+            this.wrong.push(`its status: ${this.without(error.message).slice(0, 200)}`);
+        return null;
     }
 
     /** Waits until storage has taken the summary, at the latest until that time (ms); says whether it has. */
@@ -240,32 +260,31 @@ export class Play {
 
     private async verdict(endedAt: number): Promise<string> {
         this.strand.lifted = true;
-        for (const until = Date.now() + 20_000; !(await this.look())?.ended; await sleep(500))
-            if (Date.now() > until) {
-                this.wrong.push(`its status does not say that it has ended: ${JSON.stringify(this.lastSeen).slice(0, 500)}`);
-                return this.lastSeen?.state ?? 'unknown';
-            }
+        const on = (error: CallError): boolean => this.checkLook(this.check(error)) === null;
+        const onProgress = (job: Job): void => void (this.lastSeen = job);
+        try {
+            await this.client.waitUntil(this.id, isEnded, { timeoutMs: 20_000, onProgress, retry: { forMs: Infinity, on } });
+        } catch (error) {
+            if (!(error instanceof WaitTimeout)) throw error;
+            this.wrong.push(`its status does not say that it has ended: ${JSON.stringify(this.lastSeen).slice(0, 500)}`);
+            return this.lastSeen?.state ?? 'unknown';
+        }
         const status = this.lastSeen!;
-        const part = async (path: string, init: RequestInit = {}) => {
-            const answer = await this.ask(`/jobs/${this.id}${path}`, init);
-            return answer?.ok ? answer.body : (answer?.status ?? 0);
+        const part = async <T>(call: () => Promise<T>): Promise<T | number> => {
+            const answer = await this.ask(call);
+            return answer instanceof Error ? statusIn(answer) : answer;
         };
         const whole = status.state !== 'failed' && status.counts.total !== null;
-        const text = whole ? await part('/results') : '';
+        const nothing: Outcome[] = [];
+        const outcomes = whole ? await part(async () => (await this.client.resultsPage(this.id)).outcomes) : nothing;
         const played: Played = {
             variant: this.variant,
             cell: this.cell,
             status,
-            outcomes:
-                typeof text === 'string'
-                    ? text
-                          .split('\n')
-                          .filter(Boolean)
-                          .map((line) => JSON.parse(line) as Outcome)
-                    : null,
+            outcomes: typeof outcomes === 'number' ? null : outcomes,
             calls: this.callee.calls,
-            verified: whole ? ((await part('/verify', { method: 'POST', headers: JSON_BODY })) as Played['verified']) : 0,
-            firstItem: whole ? ((await part('/items/0')) as Played['firstItem']) : 0,
+            verified: whole ? await part(() => this.client.verifyJob(this.id)) : 0,
+            firstItem: whole ? await part(() => this.client.getItem(this.id, 0)) : 0,
             endedAt,
             isCancelAsked: this.isCancelAsked,
             cancelledAt: this.cancelledAt,
@@ -275,8 +294,8 @@ export class Play {
         return status.state;
     }
 
-    private async isListed({ createdAt }: Job & { createdAt?: string }): Promise<boolean> {
-        const at = String(9_999_999_999_999 - Date.parse(createdAt!)).padStart(13, '0');
+    private async isListed({ createdAt }: Job): Promise<boolean> {
+        const at = String(9_999_999_999_999 - Date.parse(createdAt)).padStart(13, '0');
         return this.stage.container.getBlobClient(`index/${at}-${this.id}`).exists();
     }
 
@@ -297,3 +316,6 @@ export class Play {
         return text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
     }
 }
+
+/** 0 where nothing answered. */
+const statusIn = (error: CallError): number => (error instanceof ApiError ? error.status : 0);

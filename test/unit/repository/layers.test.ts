@@ -24,6 +24,8 @@ const mayImport: Record<string, string[]> = {
     activities: ['contracts', 'core', 'crashPoints', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
     // api/ reads the length of a gathered body with egress/gathered, which opens no connection.
     api: ['application', 'contracts', 'core', 'egress', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
+    // The other side of the API: no part of the app, which imports nothing of it. It knows the types of what it sends and gets, and no more.
+    client: ['api', 'contracts', 'core', 'items'],
     functions: ['activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],
 };
 
@@ -77,6 +79,10 @@ const misplaced = (imports: Import[]): string[] =>
         .filter((i) => packages.some(({ name, only }) => name.test(i.to) && !only.some((place) => i.from.startsWith(`src/${place}`))))
         .map((i) => `${i.from} → ${i.to}`);
 
+/** From where, outside its room, a file imports more than types. */
+const valuesFromOutside = (text: string): string[] =>
+    [...text.matchAll(/^(?:import|export)(?! type\b)[^;]*?from '(\.\.[^']+)'/gm)].map((m) => m[1]!);
+
 /** The first circle that is found, as the files on it, or null. */
 function circle(imports: Import[]): string[] | null {
     const arrows = new Map<string, Import[]>();
@@ -111,8 +117,18 @@ test('engine, network, storage and schema packages stay in their rooms', () => {
     expect(misplaced(src)).toEqual([]);
 });
 
-test('only egress/ calls fetch', () => {
-    const files = [...new Set(src.map((i) => i.from))].filter((file) => !file.startsWith('src/egress/'));
+test('client/ imports only types from other rooms, and nothing that a browser lacks but in file.ts', () => {
+    const ofClient = src.filter((i) => i.from.startsWith('src/client/'));
+    expect(ofClient.filter((i) => !i.relative && i.from !== 'src/client/file.ts')).toEqual([]);
+    const files = [...new Set(ofClient.map((i) => i.from))];
+    expect(files.flatMap((file) => valuesFromOutside(readFileSync(path.join(root, file), 'utf8')))).toEqual([]);
+    expect(valuesFromOutside(`import type { A } from '../a';\nimport { b } from './b';\nimport {\n    c,\n} from '../c';`)).toEqual([
+        '../c',
+    ]);
+});
+
+test('in the app, only egress/ calls fetch', () => {
+    const files = [...new Set(src.map((i) => i.from))].filter((file) => !/^src\/(egress|client)\//.test(file));
     expect(files.filter((file) => /(?<![\w.])fetch\(/.test(readFileSync(path.join(root, file), 'utf8')))).toEqual([]);
 });
 

@@ -1,0 +1,27 @@
+// What the API takes and answers, under the names that users of the client know. The types are the server's own: what changes there breaks the client's compile.
+import type { ProblemDocument } from '../api/http/frame';
+import type { Health } from '../api/getHealth';
+import type { InvalidRow } from '../api/jobs/getInvalid';
+import type { ItemView } from '../api/jobs/getItem';
+import type { JobBrief, JobPage } from '../api/jobs/listJobs';
+import type { StatusDocument } from '../api/jobs/statusDocument';
+import type { Verdict } from '../api/results/verifyJob';
+import type { UploadView } from '../api/uploads/uploads';
+import type { Manifest } from '../contracts/documents';
+import type { JobSpecInput } from '../contracts/jobSpec';
+import type { OutcomeKind } from '../core/counts';
+import type { FieldError, ProblemCode } from '../core/errors';
+import type { JobState } from '../core/states';
+import type { Outcome as StoredOutcome } from '../items/outcomeLines';
+
+export type { FieldError, Health, InvalidRow, JobBrief, JobPage, JobState, Manifest, OutcomeKind, ProblemCode, ProblemDocument, Verdict };
+
+export type JobSpec = JobSpecInput;
+export type Job = StatusDocument;
+export type Upload = UploadView;
+
+/** Read with `JSON.parse`: a number beyond what JavaScript holds is rounded. Whoever needs every digit reads the stream of `openResults`. */
+type PlainKey = string | number | null;
+
+export type Outcome = Omit<StoredOutcome, 'key' | 'output'> & { key: PlainKey; output?: unknown };
+export type Item = Omit<ItemView, 'key' | 'item' | 'outcome'> & { key?: PlainKey; item: unknown; outcome?: Outcome };

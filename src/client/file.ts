@@ -1,0 +1,27 @@
+// A file of the disk as something to upload. Node.js only: nothing else of the client imports it.
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import type { UploadFile } from './uploadFile';
+
+export interface DiskFile extends UploadFile {
+    /** Without its folder. */
+    readonly name: string;
+    close(): Promise<void>;
+}
+
+/** Opens a file of any size; one part of it is in memory at a time. Throws what `fs` throws. */
+export async function openFile(file: string): Promise<DiskFile> {
+    const handle = await open(file);
+    const { size } = await handle.stat();
+    return {
+        name: path.basename(file),
+        size,
+        read: async (from, to) => {
+            const part = Buffer.alloc(to - from);
+            const { bytesRead } = await handle.read(part, 0, part.length, from);
+            if (bytesRead < part.length) throw new Error(`${file} has become shorter than ${to} bytes.`);
+            return part;
+        },
+        close: () => handle.close(),
+    };
+}
