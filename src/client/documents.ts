@@ -10,7 +10,8 @@ import type { UploadView } from '../api/uploads/uploads';
 import type { Manifest } from '../contracts/documents';
 import type { JobSpecInput } from '../contracts/jobSpec';
 import type { OutcomeKind } from '../core/counts';
-import type { FieldError, ProblemCode } from '../core/errors';
+import type { ProblemCode } from '../core/codes';
+import type { FieldError } from '../core/errors';
 import type { JobState } from '../core/states';
 import type { Outcome as StoredOutcome } from '../items/outcomeLines';
 

@@ -3,7 +3,8 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { RestError } from '@azure/storage-blob';
 import type { DurableClient } from 'durable-functions';
 import { NewerVersion } from '../../contracts/contract';
-import { Problem, problem, type FieldError, type ProblemCode } from '../../core/errors';
+import type { ProblemCode } from '../../core/codes';
+import { Problem, problem, type FieldError } from '../../core/errors';
 import { writeExact } from '../../json/exactJson';
 import { JobStore } from '../../storage/jobStore';
 

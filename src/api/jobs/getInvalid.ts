@@ -1,7 +1,7 @@
 // GET /jobs/{id}/invalid
 import { requireJob } from '../../application/readJob';
 import { blobs } from '../../contracts/names';
-import type { Row } from '../../sources/types';
+import type { Row } from '../../sources/row';
 import { idOf, type Handler } from '../http/frame';
 
 /** One line of the answer. */
