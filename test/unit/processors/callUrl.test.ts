@@ -9,6 +9,7 @@ import { urlReader } from '../../../src/processors/callUrl';
 import { checkHttp } from '../../../src/processors/httpRequest';
 import { VariableCheck } from '../../../src/processors/templateVariables';
 import { textOf } from '../../../src/processors/uriTemplate';
+import { anyCharacter } from '../../support/anyCharacter';
 
 const url = (template: string, json: string, vars?: Record<string, string>): string => urlReader({ url: template, vars })(parseExact(json));
 const codeOf = (template: string, json: string, vars?: Record<string, string>): string => {
@@ -265,7 +266,7 @@ const dots = [
 ];
 const text = fc.oneof(
     fc.array(fc.constantFrom(...dots), { maxLength: 5 }).map((pieces) => pieces.join('')),
-    fc.string({ unit: 'binary', maxLength: 8 }),
+    fc.string({ unit: anyCharacter, maxLength: 8 }),
 );
 const anything = fc.oneof(
     { weight: 5, arbitrary: text },

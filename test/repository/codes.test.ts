@@ -1,9 +1,9 @@
 // The docs' catalogue of codes: each that the app can give is explained there, and each that stands there can be given.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { catalogue } from '../../../src/core/errors';
+import { catalogue } from '../../src/core/errors';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const source = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
