@@ -3,6 +3,7 @@ import Papa from 'papaparse';
 import type { Outcome } from '../../../src/items/outcomeLines';
 import { CSV_HEADER, csvRecord, inert, spreadsheetRecord } from '../../../src/api/results/csv';
 import { chooseFormat, isOutcome } from '../../../src/api/results/getResults';
+import { runs } from '../../support/runs';
 
 const outcome = (over: Partial<Outcome> = {}): Outcome => ({
     index: 7,
@@ -107,7 +108,7 @@ describe('for a spreadsheet', () => {
                 for (const cell of cells) if (begins.test(cell)) expect(Number.isNaN(Number(cell.trim()))).toBe(false);
                 expect(inert(text).replaceAll("'", '')).toBe(text.replaceAll("'", ''));
             }),
-            { numRuns: 3000 },
+            { numRuns: runs(3000) },
         );
     });
 });

@@ -3,6 +3,7 @@ import { isSameNumber } from '../../../src/json/decimal';
 import { MAX_ERRORS, parseSpec } from '../../../src/contracts/jobSpec';
 import { asLines, eachItem, readSpecText } from '../../../src/application/specText';
 import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../src/sources/types';
+import { runs } from '../../support/runs';
 
 const read = (text: string) => readSpecText(Buffer.from(text));
 const errorsOf = (text: string) => read(text).errors.map(({ pointer, message }) => [pointer, message]);
@@ -52,7 +53,7 @@ describe('what is JSON', () => {
                 expect(accepted(text)).toBe(json);
                 expect(accepted(`{"source":{"items":[1, ${text} ,{}]}}`)).toBe(isJson(`[1, ${text} ,{}]`));
             }),
-            { numRuns: 1500 },
+            { numRuns: runs(1500) },
         );
     });
 

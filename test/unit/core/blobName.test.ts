@@ -4,6 +4,7 @@ import { prefixesIn, wrongInBlobName, wrongInSourceName } from '../../../src/cor
 import { parseSpec } from '../../../src/contracts/jobSpec';
 import { blobName, withCheckedNames } from '../../../src/storage/names';
 import { anyCharacter } from '../../support/anyCharacter';
+import { runs } from '../../support/runs';
 
 describe('the name of a blob', () => {
     test.each([
@@ -113,7 +114,7 @@ describe('a container whose names are checked', () => {
                     expect(new URL(url).search + new URL(url).hash).toBe('');
                 },
             ),
-            { numRuns: 3000 },
+            { numRuns: runs(3000) },
         );
     });
 
@@ -157,7 +158,7 @@ describe('a source', () => {
                     /^\/data\/inbox\/[^/]/,
                 );
             }),
-            { numRuns: 3000 },
+            { numRuns: runs(3000) },
         );
     });
 

@@ -14,6 +14,7 @@ import { noCounts, settled } from '../../../src/core/counts';
 import { statusOf } from '../../../src/core/status';
 import type { TroubleCode } from '../../../src/core/trouble';
 import { dice } from '../../support/dice';
+import { runs } from '../../support/runs';
 
 /** Drives a ledger the way runJob and its workers do; the dice decide what a slice gets done, what dies, and what arrives twice. */
 class World {
@@ -164,7 +165,7 @@ test('whatever dies, repeats or is lost, every item is counted once and the job 
             expect(settled(w.state.counts)).toBe(partitions * perPartition);
             expect(w.recorded.every((n) => n === perPartition)).toBe(true);
         }),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
     );
 });
 

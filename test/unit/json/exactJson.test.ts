@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { needsCare, parseExact, writeExact } from '../../../src/json/exactJson';
 import { ExactNumber, InexactNumber } from '../../../src/json/exactNumber';
 import { anyCharacter } from '../../support/anyCharacter';
+import { runs } from '../../support/runs';
 
 /** Numbers as people, databases and spreadsheets write them. */
 const number = fc.oneof(
@@ -30,7 +31,7 @@ const { json } = fc.letrec<{ json: string; list: string; object: string }>((tie)
 test('what is parsed is written as it was, whatever the numbers and names', () => {
     fc.assert(
         fc.property(json, (given) => expect(writeExact(parseExact(given))).toBe(given)),
-        { numRuns: 1000 },
+        { numRuns: runs(1000) },
     );
 });
 
@@ -59,7 +60,7 @@ test('but for exact numbers it is what JSON.parse gives', () => {
             }
             expect(rounded(parseExact(spaced))).toEqual(expected);
         }),
-        { numRuns: 1000 },
+        { numRuns: runs(1000) },
     );
 });
 

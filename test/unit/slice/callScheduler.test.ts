@@ -10,6 +10,7 @@ import type { ProcessorResult } from '../../../src/processors/types';
 import { dice } from '../../support/dice';
 import { FakeClock, settled } from '../../support/fakeClock';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
+import { runs } from '../../support/runs';
 
 const SLICE_MS = 15_000;
 const ok: ProcessorResult = { ok: true };
@@ -298,7 +299,7 @@ test('whatever answers, fails, is refused or lost, in any order: every item is r
             if (stopAt === Infinity && !b.scheduler.broke && b.scheduler.stopped === null)
                 expect(b.recorded.length + waiting).toBe(partitions * items);
         }),
-        { numRuns: 100 },
+        { numRuns: runs(100) },
     );
 });
 

@@ -4,6 +4,7 @@ import Papa from 'papaparse';
 import { MAX_LINES_LOST } from '../../../src/sources/csvSplitter';
 import type { Row } from '../../../src/sources/types';
 import { pieces, refusal, rowsOf, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 const lineEnds = ['\n', '\r\n', '\r'];
 const ids = (...given: string[]) => given.map((id) => ({ id }));
@@ -66,7 +67,7 @@ test('values come back as they are, whatever their quotes, line ends and the cut
             // Two NULs in a short file would look like UTF-16.
             expect(values(await rowsOf(pieces(bytes, cuts), 'csv', { isOurs: true }))).toEqual(rows.map(([[a, b, c]]) => ({ a, b, c })));
         }),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
 });
 
@@ -84,9 +85,9 @@ test('files without bad quotes are read as another parser reads them', async () 
                 items.map(([h, i]) => ({ h, i })),
             );
         }),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
-    expect(compared).toBeGreaterThan(20);
+    expect(compared).toBeGreaterThan(runs(20));
 });
 
 describe('files of the kinds that test suites have', () => {
@@ -257,7 +258,7 @@ describe('a bad quote', () => {
                     }
                 },
             ),
-            { numRuns: 500 },
+            { numRuns: runs(500) },
         );
     });
 });

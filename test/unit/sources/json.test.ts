@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { MAX_ITEM_BYTES } from '../../../src/sources/types';
 import { outcome, pieces, refusal, rowsOf, texts, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 describe('an element keeps the text it came as', () => {
     test.each([
@@ -75,7 +76,7 @@ test('elements come back as they are written, whatever they are and however the 
                 ).toEqual(single ? 'NDJSON_NOT_LINES' : elements.map(([, element]) => element));
             },
         ),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
 });
 
@@ -130,9 +131,9 @@ test('a text is taken exactly when it is JSON and an array, also after a few cha
                 }
             },
         ),
-        { numRuns: 2_000 },
+        { numRuns: runs(2_000) },
     );
-    expect(Math.min(valid, invalid)).toBeGreaterThan(200);
+    expect(Math.min(valid, invalid)).toBeGreaterThan(runs(200));
 });
 
 describe('documents of the kinds that test suites have', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { MAX_ITEM_BYTES } from '../../../src/sources/types';
 import { pieces, refusal, rowsOf, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 describe('csv', () => {
     test('a row becomes an object of strings, keyed by the header', async () => {
@@ -128,7 +129,7 @@ describe('any split of the bytes into chunks gives the same rows', () => {
             fc.asyncProperty(fc.array(fc.nat(bytes.length), { maxLength: bytes.length }), async (cuts) => {
                 expect(await rowsOf(pieces(bytes, cuts), format)).toEqual(whole);
             }),
-            { numRuns: 200 },
+            { numRuns: runs(200) },
         );
         const every = Array.from({ length: bytes.length }, (_, i) => i);
         expect(await rowsOf(pieces(bytes, every), format)).toEqual(whole);
