@@ -17,11 +17,11 @@ module.exports = {
     testTimeout: 120_000,
     // A project's setup runs only when one of its tests does: unit tests wait for no build.
     projects: [
-        { ...common, displayName: 'source', testMatch: ['<rootDir>/test/{unit,histories}/**/*.test.ts'] },
+        { ...common, displayName: 'source', testMatch: ['<rootDir>/test/{unit,histories,repository,cost}/**/*.test.ts'] },
         {
             ...common,
             displayName: 'built',
-            testMatch: ['<rootDir>/test/!(unit|histories)/**/*.test.ts'],
+            testMatch: ['<rootDir>/test/!(unit|histories|repository|cost)/**/*.test.ts'],
             globalSetup: '<rootDir>/test/support/freshBuild.cjs',
         },
     ],

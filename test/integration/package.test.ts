@@ -75,7 +75,7 @@ describe('the package', () => {
         }
     });
 
-    test('runs a job as `func azure functionapp publish` sends it from the root, by what .funcignore leaves (test/unit/funcignore.test.ts)', async () => {
+    test('runs a job as `func azure functionapp publish` sends it from the root, by what .funcignore leaves (test/repository/funcignore.test.ts)', async () => {
         const sent = path.join(folder, 'sent');
         cpSync(path.join(folder, 'first/app'), path.join(sent, 'dist/app'), { recursive: true });
         for (const file of ['host.json', 'package.json', 'main.js']) copyFileSync(path.join(root, file), path.join(sent, file));

@@ -5,10 +5,11 @@ import { addCounts, noCounts, outcomes, finished, type Counts } from '../../../s
 import { attemptLine, outcomeLine, readOutcomeHead, type Outcome } from '../../../src/items/outcomeLines';
 import { retryDelay } from '../../../src/core/retry';
 import { allowedMoves, isEnded, moves, next, states, type Move } from '../../../src/core/states';
+import { anyCharacter } from '../../support/anyCharacter';
 
 const count = fc.nat({ max: 1_000_000 });
 const counts: fc.Arbitrary<Counts> = fc.record({ succeeded: count, failed: count, skipped: count, cancelled: count, retries: count });
-const key = fc.oneof(fc.integer(), fc.string({ minLength: 1, maxLength: 60, unit: 'binary' }));
+const key = fc.oneof(fc.integer(), fc.string({ minLength: 1, maxLength: 60, unit: anyCharacter }));
 
 describe('outcomes', () => {
     const outcome = fc.record({

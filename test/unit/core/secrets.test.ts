@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { goesTo, hostNames, secretsIn } from '../../../src/core/secrets';
+import { runs } from '../../support/runs';
 
 const hosts = (list: string, name = 'A') => secretsIn(list).get(name);
 
@@ -87,7 +88,7 @@ test('wherever a URL of random parts leads, a bound secret goes along only if it
             const leads = URL.canParse(url) && new URL(url).hostname === 'api.example.com';
             expect(goesTo(hosts('A@api.example.com')!, url)).toBe(leads);
         }),
-        { numRuns: 2000 },
+        { numRuns: runs(2000) },
     );
 });
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { parseExact, writeExact } from '../../../src/json/exactJson';
 import { compileExpression, evaluate, ExpressionError } from '../../../src/expressions/jmespath';
+import { runs } from '../../support/runs';
 
 /** What the expression makes of JSON text, as JSON text. */
 const run = (text: string, json: string): string => writeExact(evaluate(compileExpression(text), parseExact(json)));
@@ -108,6 +109,6 @@ test('to compare numbers is to compare what they are, or to fail: never what the
             }
             expect(found).toBe(JSON.stringify([scaled(a) < scaled(b), scaled(a) === scaled(b)]));
         }),
-        { numRuns: 2_000 },
+        { numRuns: runs(2_000) },
     );
 });

@@ -9,6 +9,8 @@ import { urlReader } from '../../../src/processors/callUrl';
 import { checkHttp } from '../../../src/processors/httpRequest';
 import { VariableCheck } from '../../../src/processors/templateVariables';
 import { textOf } from '../../../src/processors/uriTemplate';
+import { anyCharacter } from '../../support/anyCharacter';
+import { runs } from '../../support/runs';
 
 const url = (template: string, json: string, vars?: Record<string, string>): string => urlReader({ url: template, vars })(parseExact(json));
 const codeOf = (template: string, json: string, vars?: Record<string, string>): string => {
@@ -265,7 +267,7 @@ const dots = [
 ];
 const text = fc.oneof(
     fc.array(fc.constantFrom(...dots), { maxLength: 5 }).map((pieces) => pieces.join('')),
-    fc.string({ unit: 'binary', maxLength: 8 }),
+    fc.string({ unit: anyCharacter, maxLength: 8 }),
 );
 const anything = fc.oneof(
     { weight: 5, arbitrary: text },
@@ -301,7 +303,7 @@ test('whatever the item holds: one segment for each of the template, the same or
                 for (const value of values.slice(0, segments.length)) expect(['string', 'number', 'boolean']).toContain(typeof value);
             },
         ),
-        { numRuns: 2_000 },
+        { numRuns: runs(2_000) },
     );
 });
 
@@ -332,7 +334,7 @@ test('whatever the template and the item: what is called has the origin of the t
                 if (template.includes('{')) expect(same(called.href)).toBe(same(written));
             },
         ),
-        { numRuns: 2_000 },
+        { numRuns: runs(2_000) },
     );
 });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { parseExact } from '../../../src/json/exactJson';
 import { CallError } from '../../../src/processors/callError';
 import { expand, parseTemplate, TemplateError } from '../../../src/processors/uriTemplate';
+import { runs } from '../../support/runs';
 
 const expanded = (template: string, item: Record<string, unknown>): string =>
     parseTemplate(template)
@@ -90,7 +91,7 @@ describe('expansion', () => {
                 expect(new URLSearchParams(expanded('{?v}', { v: value }).replaceAll('+', '%2B')).get('v')).toBe(value);
                 expect(expanded('{v}', { v: value })).toMatch(/^(?:[\w.~-]|%[0-9A-F]{2})*$/);
             }),
-            { numRuns: 1_000 },
+            { numRuns: runs(1_000) },
         );
     });
 });

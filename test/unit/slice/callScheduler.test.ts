@@ -12,6 +12,7 @@ import type { ProcessorResult } from '../../../src/processors/processor';
 import { dice } from '../../support/dice';
 import { FakeClock, settled } from '../../support/fakeClock';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
+import { runs } from '../../support/runs';
 import { newWriter } from '../../support/writers';
 
 const SLICE_MS = 15_000;
@@ -385,7 +386,7 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
             const waiting = b.partitions.reduce((sum, { waiting }) => sum + waiting.size, 0);
             if (b.end?.why === 'done' && b.admission.closedUntil <= SLICE_MS) expect(b.recorded.length + waiting).toBe(partitions * items);
         }),
-        { numRuns: 100 },
+        { numRuns: runs(100) },
     );
 });
 

@@ -11,6 +11,7 @@ import {
 import { suspicion } from '../../../src/core/poison';
 import { FakeClock } from '../../support/fakeClock';
 import { MemoryOutcomes as Blob } from '../../support/memoryOutcomes';
+import { runs } from '../../support/runs';
 import { newWriter, nextFresh } from '../../support/writers';
 
 const ITEMS = 10;
@@ -156,7 +157,7 @@ test('whatever runs take a partition over, record and flush, their answers lost 
             expect(recorded).toHaveLength(new Set(recorded).size);
             for (const index of acknowledged) expect(recorded).toContain(index);
         }),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
     );
 });
 

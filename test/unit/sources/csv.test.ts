@@ -1,9 +1,10 @@
 // CSV as people have it: line ends, quotes, empty cells, short rows.
 import fc from 'fast-check';
 import Papa from 'papaparse';
-import { MAX_LINES_LOST, MAX_ROW_CHARS } from '../../../src/sources/csvSplitter';
+import { MAX_LINES_LOST } from '../../../src/sources/csvSplitter';
 import type { Row } from '../../../src/sources/row';
-import { long, pieces, refusal, rowsOf, values } from './support';
+import { pieces, refusal, rowsOf, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 const lineEnds = ['\n', '\r\n', '\r'];
 const ids = (...given: string[]) => given.map((id) => ({ id }));
@@ -66,7 +67,7 @@ test('values come back as they are, whatever their quotes, line ends and the cut
             // Two NULs in a short file would look like UTF-16.
             expect(values(await rowsOf(pieces(bytes, cuts), 'csv', { isOurs: true }))).toEqual(rows.map(([[a, b, c]]) => ({ a, b, c })));
         }),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
 });
 
@@ -84,9 +85,9 @@ test('files without bad quotes are read as another parser reads them', async () 
                 items.map(([h, i]) => ({ h, i })),
             );
         }),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
-    expect(compared).toBeGreaterThan(20);
+    expect(compared).toBeGreaterThan(runs(20));
 });
 
 describe('files of the kinds that test suites have', () => {
@@ -257,66 +258,7 @@ describe('a bad quote', () => {
                     }
                 },
             ),
-            { numRuns: 500 },
+            { numRuns: runs(500) },
         );
     });
-
-    test('a quote on every line costs no more than what it is: each line is looked at some twenty times at most', async () => {
-        const rows = await rowsOf(`a\n${'"x\n'.repeat(200_000)}`, 'csv');
-        expect(rows).toHaveLength(200_000);
-        expect(rows.every((r) => 'code' in r && r.code === 'CSV_QUOTE')).toBe(true);
-    });
-
-    test.each([
-        ['the outer quotes of each line are gone', '1","x","y\n'],
-        ['texts go on from line to line', 'a","""""""\n'],
-    ])('nor do rows without end, where %s', async (_what, line) => {
-        const text = `a,b\n${line.repeat(30_000)}`;
-        const rows = await rowsOf(text, 'csv');
-        expect(rows.map((r) => r.line)).toEqual(rows.map((_, i) => i + 2));
-        expect(rows).toHaveLength(30_000);
-        const cuts = Array.from({ length: 50 }, (_, i) => i * 6_007);
-        expect(await rowsOf(pieces(Buffer.from(text), cuts), 'csv')).toEqual(rows);
-    });
-
-    test('nor many quoted fields behind a bad quote', async () => {
-        const rows = await rowsOf(`a,b\n${'"c"d",'.repeat(200_000)}x\n1,2\n`, 'csv');
-        expect(values(rows)).toEqual(['CSV_QUOTE', { a: '1', b: '2' }]);
-    });
-
-    test('nor do quotes that all are doubled, as where quotes were added twice', async () => {
-        // Gone through to the end for each line, this would take hours.
-        const rows = await rowsOf(`a,b\n${'""1"",""x""\n'.repeat(200_000)}`, 'csv');
-        expect(rows).toHaveLength(200_000);
-        expect(rows.every((r, i) => 'code' in r && r.code === 'CSV_QUOTE' && r.line === i + 2)).toBe(true);
-    });
-});
-
-describe('a row without end', () => {
-    test.each([0, 1, 2])('is too large beyond its bound by %i, and the next one is read', async (over) => {
-        const long = `${'x'.repeat(MAX_ROW_CHARS - 2 + over)},y`;
-        for (const end of lineEnds) {
-            const bytes = Buffer.from(`a,b${end}1,2${end}${long}${end}3,4${end}`);
-            for (const cuts of [[], [100, 300_000, 4_000_000], [bytes.length - 6], [bytes.length - 5 - end.length]])
-                expect(values(await rowsOf(pieces(bytes, cuts), 'csv'))).toEqual([
-                    { a: '1', b: '2' },
-                    'ITEM_TOO_LARGE',
-                    { a: '3', b: '4' },
-                ]);
-        }
-    });
-
-    test('nor line ends is counted, not kept', async () => {
-        const before = process.memoryUsage().rss;
-        const rows = await rowsOf(long('a,b\n1,2\n', '\n3,4\n'), 'csv');
-        expect(values(rows)).toEqual([{ a: '1', b: '2' }, 'ITEM_TOO_LARGE', { a: '3', b: '4' }]);
-        expect(rows.at(-1)!.line).toBe(4);
-        expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
-    });
-});
-
-test('a header of very many columns is looked through once', async () => {
-    const names = Array.from({ length: 200_000 }, (_, i) => `c${i}`).join();
-    expect(await rowsOf(`${names}\n`, 'csv')).toEqual([]);
-    expect((await refusal(`${names},c7\n`, 'csv')).message).toMatch(/"c7" twice/);
 });

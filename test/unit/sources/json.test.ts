@@ -1,7 +1,8 @@
 // JSON arrays and NDJSON: what is JSON is read digit for digit, what is none is refused.
 import fc from 'fast-check';
 import { MAX_ITEM_BYTES } from '../../../src/sources/row';
-import { outcome, pieces, refusal, rowsOf, texts, values } from './support';
+import { outcome, pieces, refusal, rowsOf, texts, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 describe('an element keeps the text it came as', () => {
     test.each([
@@ -75,7 +76,7 @@ test('elements come back as they are written, whatever they are and however the 
                 ).toEqual(single ? 'NDJSON_NOT_LINES' : elements.map(([, element]) => element));
             },
         ),
-        { numRuns: 500 },
+        { numRuns: runs(500) },
     );
 });
 
@@ -130,9 +131,9 @@ test('a text is taken exactly when it is JSON and an array, also after a few cha
                 }
             },
         ),
-        { numRuns: 2_000 },
+        { numRuns: runs(2_000) },
     );
-    expect(Math.min(valid, invalid)).toBeGreaterThan(200);
+    expect(Math.min(valid, invalid)).toBeGreaterThan(runs(200));
 });
 
 describe('documents of the kinds that test suites have', () => {
@@ -313,12 +314,6 @@ test('an element that is nothing but brackets costs no more than its text', asyn
     const deep = '['.repeat(3_000_000) + ']'.repeat(3_000_000);
     expect(values(await rowsOf(`[1,${deep},2]`, 'json'))).toEqual([1, 'ITEM_TOO_LARGE', 2]);
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
-});
-
-test('an element in very many pieces is gone through once', async () => {
-    const document = Buffer.from(`["${'x\\"'.repeat(300_000)}",2]`);
-    const cuts = Array.from({ length: document.length / 10 }, (_, i) => i * 10);
-    expect(texts(await rowsOf(pieces(document, cuts), 'json')).map((t) => t.length)).toEqual([900_002, 1]);
 });
 
 test('what is read before an error is given, and the error says after what', async () => {

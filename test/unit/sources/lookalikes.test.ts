@@ -1,7 +1,7 @@
 // Files that are not what they are said to be: refused with what they look like.
 import fc from 'fast-check';
 import type { Format } from '../../../src/contracts/jobSpec';
-import { outcome, pieces, refusal, rowsOf, values } from './support';
+import { outcome, pieces, refusal, rowsOf, values } from '../../support/sourceRows';
 
 const utf16be = (text: string) => Buffer.from(text, 'utf16le').swap16();
 const utf32 = (text: string) => Buffer.from([...text].flatMap((c) => [c.codePointAt(0)! & 255, (c.codePointAt(0)! >> 8) & 255, 0, 0]));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { readRows } from '../../../src/sources/open';
 import { MAX_ITEM_BYTES } from '../../../src/sources/row';
-import { long, pieces, refusal, rowsOf, values } from './support';
+import { pieces, refusal, rowsOf, values } from '../../support/sourceRows';
+import { runs } from '../../support/runs';
 
 describe('csv', () => {
     test('a row becomes an object of strings, keyed by the header', async () => {
@@ -33,30 +33,6 @@ describe('csv', () => {
     test('a bad quote is a bad row, with its line', async () => {
         const rows = await rowsOf('a,b\n1,2\n"x"y,2\n', 'csv');
         expect(rows[1]).toMatchObject({ line: 3, code: 'CSV_QUOTE' });
-    });
-
-    test('a quote that never closes does not gather the rest of a large file', async () => {
-        async function* endless(): AsyncGenerator<Buffer> {
-            yield Buffer.from('a,b\n1,2\n3,"never\n');
-            const block = Buffer.alloc(1024 * 1024, `x,${'y'.repeat(1021)}\n`);
-            for (; taken < 100; taken++) yield block;
-        }
-        let [taken, takenBefore, held] = [0, 0, 0];
-        let rows = 0;
-        const bad: [number, string][] = [];
-        for await (const batch of readRows(endless(), 'csv')) {
-            for (const row of batch) {
-                rows++;
-                if ('code' in row) bad.push([row.line, row.code]);
-            }
-            held = Math.max(held, taken - takenBefore);
-            takenBefore = taken;
-        }
-        expect(bad).toEqual([[3, 'CSV_QUOTE']]);
-        expect(rows).toBe(2 + 100 * 1024);
-        // Blocks of 1 MiB that were taken before rows came of them: the 4 Mi characters that a field may have, and a little.
-        expect(held).toBeGreaterThan(3);
-        expect(held).toBeLessThan(8);
     });
 
     test.each([
@@ -97,14 +73,6 @@ describe('ndjson', () => {
         expect(
             (await rowsOf(`${fits}\n${fits.replace('x', 'xx')}\n1`, 'ndjson')).map((r) => ('json' in r ? r.json.length : r.code)),
         ).toEqual([MAX_ITEM_BYTES, 'ITEM_TOO_LARGE', 1]);
-    });
-
-    test('a single line of 300 MB is counted, not kept', async () => {
-        const before = process.memoryUsage().rss;
-        const rows = await rowsOf(long('1\n"', '"\n2\n'), 'ndjson');
-        expect(values(rows)).toEqual([1, 'ITEM_TOO_LARGE', 2]);
-        expect(rows[1]).toMatchObject({ line: 2, message: expect.stringContaining(String(300 * 1024 * 1024 + 2)) });
-        expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
     });
 });
 
@@ -161,27 +129,9 @@ describe('any split of the bytes into chunks gives the same rows', () => {
             fc.asyncProperty(fc.array(fc.nat(bytes.length), { maxLength: bytes.length }), async (cuts) => {
                 expect(await rowsOf(pieces(bytes, cuts), format)).toEqual(whole);
             }),
-            { numRuns: 200 },
+            { numRuns: runs(200) },
         );
         const every = Array.from({ length: bytes.length }, (_, i) => i);
         expect(await rowsOf(pieces(bytes, every), format)).toEqual(whole);
-    });
-
-    test('a csv larger than the blocks it is parsed in', async () => {
-        const body = Array.from({ length: 40_000 }, (_, i) => (i % 1000 === 7 ? `${i}` : `${i},"line\n${i}"`)).join('\n');
-        const bytes = Buffer.from(`id,text\n${body}\n`);
-        const whole = await rowsOf(bytes, 'csv');
-        const split = await rowsOf(
-            pieces(
-                bytes,
-                Array.from({ length: 60 }, (_, i) => i * 9973),
-            ),
-            'csv',
-        );
-        expect(split).toEqual(whole);
-        expect(whole).toHaveLength(40_000);
-        expect(whole.filter((r) => 'code' in r)).toHaveLength(40);
-        // 40,000 rows over two lines each but the 40 ragged ones; the last row begins on the line before the last.
-        expect(whole.at(-1)!.line).toBe(1 + 40_000 * 2 - 40 - 1);
     });
 });

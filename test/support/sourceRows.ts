@@ -1,6 +1,6 @@
-import type { Format } from '../../../src/contracts/jobSpec';
-import { readRows, type ReadOptions } from '../../../src/sources/open';
-import { SourceError, type Row } from '../../../src/sources/row';
+import type { Format } from '../../src/contracts/jobSpec';
+import { readRows, type ReadOptions } from '../../src/sources/open';
+import { SourceError, type Row } from '../../src/sources/row';
 
 /** The bytes in pieces, cut at these places. */
 export async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Buffer> {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
 test('every text file ends its lines with a line feed, on Windows too, where Git would make two characters of it', () => {
-    const { stdout } = spawnSync('git', ['ls-files', '--eol'], { cwd: path.resolve(__dirname, '../../..'), encoding: 'utf8' });
+    const { stdout } = spawnSync('git', ['ls-files', '--eol'], { cwd: path.resolve(__dirname, '../..'), encoding: 'utf8' });
     // "i/lf w/lf attr/text=auto eol=lf <tab> path"; a binary file is "i/-text", an empty one "i/none".
     const files = stdout.trim().split('\n');
     expect(files.length).toBeGreaterThan(150);

@@ -23,7 +23,7 @@ interface Workflow {
     jobs: Record<string, Job>;
 }
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const folder = path.join(root, '.github/workflows');
 const names = readdirSync(folder);
 const workflow = (name: string) => parse(readFileSync(path.join(folder, name), 'utf8')) as Workflow;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const app = mkdtempSync(path.join(os.tmpdir(), 'build-'));
 afterAll(() => rmSync(app, { recursive: true, force: true }));
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const rows = readFileSync(path.join(root, 'docs/failure.md'), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('| ') && !/^\| (what happens|---)/.test(line))

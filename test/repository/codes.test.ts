@@ -1,9 +1,9 @@
 // docs/codes.md and the catalogue say the same of every code, row by row; what is not in the catalogue does not compile.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import * as catalogue from '../../../src/core/codes';
+import * as catalogue from '../../src/core/codes';
 
-const read = (file: string): string => readFileSync(path.resolve(__dirname, '../../../docs', file), 'utf8');
+const read = (file: string): string => readFileSync(path.resolve(__dirname, '../../docs', file), 'utf8');
 const page = read('codes.md');
 
 const sections = {
@@ -28,7 +28,7 @@ test.each(Object.entries(sections))('%s: the page has each code with its meaning
 });
 
 test('every code can be given: something in src/ says it', () => {
-    const src = path.resolve(__dirname, '../../../src');
+    const src = path.resolve(__dirname, '../../src');
     const source = readdirSync(src, { recursive: true, encoding: 'utf8' })
         .filter((file) => file.endsWith('.ts') && !file.endsWith(path.join('core', 'codes.ts')))
         .map((file) => readFileSync(path.join(src, file), 'utf8'))

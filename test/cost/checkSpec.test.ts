@@ -1,7 +1,7 @@
 // Checking a spec costs what the spec is long, whatever stands in it.
-import { parseSpec, type JobSpec } from '../../../src/contracts/jobSpec';
-import { checkProcess } from '../../../src/application/checkSpec';
-import { timesAsLong } from '../../support/timing';
+import { parseSpec, type JobSpec } from '../../src/contracts/jobSpec';
+import { checkProcess } from '../../src/application/checkSpec';
+import { timesAsLong } from '../support/timing';
 
 const settings = { FANFOLD_SECRETS: 'KEY_OF_TEST@api.example.com', KEY_OF_TEST: 'a value long enough' };
 beforeAll(() => void Object.assign(process.env, settings));

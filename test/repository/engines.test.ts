@@ -4,7 +4,7 @@ import path from 'node:path';
 import semver from 'semver';
 import { parse } from 'yaml';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const textOf = (file: string) => readFileSync(path.join(root, file), 'utf8');
 interface Locked {
     engines?: Record<string, string>;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 
 /** Which rooms of src/ each room may import from, itself aside. `settings` is the file src/settings.ts. */
 const mayImport: Record<string, string[]> = {

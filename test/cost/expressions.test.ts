@@ -1,8 +1,8 @@
 // What an expression costs is bounded, whatever it is and whatever it looks at; what it finds is JSON.
 import fc from 'fast-check';
-import { parseExact } from '../../../src/json/exactJson';
-import { compileExpression, evaluate, ExpressionError } from '../../../src/expressions/jmespath';
-import { timesAsLong } from '../../support/timing';
+import { parseExact } from '../../src/json/exactJson';
+import { compileExpression, evaluate, ExpressionError } from '../../src/expressions/jmespath';
+import { timesAsLong } from '../support/timing';
 
 const run = (text: string, value: unknown): unknown => evaluate(compileExpression(text), value);
 const many = (text: string, times: number, between: string) => Array.from({ length: times }, () => text).join(between);

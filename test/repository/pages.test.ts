@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { all, main, root, settings, textOf } from '../../support/template';
+import { all, main, root, settings, textOf } from '../support/template';
 
 const pages = { deploy: textOf('docs/deploy.md'), operate: textOf('docs/operate.md') };
 const both = pages.deploy + pages.operate;

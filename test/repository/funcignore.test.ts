@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import ignore from 'ignore';
 import path from 'node:path';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 const rules = readFileSync(path.join(root, '.funcignore'), 'utf8');
 
 /** As Git reads the file. */

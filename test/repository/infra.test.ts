@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { all, main, ofType, resources, root, settings, textOf, type Resource } from '../../support/template';
+import { all, main, ofType, resources, root, settings, textOf, type Resource } from '../support/template';
 
 describe('storage', () => {
     test('takes no key, no anonymous reader and nothing older than TLS 1.2', () => {

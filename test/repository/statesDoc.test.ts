@@ -1,9 +1,9 @@
 // The picture of the states is the table of the moves.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isEnded, moves, states } from '../../../src/core/states';
+import { isEnded, moves, states } from '../../src/core/states';
 
-const page = readFileSync(path.resolve(__dirname, '../../../docs/states.md'), 'utf8');
+const page = readFileSync(path.resolve(__dirname, '../../docs/states.md'), 'utf8');
 
 test('docs/states.md shows every move, and no other', () => {
     const shown = [...page.matchAll(/^ {4}(\w+) --> (\w+): (\w+)$/gm)].map(([, from, to, move]) => `${move}: ${from} to ${to}`);
