@@ -1,4 +1,5 @@
 // The end of a job: every part is read once more, digested and counted, and only what is found there goes into manifest and summary.
+import { consoleLog, type Log } from '../log';
 import type { ManifestPart, Plan, Summary } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import type { FoldInput, FoldReply } from '../contracts/payloads';
@@ -25,17 +26,21 @@ export interface PartReading {
     missing: number[];
 }
 
-export async function foldJob(input: FoldInput, store: JobStore): Promise<FoldReply> {
-    try {
-        return await fold(input, store);
-    } catch (error) {
-        const trouble = await store.diagnose(error);
-        console.warn(`job ${input.jobId} is not folded: ${trouble.code}, ${trouble.message}`);
-        return { kind: 'trouble', trouble };
-    }
+export async function foldJob(input: FoldInput, store: JobStore, log = consoleLog): Promise<FoldReply> {
+    const own = log.about({ job: input.jobId });
+    const began = Date.now();
+    own.info('fold began', { as: input.as, repairs: input.repairs });
+    const reply = await fold(input, store, own).catch(async (error: unknown): Promise<FoldReply> => {
+        return { kind: 'trouble', trouble: await store.diagnose(error) };
+    });
+    const ms = Date.now() - began;
+    if (reply.kind === 'ended') own.info('fold ended', { state: reply.state, ms });
+    else if (reply.kind === 'lacking') own.warn('fold ended', { why: 'lacking', ranges: reply.ranges.length, ms });
+    else own.warn('fold ended', { why: reply.trouble.code, message: reply.trouble.message, ms });
+    return reply;
 }
 
-async function fold(input: FoldInput, store: JobStore): Promise<FoldReply> {
+async function fold(input: FoldInput, store: JobStore, log: Log): Promise<FoldReply> {
     const earlier = await store.readSummary(input.jobId);
     if (earlier) return { kind: 'ended', state: earlier.state };
     // A job that ends because storage refuses something is told of as far as storage lets it be.
@@ -48,7 +53,16 @@ async function fold(input: FoldInput, store: JobStore): Promise<FoldReply> {
         if (!input.error) throw missing(blobs.plan(input.jobId));
         const { state, counts } = endWithoutPlan(input.as, input.total ?? null);
         const invalid = input.invalid ?? input.error.invalid ?? 0;
-        return ended(store, { jobId: input.jobId, state, total: input.total ?? null, counts, invalid, failures: [], ...error, ...times });
+        return ended(store, log, {
+            jobId: input.jobId,
+            state,
+            total: input.total ?? null,
+            counts,
+            invalid,
+            failures: [],
+            ...error,
+            ...times,
+        });
     }
 
     const found = await readParts(store, plan, lenient);
@@ -60,7 +74,14 @@ async function fold(input: FoldInput, store: JobStore): Promise<FoldReply> {
     }
     const { state, outcome, counts, error: why } = verdict;
     const rest = { total: plan.total, invalid: plan.invalid, failures: found.failures, ...times };
-    return ended(store, { jobId: input.jobId, state, ...(outcome ? { outcome } : {}), counts, ...rest, ...(why ? { error: why } : {}) });
+    return ended(store, log, {
+        jobId: input.jobId,
+        state,
+        ...(outcome ? { outcome } : {}),
+        counts,
+        ...rest,
+        ...(why ? { error: why } : {}),
+    });
 }
 
 async function orNull<T>(reading: Promise<T>, lenient: boolean): Promise<T | null> {
@@ -101,9 +122,11 @@ async function readParts(store: JobStore, plan: Plan, lenient: boolean): Promise
     return found;
 }
 
-async function ended(store: JobStore, summary: Summary): Promise<FoldReply> {
+async function ended(store: JobStore, log: Log, summary: Summary): Promise<FoldReply> {
     // Created, not written: a second run of this activity must not change what a user has already seen.
-    return { kind: 'ended', state: (await store.createSummary(summary)).state };
+    const { state, outcome, total, counts, invalid, error } = await store.createSummary(summary);
+    log.info('job ended', { state, outcome, total, ...counts, invalid, code: error?.code });
+    return { kind: 'ended', state };
 }
 
 /** Reads a whole part, as a stream: 20,000 items with their outputs can be a gigabyte. */

@@ -1,5 +1,6 @@
 // Reads the source once: checks every row, writes the items as one blob, cuts partitions. plan.json is the commit point: it is created, never
 // overwritten, and names the items that belong to it. Trouble with storage is returned, not thrown: what is thrown is the end of the process.
+import { consoleLog, type Log } from '../log';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { wrongInSourceName } from '../core/blobName';
@@ -40,17 +41,21 @@ const changed = refused(
     'the source is not what it was when the job was posted: it was replaced or written to. Post the job again to read what stands there now',
 );
 
-export async function planJob({ jobId }: { jobId: string }, store: JobStore): Promise<PlanReply> {
-    try {
-        return await plan(jobId, store);
-    } catch (error) {
-        const trouble = await store.diagnose(error);
-        console.warn(`job ${jobId} is not planned: ${trouble.code}, ${trouble.message}`);
-        return { ok: false, trouble };
-    }
+export async function planJob({ jobId }: { jobId: string }, store: JobStore, log = consoleLog): Promise<PlanReply> {
+    const own = log.about({ job: jobId });
+    const began = systemClock.now();
+    own.info('planning began');
+    const reply = await plan(jobId, store, own).catch(async (error: unknown): Promise<PlanReply> => {
+        return { ok: false, trouble: await store.diagnose(error) };
+    });
+    const ms = systemClock.now() - began;
+    if (reply.ok) own.info('planning ended', { items: reply.total, invalid: reply.invalid, partitions: reply.partitions, ms });
+    else if (reply.trouble) own.warn('planning ended', { why: reply.trouble.code, message: reply.trouble.message, ms });
+    else own.info('planning ended', { why: reply.error.code, message: reply.error.message, invalid: reply.error.invalid, ms });
+    return reply;
 }
 
-async function plan(jobId: string, store: JobStore): Promise<PlanReply> {
+async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply> {
     const job = await store.readJob(jobId);
     if (!job) throw missing(blobs.spec(jobId));
     const { spec } = job;
@@ -63,7 +68,7 @@ async function plan(jobId: string, store: JobStore): Promise<PlanReply> {
     const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
     const bad = new BadRows();
     const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
-    const control = watchControl(store, jobId, systemClock);
+    const control = watchControl(store, jobId, systemClock, log);
     try {
         await read(source, spec, writer, bad, variables, control.cancelled);
         if (bad.count > 0) await bad.write(store, jobId);

@@ -6,7 +6,8 @@ import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
 import { tellOf } from './deliverControl';
 import { tryToStart } from './ensureStarted';
-import type { JobEngine, Warn } from './jobEngine';
+import type { Log } from '../log';
+import type { JobEngine } from './jobEngine';
 import { readFacts, requireJob, stateOf, type JobFacts } from './readJob';
 
 export interface ControlPorts {
@@ -14,8 +15,7 @@ export interface ControlPorts {
     engine: JobEngine;
     /** Milliseconds since 1970. */
     clock: () => number;
-    /** Told of what fails and does not stop the move. */
-    warn: Warn;
+    log: Log;
 }
 
 export interface MoveAsked {
@@ -34,7 +34,7 @@ const pastTense: Record<UserMove, string> = { cancel: 'cancelled' };
  * @throws Problem JOB_NOT_FOUND, or ILLEGAL_MOVE with the job, its state, the move and what is allowed
  */
 export async function controlJob(
-    { store, engine, clock, warn }: ControlPorts,
+    { store, engine, clock, log }: ControlPorts,
     jobId: string,
     { move, ...who }: MoveAsked,
 ): Promise<{ job: StoredJob; facts: JobFacts }> {
@@ -42,7 +42,7 @@ export async function controlJob(
     const facts = await readFacts(store, engine, jobId);
     const state = stateOf(facts);
     // A job whose orchestration is lost would stay in its fold for good.
-    if (state === 'folding') await tryToStart(store, engine, jobId, warn);
+    if (state === 'folding') await tryToStart(store, engine, jobId, log);
     const decision = decideMove(state, move);
     if (decision.kind === 'illegal') {
         const { allowed } = decision;
@@ -56,7 +56,8 @@ export async function controlJob(
     }
     const control = await store.changeControl(jobId, (now) => moved(now, { move, ...who, at: new Date(clock()).toISOString() }));
     // A job that was never started, or whose orchestration is lost, would never see it.
-    await tryToStart(store, engine, jobId, warn);
-    await tellOf(engine, jobId, control, warn);
+    await tryToStart(store, engine, jobId, log);
+    log.about({ job: jobId }).info('move accepted', { move, by: who.by, reason: who.reason, state, generation: control.generation });
+    await tellOf(engine, jobId, control, log);
     return { job, facts: { ...facts, control } };
 }

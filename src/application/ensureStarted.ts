@@ -3,7 +3,8 @@ import { writeIndex } from '../storage/jobIndex';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
 import { deliverControl } from './deliverControl';
-import type { JobEngine, Warn } from './jobEngine';
+import type { Log } from '../log';
+import type { JobEngine } from './jobEngine';
 
 /**
  * Starts the job's orchestration where none is at work and the job has no summary: its start failed, or it failed or was terminated from outside.
@@ -47,22 +48,20 @@ export async function ensureListed(store: JobStore, jobId: string): Promise<void
     await store.markLive(jobId);
 }
 
-/** `ensureStarted` for those who go on without it: what fails is told to `warn`. */
-export const tryToStart = (store: JobStore, engine: JobEngine, jobId: string, warn: Warn): Promise<void> =>
-    warned(() => ensureStarted(store, engine, jobId), jobId, warn);
+/** `ensureStarted` for those who go on without it: what fails is logged. */
+export const tryToStart = (store: JobStore, engine: JobEngine, jobId: string, log: Log): Promise<void> =>
+    warned(() => ensureStarted(store, engine, jobId), jobId, log);
 
 /** The same for a job that has just been stored, so that nothing need be asked before. */
-export const tryToBegin = (store: JobStore, engine: JobEngine, job: StoredJob, warn: Warn): Promise<void> =>
-    warned(() => begin(store, engine, job), job.id, warn);
+export const tryToBegin = (store: JobStore, engine: JobEngine, job: StoredJob, log: Log): Promise<void> =>
+    warned(() => begin(store, engine, job), job.id, log);
 
-async function warned(start: () => Promise<unknown>, jobId: string, warn: Warn): Promise<void> {
+async function warned(start: () => Promise<unknown>, jobId: string, log: Log): Promise<void> {
     try {
         await start();
     } catch (error) {
-        warn(
-            `The job ${jobId} may not have been listed or started; whoever looks at it next starts it, or the sweeper, which lists it too.`,
-            error,
-        );
+        // Whoever looks at the job next starts it, or the sweeper, which lists it too.
+        log.about({ job: jobId }).warn('job may not have been listed or started', {}, error);
     }
 }
 
@@ -72,7 +71,7 @@ const MAX_REMEMBERED = 1_000;
 const lookedAt = new Map<string, number>();
 
 /** By the way, for whoever asks about a job, not again within 15 s: starts it where that failed, and has its ledger told of what it has not heard. */
-export async function lookAfter(store: JobStore, engine: JobEngine, jobId: string, now: number, warn: Warn): Promise<void> {
+export async function lookAfter(store: JobStore, engine: JobEngine, jobId: string, now: number, log: Log): Promise<void> {
     if (now - (lookedAt.get(jobId) ?? -Infinity) < LOOK_EVERY_MS) return;
     lookedAt.delete(jobId); // so that it goes to the end of the order in which they are forgotten
     lookedAt.set(jobId, now);
@@ -80,9 +79,9 @@ export async function lookAfter(store: JobStore, engine: JobEngine, jobId: strin
     await warned(
         async () => {
             const found = await ensureStarted(store, engine, jobId);
-            if (found === 'active') await deliverControl(store, engine, jobId, warn);
+            if (found === 'active') await deliverControl(store, engine, jobId, log);
         },
         jobId,
-        warn,
+        log,
     );
 }

@@ -13,6 +13,3 @@ export interface JobEngine {
     /** Wakes the job's orchestration up from a wait. A hint: one that is lost or doubled does no harm. Rejects where no orchestration is there. */
     wake(jobId: string, wanted: ControlSeen): Promise<void>;
 }
-
-/** Told of what fails and is gone on without. */
-export type Warn = (message: string, error: unknown) => void;

@@ -9,7 +9,8 @@ import { isStatus, type JobStore } from '../storage/jobStore';
 import { checkSpec } from './checkSpec';
 import { tryToBegin, tryToStart } from './ensureStarted';
 import { checkAbandoned, checkReplay, claim, readKey, release } from './idempotency';
-import type { JobEngine, Warn } from './jobEngine';
+import type { Log } from '../log';
+import type { JobEngine } from './jobEngine';
 import { asLines, type InlineItems, type SpecText } from './specText';
 
 export interface StartPorts {
@@ -18,7 +19,7 @@ export interface StartPorts {
     /** Milliseconds since 1970. */
     clock: () => number;
     /** Told of what fails once the job is stored. */
-    warn: Warn;
+    log: Log;
 }
 
 export interface StartAsked {
@@ -38,7 +39,7 @@ export interface Started {
 }
 
 /** Stores the job and starts it, once for each key. @throws Problem BAD_SPEC, IDEMPOTENCY_CONFLICT or IDEMPOTENCY_IN_PROGRESS; nothing is stored then */
-export async function startJob({ store, engine, clock, warn }: StartPorts, { text, bodyHash, key }: StartAsked): Promise<Started> {
+export async function startJob({ store, engine, clock, log }: StartPorts, { text, bodyHash, key }: StartAsked): Promise<Started> {
     const ours: KeyRecord = { jobId: randomUUID(), bodyHash, createdAt: new Date(clock()).toISOString() };
     let record = key === null ? null : await readKey(store, key);
     let accepted: Accepted | null = null;
@@ -52,7 +53,7 @@ export async function startJob({ store, engine, clock, warn }: StartPorts, { tex
         // The job of a replay is answered without new checks: what they look at (an upload, a setting) may be gone since.
         const stored = await store.readJob(record.jobId);
         if (stored) {
-            await tryToStart(store, engine, stored.id, warn);
+            await tryToStart(store, engine, stored.id, log);
             return { job: stored, replayed, stoodBefore: true };
         }
         checkAbandoned(record, clock());
@@ -62,11 +63,17 @@ export async function startJob({ store, engine, clock, warn }: StartPorts, { tex
     const job = await storeJob(store, record, accepted!).catch(async (error: unknown) => {
         // Nobody need wait for a request that is over: the next one with the key begins at once.
         if (key !== null)
-            await release(store, key, record).catch((e: unknown) => warn(`The key of job ${record.jobId} was not released.`, e));
+            await release(store, key, record).catch((e: unknown) =>
+                log.about({ job: record.jobId }).warn('idempotency key was not released', {}, e),
+            );
         throw error;
     });
+    log.about({ job: job.id }).info('job accepted', {
+        name: job.spec.name,
+        process: 'http' in job.spec.process ? 'http' : job.spec.process.processor,
+    });
     // Stored is accepted: the job runs, at the latest when the sweeper finds it. An error would have the caller post it a second time.
-    await tryToBegin(store, engine, job, warn);
+    await tryToBegin(store, engine, job, log);
     return { job, replayed, stoodBefore: false };
 }
 

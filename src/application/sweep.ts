@@ -1,7 +1,8 @@
 // What nobody looks at is looked at here, every few minutes: jobs that were stored and never started, or whose orchestration was lost.
 import type { JobStore } from '../storage/jobStore';
 import { deliverControl } from './deliverControl';
-import type { JobEngine, Warn } from './jobEngine';
+import type { Log } from '../log';
+import type { JobEngine } from './jobEngine';
 import { ensureListed, ensureStarted } from './ensureStarted';
 
 /** A marker without a spec belongs to a POST that is at work, or that died before the job was stored. */
@@ -20,24 +21,27 @@ export interface Swept {
 
 /**
  * Looks at every job with a marker (`live/{id}`, written before the job is stored): starts what is to run and does not, lists what could not be listed
- * when it was started, and deletes the markers of jobs that have ended. Jobs that ended before cost nothing. What cannot be looked at is told to `warn` and left for the next time.
+ * when it was started, and deletes the markers of jobs that have ended. Jobs that ended before cost nothing. What cannot be looked at is logged and left for the next time.
  */
-export async function sweep(store: JobStore, engine: JobEngine, clock: () => number, warn: Warn): Promise<Swept> {
+export async function sweep(store: JobStore, engine: JobEngine, clock: () => number, log: Log): Promise<Swept> {
     const swept: Swept = { looked: 0, started: [], cleared: 0, failed: 0 };
     const until = clock() + MAX_MS;
     const look = async ({ jobId, createdAt, isListed }: { jobId: string; createdAt: number; isListed: boolean }): Promise<void> => {
         swept.looked++;
         try {
             const found = await ensureStarted(store, engine, jobId);
-            if (found === 'started') swept.started.push(jobId);
-            else if (!isListed) await ensureListed(store, jobId);
-            if (found === 'active') await deliverControl(store, engine, jobId, warn);
+            if (found === 'started') {
+                swept.started.push(jobId);
+                // One whose start failed, or whose orchestration was lost.
+                log.about({ job: jobId }).warn('job was started by the sweeper');
+            } else if (!isListed) await ensureListed(store, jobId);
+            if (found === 'active') await deliverControl(store, engine, jobId, log);
             if (found !== 'ended' && (found !== 'notStored' || clock() - createdAt < ABANDONED_MS)) return;
             await store.deleteLive(jobId);
             swept.cleared++;
         } catch (error) {
             swept.failed++;
-            warn(`The job ${jobId} could not be looked at.`, error);
+            log.about({ job: jobId }).warn('job could not be looked at by the sweeper', {}, error);
         }
     };
     for await (const page of store.listLive(100)) {

@@ -1,5 +1,6 @@
 // Registration only: names and bindings. What runs is elsewhere.
 import { randomUUID } from 'node:crypto';
+import type { InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import './setup';
 import './http';
@@ -25,6 +26,7 @@ import { nothingOpened, type SliceReport } from '../core/ledger';
 import type { PlanReply } from '../core/plan';
 import type { Trouble } from '../core/trouble';
 import { ledger } from '../entities/ledger';
+import { Log } from '../log';
 import { runJob } from '../orchestrators/runJob';
 import { runWorker } from '../orchestrators/runWorker';
 import { JobStore } from '../storage/jobStore';
@@ -38,7 +40,7 @@ df.app.activity(activities.planJob, {
     handler: activity(
         planInputMessage,
         planReplyMessage,
-        (input, store): Promise<PlanReply> => alongside(() => planJob(input, store)),
+        (input, store, log): Promise<PlanReply> => alongside(() => planJob(input, store, log)),
         (trouble): PlanReply => ({ ok: false, trouble }),
     ),
 });
@@ -46,12 +48,13 @@ df.app.activity(activities.processSlice, {
     handler: activity(
         sliceInputMessage,
         reportMessage,
-        (input, store): Promise<SliceReport> =>
+        (input, store, log): Promise<SliceReport> =>
             processSlice(input, store, {
                 clock: systemClock,
                 chance: Math.random,
                 newRunId: randomUUID,
                 enter: (makeRoom) => occupancy.enter(makeRoom),
+                log,
             }),
         (trouble, given) => nothingOpened(unreadLease(given), trouble),
     ),
@@ -60,7 +63,7 @@ df.app.activity(activities.foldJob, {
     handler: activity(
         foldInputMessage,
         foldReplyMessage,
-        (input, store): Promise<FoldReply> => alongside(() => foldJob(input, store)),
+        (input, store, log): Promise<FoldReply> => alongside(() => foldJob(input, store, log)),
         (trouble): FoldReply => ({ kind: 'trouble', trouble }),
     ),
 });
@@ -72,10 +75,10 @@ df.app.activity(activities.foldJob, {
 function activity<Input, Reply>(
     takes: Contract<Input>,
     gives: Contract<Reply>,
-    run: (input: Input, store: JobStore) => Promise<Reply>,
+    run: (input: Input, store: JobStore, log: Log) => Promise<Reply>,
     troubled: (trouble: Trouble, given: unknown) => Reply,
-): (given: unknown) => Promise<Record<string, unknown>> {
-    const reply = async (given: unknown): Promise<Reply> => {
+): (given: unknown, invocation: InvocationContext) => Promise<Record<string, unknown>> {
+    const reply = async (given: unknown, log: Log): Promise<Reply> => {
         let input: Input;
         let store: JobStore;
         try {
@@ -84,9 +87,9 @@ function activity<Input, Reply>(
         } catch (error) {
             return troubled(troubleOf(error), given);
         }
-        return run(input, store);
+        return run(input, store, log);
     };
-    return async (given) => gives.write(await reply(given));
+    return async (given, invocation) => gives.write(await reply(given, new Log(invocation)));
 }
 
 /** Runs what cannot make room, when nobody has the process to himself. */

@@ -1,5 +1,6 @@
 // The story of a job: plan it, let workers run until the ledger says that nothing is left, fold the outcomes.
 // It cannot fail: what goes wrong for longer than the story waits, it waits for, and begins a new generation.
+import { Log } from '../log';
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import { activities, events, orchestrators, workerInstance } from '../contracts/names';
 import {
@@ -34,6 +35,9 @@ const STANDSTILL_MS = 60_000;
 /** Between a worker that has failed and the next round, at least. */
 const BROKEN_PAUSE_MS = 1_000;
 
+/** An orchestrator is replayed: it logs nothing without asking whether it is. */
+const logOf = (context: OrchestrationContext, job: string): Log => new Log(context, { job });
+
 /** What is told of a job that has ended. */
 interface Ended {
     jobId: string;
@@ -49,7 +53,7 @@ export const runJob: OrchestrationHandler = function* (context: OrchestrationCon
         if ('state' in end) return end;
         next = end;
     } catch (error) {
-        if (!context.df.isReplaying) console.warn(`job ${input.jobId} stands still for a minute: ${reason(error)}`);
+        if (!context.df.isReplaying) logOf(context, input.jobId).warn('job stands still for a minute', {}, reason(error));
         yield context.df.createTimer(after(context, STANDSTILL_MS));
         next = input;
     }
@@ -160,7 +164,7 @@ function* workers(context: OrchestrationContext, jobId: string, { workers: count
         yield context.df.Task.all(running);
     } catch (error) {
         // A worker that fails is no end of the job, nor of its siblings' work: the ledger says when those that go on are through.
-        if (!context.df.isReplaying) console.warn(`a worker of job ${jobId} failed: ${reason(error)}`);
+        if (!context.df.isReplaying) logOf(context, jobId).warn('worker failed', {}, reason(error));
         // Workers that fail as soon as they begin must not follow each other without a pause.
         yield context.df.createTimer(after(context, BROKEN_PAUSE_MS));
         for (let next = yield* unbroken(context, jobId); next; next = yield* unbroken(context, jobId)) yield* woken(context, next);

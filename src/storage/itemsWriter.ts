@@ -1,4 +1,5 @@
 // Writes the items of a job as one block blob while they are read, and the partitions with it.
+import { consoleLog } from '../log';
 import { giveBuffer, takeBuffer } from './buffers';
 import type { PartitionEntry } from '../contracts/documents';
 import type { JobStore } from './jobStore';
@@ -59,7 +60,7 @@ export class ItemsWriter {
         await Promise.allSettled(this.uploads);
         await this.blob()
             .deleteIfExists()
-            .catch((error: unknown) => console.warn(`${this.name}, which no plan names, was not removed: ${String(error)}`));
+            .catch((error: unknown) => consoleLog.warn('items blob that no plan names was not removed', { blob: this.name }, error));
     }
 
     private cut(): void {

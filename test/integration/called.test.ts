@@ -1,4 +1,5 @@
 // Keys, secrets and digits on their whole way: posted, planned and called over real blob storage (Azurite), then read back from what was stored.
+import { quiet } from '../support/log';
 import { randomUUID } from 'node:crypto';
 import { Occupancy } from '../../src/activities/occupancy';
 import { planJob } from '../../src/activities/planJob';
@@ -57,6 +58,7 @@ async function run(spec: string, between: (id: string) => Promise<unknown> = asy
         clock: systemClock,
         chance: () => 0,
         newRunId: randomUUID,
+        log: quiet,
         enter: (makeRoom) => occupancy.enter(makeRoom),
     });
     expect(report).toMatchObject({ closed: plan.partitions, open: [] });

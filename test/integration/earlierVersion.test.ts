@@ -1,4 +1,5 @@
 // A job that the version before has begun, finished by this one; and its documents, as they stand after its end.
+import { quiet } from '../support/log';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -73,7 +74,7 @@ test('a job of the version before is finished: every item has one outcome, and o
         for (let seq = 1; ; seq++) {
             const reply = tell({ op: 'lease', round, worker, slot: 0, seq, report });
             if (reply.kind !== 'work' || !('lease' in reply)) break;
-            const surroundings = { clock: systemClock, chance: () => 0, newRunId: randomUUID, enter: () => occupancy.enter() };
+            const surroundings = { clock: systemClock, chance: () => 0, newRunId: randomUUID, log: quiet, enter: () => occupancy.enter() };
             report = await processSlice({ jobId: id, worker, lease: reply.lease }, store, surroundings);
         }
     }

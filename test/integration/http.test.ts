@@ -35,7 +35,7 @@ const client = {
     signalEntity: async () => undefined,
     raiseEvent: async () => undefined,
 };
-const quiet = { invocationId: 'i', error: console.error, warn: () => undefined };
+const quiet = { invocationId: 'i', error: console.error, warn: () => undefined, log: () => undefined };
 
 interface Sent {
     headers?: Record<string, string>;

@@ -12,7 +12,7 @@ import { freePorts } from '../../samples/ports';
 import { startTarget } from '../../samples/target';
 import { FanfoldClient, isEnded } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
-import { DEADLINE_MS } from '../support/until';
+import { DEADLINE_MS, until } from '../support/until';
 
 const root = path.resolve(__dirname, '../..');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'fanfold-package-'));
@@ -116,6 +116,29 @@ async function runJob(host: RunningHost): Promise<string> {
             throw new Error(`${error.message}\n${host.output()}`, { cause: error });
         });
         expect(job).toMatchObject({ state: 'completed', counts: { total: 20, succeeded: 20 } });
+        await until(
+            () => host.output().includes(`job=${id} fold ended`),
+            () => `the log does not tell the job's life:\n${host.output()}`,
+        );
+        // One search tells the job's life.
+        const life = host
+            .output()
+            .split('\n')
+            .filter((line) => line.includes(`job=${id} `));
+        const told = life.map((line) => line.replace(/^.*?job=\S+ /, '').replace(/: .*/, ''));
+        const slice = 'worker=r1w0 lease=1 slice';
+        const expected = [
+            'job accepted',
+            'planning began',
+            'planning ended',
+            `${slice} began`,
+            `${slice} ended`,
+            'fold began',
+            'job ended',
+            'fold ended',
+        ];
+        expect(told).toEqual(expected);
+        expect(life[4]).toMatch(/why=done calls=20 recorded=20 /);
         return id;
     } finally {
         await target.stop();

@@ -1,4 +1,5 @@
 // What becomes of a job whose start goes wrong: handlers and sweeper against real blob storage (Azurite) and an engine in memory.
+import { quiet } from '../support/log';
 import { createHash, randomUUID } from 'node:crypto';
 import { BlockBlobClient, RestError } from '@azure/storage-blob';
 import { sweep } from '../../src/application/sweep';
@@ -28,7 +29,7 @@ const call = (method: string, path: string, sent?: Sent) => callRoute(engine, me
 const spec = (over: object = {}) =>
     Buffer.from(JSON.stringify({ source: { items: [{ id: 1 }] }, process: { processor: 'digest' }, ...over }));
 const post = (key?: string, body = spec()) => call('POST', 'jobs', { body, headers: key ? { 'idempotency-key': key } : {} });
-const sweepNow = (clock = Date.now) => sweep(store, engineOf(engine as never), clock, () => undefined);
+const sweepNow = (clock = Date.now) => sweep(store, engineOf(engine as never), clock, quiet);
 const count = async (prefix: string) => {
     let n = 0;
     for await (const { name } of store.container.listBlobsFlat({ prefix })) n += name ? 1 : 0;

@@ -18,7 +18,7 @@ export interface Answer {
     json: any;
 }
 
-export const quiet = { invocationId: 'i', error: () => undefined, warn: () => undefined };
+export const quiet = { invocationId: 'i', error: () => undefined, warn: () => undefined, log: () => undefined };
 
 /** Finds the route as a host does: literal before parameter before catch-all. */
 export async function callRoute(

@@ -12,6 +12,7 @@ import type { JobStore } from '../../src/storage/jobStore';
 import { troubleOf } from '../../src/storage/trouble';
 import { FakeClock } from './fakeClock';
 import { MemoryOutcomes } from './memoryOutcomes';
+import { noted } from './log';
 
 /** Items of each partition. */
 export const ITEMS = 4;
@@ -59,7 +60,13 @@ export class SliceBench {
     glanceAtControl: () => Promise<Control> = async () => this.control;
     readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
     writeProgress: (progress: Progress) => Promise<void> = async (progress) => void this.progress.push(progress);
+    private readonly noted = noted();
     private held: (() => void)[] = [];
+
+    /** What the slices have logged. */
+    get lines(): string[] {
+        return this.noted.lines;
+    }
 
     constructor(
         readonly partitions: number,
@@ -125,6 +132,7 @@ export class SliceBench {
             chance: () => 1,
             newRunId: () => `slice ${++slices}`,
             enter: (makeRoom: () => void) => occupancy.enter(makeRoom),
+            log: this.noted.log,
         });
     }
 

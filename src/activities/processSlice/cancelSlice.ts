@@ -1,9 +1,7 @@
 // The mode of a cancelled job: each item without an outcome is recorded as cancelled. Needs the items only for their keys.
 import { parseExact } from '../../json/exactJson';
 import { outcomeLine } from '../../items/outcomeLines';
-import type { JobStore } from '../../storage/jobStore';
-import { pause, type Clock } from './clock';
-import type { LoadedJob } from './jobCache';
+import { pause } from './clock';
 import type { PartitionWriter } from './partitionWriter';
 import type { SliceEnd, SliceWork } from './sliceWork';
 
@@ -23,8 +21,9 @@ export async function cancelItems(work: SliceWork): Promise<SliceEnd> {
     return { why: 'time' };
 }
 
-async function cancelPartition(partition: PartitionWriter, { job, store, clock }: SliceWork): Promise<void> {
-    const named = job.spec.key === undefined || (await loadItems(partition, job, store, clock));
+async function cancelPartition(partition: PartitionWriter, work: SliceWork): Promise<void> {
+    const { job, clock } = work;
+    const named = job.spec.key === undefined || (await loadItems(partition, work));
     const at = new Date(clock.now()).toISOString();
     for (let index = partition.firstIndex; index < partition.firstIndex + partition.items; index++) {
         if (partition.isRecorded(index)) continue;
@@ -38,7 +37,7 @@ async function cancelPartition(partition: PartitionWriter, { job, store, clock }
     partition.unload();
 }
 
-async function loadItems(partition: PartitionWriter, job: LoadedJob, store: JobStore, clock: Clock): Promise<boolean> {
+async function loadItems(partition: PartitionWriter, { job, store, clock, log }: SliceWork): Promise<boolean> {
     const { plan } = job;
     if (clock.now() < job.unreadableUntil) return false;
     for (let tries = 1; ; tries++) {
@@ -48,9 +47,7 @@ async function loadItems(partition: PartitionWriter, job: LoadedJob, store: JobS
             partition.load(await store.readPartition(plan, partition.part, limit.signal));
             return true;
         } catch (error) {
-            console.warn(
-                `job ${plan.jobId}, partition ${partition.part}: its items cannot be read to be cancelled by their keys, ${String(error)}`,
-            );
+            log.about({ partition: partition.part }).warn('items cannot be read to be cancelled by their keys', { tries }, error);
             if (tries === TRIES) {
                 job.unreadableUntil = clock.now() + UNREADABLE_MS;
                 return false;

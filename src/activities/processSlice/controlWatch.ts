@@ -1,4 +1,5 @@
 // What users want of a job, looked at while it is worked on: one look a second for all who watch it in this process.
+import type { Log } from '../../log';
 import { NewerVersion } from '../../contracts/contract';
 import { newControl, type Control } from '../../core/control';
 import type { JobStore } from '../../storage/jobStore';
@@ -34,6 +35,7 @@ class ControlWatch {
         private readonly store: JobStore,
         private readonly jobId: string,
         private readonly clock: Clock,
+        private readonly log: Log,
     ) {
         this.first = this.look().catch((error: unknown) => {
             if (error instanceof NewerVersion) throw error;
@@ -60,7 +62,7 @@ class ControlWatch {
     }
 
     private complain(error: unknown): void {
-        console.warn(`control of job ${this.jobId} was not read: ${String(error)}`);
+        this.log.warn('control document was not read', {}, error);
     }
 
     private async look(): Promise<void> {
@@ -78,8 +80,8 @@ class ControlWatch {
 const watches = new Map<string, ControlWatch>();
 
 /** Watches the control document until stopped. */
-export function watchControl(store: JobStore, jobId: string, clock: Clock): Watch {
-    const watch = watches.get(jobId) ?? new ControlWatch(store, jobId, clock);
+export function watchControl(store: JobStore, jobId: string, clock: Clock, log: Log): Watch {
+    const watch = watches.get(jobId) ?? new ControlWatch(store, jobId, clock, log.about({ job: jobId }));
     watches.set(jobId, watch);
     const watcher: Watcher = { tell: () => undefined };
     watch.watchers.add(watcher);

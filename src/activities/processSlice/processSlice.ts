@@ -1,5 +1,6 @@
 // One slice: a bounded run over the partitions of one lease. Failures are returned, never thrown: what is thrown here reaches the worker as the death
 // of the process, which it is not.
+import type { Details, Log } from '../../log';
 import type { SliceInput } from '../../contracts/payloads';
 import { limitsOf } from '../../core/control';
 import { nothingOpened, SLICE_MS, type Lease, type SliceReport } from '../../core/ledger';
@@ -19,7 +20,7 @@ import { workNormally } from './normalSlice';
 import { cancelPatience, slicePatience, Superseded } from './partitionWriter';
 import { writeProgress } from './progress';
 import type { SliceEnd, SliceWork } from './sliceWork';
-import { StopRequest } from './stopRequest';
+import { StopRequest, type StopReason } from './stopRequest';
 
 /** What a slice takes from outside. */
 export interface SliceSurroundings {
@@ -30,6 +31,7 @@ export interface SliceSurroundings {
     newRunId: () => string;
     /** Enters the process, when nobody has it to himself; `makeRoom` is called when somebody wants that. */
     enter: (makeRoom: () => void) => Promise<Occupant>;
+    log: Log;
 }
 
 const modes: Record<Lease['mode'], (work: SliceWork) => Promise<SliceEnd>> = {
@@ -41,15 +43,18 @@ const modes: Record<Lease['mode'], (work: SliceWork) => Promise<SliceEnd>> = {
 export async function processSlice(input: SliceInput, store: JobStore, around: SliceSurroundings): Promise<SliceReport> {
     const stop = new StopRequest();
     const occupant = await around.enter(() => stop.ask('makingRoom'));
-    const watch = watchControl(store, input.jobId, around.clock);
+    const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
+    const watch = watchControl(store, input.jobId, around.clock, around.log);
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
         const [job] = await Promise.all([loadJob(store, input.jobId), looked]);
-        return await new Slice(input, store, job, watch, around, occupant, stop).run();
+        return await new Slice(input, store, job, watch, { ...around, log }, occupant, stop).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
-        return nothingOpened(input.lease, await store.diagnose(error));
+        const trouble = await store.diagnose(error);
+        log.warn('slice did not begin', { why: trouble.code, message: trouble.message });
+        return nothingOpened(input.lease, trouble);
     } finally {
         watch.stop();
         occupant.leave();
@@ -99,6 +104,14 @@ class Slice {
 
     async run(): Promise<SliceReport> {
         const { lease, jobId, worker } = this.input;
+        const { log } = this.around;
+        log.info('slice began', {
+            mode: lease.mode,
+            resumed: lease.resume.length,
+            from: lease.from,
+            to: lease.to,
+            concurrency: lease.concurrency,
+        });
         this.watch.onCancel(() => this.stop.ask('cancelled'));
         const endProgress = writeProgress({
             clock: this.around.clock,
@@ -112,15 +125,18 @@ class Slice {
                 at: new Date(now).toISOString(),
             }),
             write: (progress) => this.store.writeProgress(jobId, progress),
-            complain: (error) => console.warn(`progress of ${worker} was not written: ${String(error)}`),
+            complain: (error) => log.warn('progress was not written', {}, error),
         });
         const end = await this.work();
         endProgress();
         reach('slice.recorded');
         const error = end.why === 'trouble' ? end.error : null;
-        if (error instanceof Redelivered) return { epoch: lease.epoch, lost: 'crashed', reason: error.message };
+        if (error instanceof Redelivered) {
+            this.tellEnd('crashed', { message: error.message });
+            return { epoch: lease.epoch, lost: 'crashed', reason: error.message };
+        }
         if (error instanceof Superseded) {
-            console.warn(`job ${jobId}, worker ${worker}, epoch ${lease.epoch}: ${error.message}`);
+            this.tellEnd('superseded', { by: error.epoch, message: error.message });
             return { epoch: lease.epoch, lost: 'superseded', reason: error.message, by: error.epoch };
         }
         return this.report(end);
@@ -136,11 +152,26 @@ class Slice {
     private workInMode(): Promise<SliceEnd> {
         const { job, store, partitions, calls, admission, occupant, stop } = this;
         const { lease } = this.input;
-        const { clock } = this.around;
+        const { clock, log } = this.around;
         return modes[lease.mode]({
-            ...{ lease, job, store, partitions, calls, admission, occupant, clock, stop },
+            ...{ lease, job, store, partitions, calls, admission, occupant, clock, log, stop },
             until: this.began + SLICE_MS,
         });
+    }
+
+    private tellEnd(why: StopReason | 'crashed' | 'superseded', details: Details = {}, partition: number | null = null): void {
+        const now = this.around.clock.now();
+        const told = {
+            why,
+            ...details,
+            calls: this.calls.made,
+            recorded: this.partitions.recorded,
+            rate: this.rate(now),
+            ms: now - this.began,
+        };
+        const log = this.around.log.about({ partition });
+        if (why === 'trouble' || why === 'crashed' || why === 'superseded') log.warn('slice ended', told);
+        else log.info('slice ended', told);
     }
 
     /** Items that this slice has given their outcome, per second. */
@@ -149,7 +180,7 @@ class Slice {
     }
 
     private async report(end: SliceEnd): Promise<SliceReport> {
-        const { jobId, worker, lease } = this.input;
+        const { lease } = this.input;
         const now = this.around.clock.now();
         const report: SliceReport = {
             epoch: lease.epoch,
@@ -160,10 +191,13 @@ class Slice {
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
             ...(this.watch.cancelled() ? { control: this.watch.seen() } : {}),
         };
-        if (end.why !== 'trouble') return report;
+        if (end.why !== 'trouble') {
+            this.tellEnd(end.why);
+            return report;
+        }
         const part = this.partitions.brokenBy(end.error);
         const trouble = { ...(await this.store.diagnose(end.error)), part };
-        console.warn(`job ${jobId}, worker ${worker}, partition ${part ?? '?'}: ${trouble.code}, ${trouble.message}`);
+        this.tellEnd('trouble', { code: trouble.code, message: trouble.message }, part);
         return { ...report, trouble };
     }
 }

@@ -1,4 +1,5 @@
 // What the modes of a slice have in common: what they work on, and how they end.
+import type { Log } from '../../log';
 import type { Lease } from '../../core/ledger';
 import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
@@ -18,6 +19,7 @@ export interface SliceWork {
     admission: Admission;
     occupant: Occupant;
     clock: Clock;
+    log: Log;
     /** No new call after this time (ms). */
     until: number;
     stop: StopRequest;

@@ -1,4 +1,5 @@
 // POST /jobs/{id}/cancel
+import { Log } from '../../log';
 import { controlJob } from '../../application/controlJob';
 import { engineOf } from '../durableEngine';
 import { idOf, json, rootOf, type Handler } from '../http/frame';
@@ -8,11 +9,11 @@ export const cancelJob: Handler = async (request, { client, invocation, store: o
     const id = idOf(request);
     const store = await open();
     const engine = engineOf(client);
-    const warn = (message: string, error: unknown) => invocation.warn(message, error);
-    const { job, facts } = await controlJob({ store, engine, clock: Date.now, warn }, id, { move: 'cancel', by: 'api' });
+    const log = new Log(invocation);
+    const { job, facts } = await controlJob({ store, engine, clock: Date.now, log }, id, { move: 'cancel', by: 'api' });
     // It is accepted: an answer that storage now refuses would say otherwise.
     const told = await statusDocument(store, engine, job, rootOf(request)).catch((error: unknown) => {
-        warn(`The status of job ${id} could not be read after it was cancelled.`, error);
+        log.about({ job: id }).warn('status could not be read after the move', {}, error);
         return documentOf(job, rootOf(request), facts);
     });
     return json(202, told);

@@ -1,4 +1,5 @@
 // GET /jobs/{id}
+import { Log } from '../../log';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookAfter } from '../../application/ensureStarted';
 import { requireJob } from '../../application/readJob';
@@ -18,7 +19,7 @@ export const getJob: Handler = async (request, { client, invocation, store: open
     const engine = engineOf(client);
     const until = Date.now() + wait * 1000;
     let status = await statusDocument(store, engine, job, rootOf(request));
-    if (!status.ended) await lookAfter(store, engine, id, Date.now(), (message, error) => invocation.warn(message, error));
+    if (!status.ended) await lookAfter(store, engine, id, Date.now(), new Log(invocation));
     for (const first = status.state; status.state === first && !status.ended && Date.now() < until;) {
         await sleep(Math.min(LOOK, Math.max(1, until - Date.now())));
         status = await statusDocument(store, engine, job, rootOf(request));

@@ -1,4 +1,5 @@
 // POST /jobs
+import { Log } from '../../log';
 import { sha256 } from '../../application/idempotency';
 import { readSpecText } from '../../application/specText';
 import { startJob as start } from '../../application/startJob';
@@ -14,9 +15,9 @@ export const startJob: Handler = async (request, { client, invocation, store: op
     const text = readSpecText(body);
     const store = await open();
     const engine = engineOf(client);
-    const warn = (message: string, error: unknown) => invocation.error(message, error);
+    const log = new Log(invocation);
     const asked = { text, bodyHash: sha256(body), key };
-    const { job, replayed, stoodBefore } = await start({ store, engine, clock: Date.now, warn }, asked);
+    const { job, replayed, stoodBefore } = await start({ store, engine, clock: Date.now, log }, asked);
     const root = rootOf(request);
     const status = stoodBefore ? await statusDocument(store, engine, job, root) : newStatus(job, root);
     const replay = replayed ? { 'idempotency-replayed': 'true' } : {};

@@ -1,4 +1,5 @@
 // Control without HTTP: what is decided, what is written, and who is told, against ports in memory.
+import { noted } from '../../support/log';
 import { controlJob } from '../../../src/application/controlJob';
 import type { JobEngine } from '../../../src/application/jobEngine';
 import { stateOf, type JobFacts } from '../../../src/application/readJob';
@@ -29,9 +30,9 @@ function stage({ ledger, summary, exists = true }: { ledger?: JobState; summary?
         tellLedger: async (_id, { generation, desired }) => void done.push(`tell ${generation} ${desired}`),
         wake: async (_id, { generation }) => void done.push(`wake ${generation}`),
     };
-    const warnings: string[] = [];
+    const { log, warnings } = noted();
     const cancel = () =>
-        controlJob({ store, engine, clock: () => NOW, warn: (message) => warnings.push(message) }, 'j', {
+        controlJob({ store, engine, clock: () => NOW, log }, 'j', {
             move: 'cancel',
             by: 'test',
             reason: 'enough',
