@@ -13,4 +13,7 @@ module.exports = {
     },
     transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
     testTimeout: 120_000,
+    // Suites that start hosts wait for most of their time, so two share even a small machine. Each has hosts, storage, ports and folders of its own.
+    maxWorkers: 2,
+    testSequencer: '<rootDir>/test/support/longestFirst.cjs',
 };

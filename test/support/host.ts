@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { emulatorConnection } from '../../devhost/azurite';
-import { freePorts } from '../../samples/ports';
+import { freePorts } from './ports';
 
 export interface HostOptions {
     /** Folder of the built app. */
