@@ -15,6 +15,9 @@ const common = {
 /** @type {import('jest').Config} */
 module.exports = {
     testTimeout: 120_000,
+    // Suites that start hosts wait for most of their time, so two share even a small machine. Each has hosts, storage, ports and folders of its own.
+    maxWorkers: 2,
+    testSequencer: '<rootDir>/test/support/longestFirst.cjs',
     // A project's setup runs only when one of its tests does: unit tests wait for no build.
     projects: [
         { ...common, displayName: 'source', testMatch: ['<rootDir>/test/{unit,histories,repository,cost}/**/*.test.ts'] },

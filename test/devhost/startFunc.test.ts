@@ -6,7 +6,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { emulatorConnection, listens, storageListens } from '../../devhost/azurite';
-import { freePorts } from '../../samples/ports';
+import { freePorts } from '../support/ports';
 import { until } from '../support/until';
 
 const root = path.resolve(__dirname, '../..');

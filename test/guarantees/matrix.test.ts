@@ -1,3 +1,4 @@
+// Run alone (package.json): its jobs must end within times of their own, on a machine that has nothing else to do.
 // A sample of the fault matrix, drawn by a seed: another with FANFOLD_MATRIX_SEED. All of it: npm run soak -- --matrix. docs/fault-matrix.md.
 import { isForGood } from './matrix/faults';
 import { cellsOf, learn, nameOf, playAll, staged, type Part } from './matrix/matrix';

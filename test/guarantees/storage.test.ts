@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startAzurite } from '../../devhost/azurite';
 import { startTarget, type Target } from '../../samples/target';
-import { freePorts } from '../../samples/ports';
+import { freePorts } from '../support/ports';
 import { startHost } from '../support/host';
 import { until } from '../support/until';
 import { breaches, ended, guaranteesApp, results, startJob } from './support';

@@ -8,7 +8,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { freePorts } from '../../samples/ports';
+import { freePorts } from '../support/ports';
 import { startTarget } from '../../samples/target';
 import { FanfoldClient, isEnded } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';

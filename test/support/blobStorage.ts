@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { emulatorConnection, listens } from '../../devhost/azurite';
-import { freePorts } from '../../samples/ports';
+import { freePorts } from './ports';
 import { JobStore } from '../../src/storage/jobStore';
 import { until } from './until';
 

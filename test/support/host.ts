@@ -5,8 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { emulatorConnection } from '../../devhost/azurite';
+import { freePorts } from './ports';
 import { until } from './until';
-import { freePorts } from '../../samples/ports';
 
 export interface HostOptions {
     /** Folder of the built app. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { emulatorConnection, listens } from '../../../devhost/azurite';
-import { freePorts } from '../../../samples/ports';
+import { freePorts } from '../../support/ports';
 import { startHost, type RunningHost } from '../../support/host';
 import { Strands } from './faults';
 import type { Stage } from './play';
