@@ -161,7 +161,7 @@ async function openSource({ source }: StoredSpec, jobId: string, store: JobStore
         return refused(
             'SOURCE_NOT_FOUND',
             'blob' in source
-                ? `there is no blob "${source.blob}" in container "${store.container.containerName}"`
+                ? `there is no blob "${source.blob}" in container "${store.containerName}"`
                 : `there is no upload ${source.upload}`,
         );
     const name = 'blob' in source ? source.blob : await nameOfUpload(store, source.upload);
@@ -220,8 +220,6 @@ class BadRows {
     }
     async write(store: JobStore, jobId: string): Promise<void> {
         const text = this.rows.map((r) => JSON.stringify({ line: r.line, code: r.code, message: r.message }) + '\n').join('');
-        await store.container
-            .getBlockBlobClient(blobs.invalid(jobId))
-            .upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
+        await store.writeInvalid(jobId, text);
     }
 }

@@ -8,7 +8,7 @@ export interface Health {
 
 export const health: Handler = async (_request, { invocation, store: open }) => {
     try {
-        await (await open()).container.getProperties({ abortSignal: AbortSignal.timeout(5000) });
+        await (await open()).ping(5000);
         return json(200, { status: 'ok', storage: 'ok' } satisfies Health);
     } catch (error) {
         invocation.warn('Health: storage does not answer:', error);

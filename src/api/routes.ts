@@ -12,8 +12,11 @@ import { getItem } from './jobs/getItem';
 import { listJobs } from './jobs/listJobs';
 import { getResults } from './results/getResults';
 import { startJob } from './jobs/startJob';
-import { tusOptions, tusUpload } from './uploads/tus';
-import { createUpload, getUpload, overridden } from './uploads/uploads';
+import { createUpload } from './uploads/createUpload';
+import { getUpload } from './uploads/getUpload';
+import { overrideUpload } from './uploads/overrideUpload';
+import { resumeUpload } from './uploads/resumeUpload';
+import { uploadOptions } from './uploads/uploadOptions';
 import { verifyJob } from './results/verifyJob';
 
 export interface Route {
@@ -37,11 +40,11 @@ const known: Route[] = [
     { name: 'verifyJob', route: 'jobs/{id}/verify', methods: ['POST'], handler: verifyJob, takes: 'maybeJson' },
     { name: 'cancelJob', route: 'jobs/{id}/cancel', methods: ['POST'], handler: cancelJob, takes: 'maybeJson' },
     { name: 'createUpload', route: 'uploads', methods: ['POST'], handler: createUpload },
-    { name: 'uploadOptions', route: 'uploads', methods: ['OPTIONS'], handler: tusOptions },
+    { name: 'uploadOptions', route: 'uploads', methods: ['OPTIONS'], handler: uploadOptions },
     { name: 'getUpload', route: 'uploads/{id}', methods: ['GET'], handler: getUpload },
-    { name: 'resumeUpload', route: 'uploads/{id}', methods: ['HEAD', 'PATCH', 'DELETE'], handler: tusUpload },
-    { name: 'overrideUpload', route: 'uploads/{id}', methods: ['POST'], handler: overridden },
-    { name: 'uploadPartOptions', route: 'uploads/{id}', methods: ['OPTIONS'], handler: tusOptions },
+    { name: 'resumeUpload', route: 'uploads/{id}', methods: ['HEAD', 'PATCH', 'DELETE'], handler: resumeUpload },
+    { name: 'overrideUpload', route: 'uploads/{id}', methods: ['POST'], handler: overrideUpload },
+    { name: 'uploadPartOptions', route: 'uploads/{id}', methods: ['OPTIONS'], handler: uploadOptions },
     { name: 'health', route: 'health', methods: ['GET'], handler: health },
 ];
 

@@ -35,7 +35,7 @@ async function checkBlob(
     const wrong = wrongInSourceName(name, prefixes);
     if (wrong !== null) return refused(`the blob cannot be a source: ${wrong}`, allowed);
     const etag = await store.etagOf(name);
-    if (etag === null) return refused(`there is no blob "${name}" in the container "${store.container.containerName}"`, allowed);
+    if (etag === null) return refused(`there is no blob "${name}" in the container "${store.containerName}"`, allowed);
     return { errors: checkReading(reading, name, 'blob'), etag };
 }
 

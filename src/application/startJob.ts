@@ -4,8 +4,7 @@ import { problem, type FieldError } from '../core/errors';
 import { KEY_FORM } from '../items/itemKey';
 import { MAX_ERRORS, parseSpec, type JobSpec, type StoredSpec } from '../contracts/jobSpec';
 import type { KeyRecord, StoredJob } from '../contracts/documents';
-import { blobs } from '../contracts/names';
-import { isStatus, type JobStore } from '../storage/jobStore';
+import type { JobStore } from '../storage/jobStore';
 import { checkSpec } from './checkSpec';
 import { tryToBegin, tryToStart } from './ensureStarted';
 import { checkAbandoned, checkReplay, claim, readKey, release } from './idempotency';
@@ -111,20 +110,7 @@ async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pi
         keyForm: KEY_FORM,
         source: 'items' in source ? { inline: items!.count } : { ...source, ...pin },
     };
-    await Promise.all([store.markLive(record.jobId), items && storeItems(store, record.jobId, asLines(items))]);
+    await Promise.all([store.markLive(record.jobId), items && store.createSource(record.jobId, asLines(items))]);
     const job = { id: record.jobId, createdAt: record.createdAt, spec: stored };
     return store.createJob(job);
-}
-
-async function storeItems(store: JobStore, jobId: string, lines: Buffer): Promise<void> {
-    try {
-        await store.container.getBlockBlobClient(blobs.source(jobId)).uploadData(lines, {
-            blobHTTPHeaders: { blobContentType: 'application/x-ndjson' },
-            conditions: { ifNoneMatch: '*' },
-        });
-    } catch (error) {
-        if (!isStatus(error, 409, 412)) throw error;
-        // There already: a request with the same key and body has stored the same bytes. Said to be there, it must be.
-        if ((await store.sizeOf(blobs.source(jobId))) !== lines.length) throw error;
-    }
 }

@@ -6,7 +6,7 @@ import type { ItemView } from '../api/jobs/getItem';
 import type { JobBrief, JobPage } from '../api/jobs/listJobs';
 import type { StatusDocument } from '../api/jobs/statusDocument';
 import type { Verdict } from '../api/results/verifyJob';
-import type { UploadView } from '../api/uploads/uploads';
+import type { UploadView } from '../api/uploads/uploadView';
 import type { Manifest } from '../contracts/documents';
 import type { JobSpecInput } from '../contracts/jobSpec';
 import type { OutcomeKind } from '../core/counts';

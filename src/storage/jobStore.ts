@@ -48,6 +48,7 @@ const CONTROL_LIMIT_MS = 2_000;
 const CONTROL_TRIES = 20;
 const PROGRESS = 'progress';
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
+const ndjson = { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } };
 
 export class JobStore {
     readonly container: ContainerClient;
@@ -58,6 +59,16 @@ export class JobStore {
 
     static async open(): Promise<JobStore> {
         return new JobStore(await dataContainer());
+    }
+
+    /** For messages to people: where a blob was looked for. */
+    get containerName(): string {
+        return this.container.containerName;
+    }
+
+    /** Resolves when storage answers within so many ms. */
+    async ping(limitMs: number): Promise<void> {
+        await this.container.getProperties({ abortSignal: AbortSignal.timeout(limitMs) });
     }
 
     // --- JSON documents -------------------------------------------------------------------------------------------
@@ -122,6 +133,24 @@ export class JobStore {
     readJob = (jobId: string) => this.readDocument(jobDocument, blobs.spec(jobId));
     /** Stores a job; the one that stands then may be that of another request with the same key. */
     createJob = (job: StoredJob): Promise<StoredJob> => this.createDocument(jobDocument, blobs.spec(job.id), job);
+
+    /** Stores the inline items of a job, one a line. @throws when others stand there */
+    async createSource(jobId: string, lines: Buffer): Promise<void> {
+        const name = blobs.source(jobId);
+        try {
+            await this.container.getBlockBlobClient(name).uploadData(lines, { ...ndjson, conditions: { ifNoneMatch: '*' } });
+        } catch (error) {
+            if (!isStatus(error, 409, 412)) throw error;
+            // There already: a request with the same key and body has stored the same bytes. Said to be there, it must be.
+            if ((await this.sizeOf(name)) !== lines.length) throw error;
+        }
+    }
+
+    /** Writes the list of the rows that are no items, one a line. */
+    async writeInvalid(jobId: string, lines: string): Promise<void> {
+        await this.container.getBlockBlobClient(blobs.invalid(jobId)).upload(lines, Buffer.byteLength(lines), ndjson);
+    }
+
     readPlan = (jobId: string) => this.readDocument(planDocument, blobs.plan(jobId));
     /** Commits a plan; the one that stands then may be that of another run of planning. */
     createPlan = (plan: Plan): Promise<Plan> => this.createDocument(planDocument, blobs.plan(plan.jobId), plan);
@@ -234,7 +263,7 @@ export class JobStore {
         try {
             await this.outcomes(jobId, part, segment).create({
                 conditions: { ifNoneMatch: '*' },
-                blobHTTPHeaders: { blobContentType: 'application/x-ndjson' },
+                ...ndjson,
             });
             return true;
         } catch (error) {

@@ -22,6 +22,10 @@ export const isStatus = (error: unknown, ...codes: number[]): boolean =>
 export const isTransient = (error: unknown): boolean =>
     error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || [408, 429].includes(error.statusCode));
 
+/** True where a caller is to come again: no answer, the service's own 5xx, or too many requests (429). Any other refusal is a defect or a setting. */
+export const isUnavailable = (error: unknown): boolean =>
+    error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429);
+
 /**
  * Tells an outage from a refusal: an error that another try may mend is an outage only while storage answers nothing at all. A request that fails
  * again and again beside others that work is refused, whatever the status says.

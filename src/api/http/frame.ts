@@ -1,12 +1,12 @@
 // The frame around every handler: what goes wrong becomes application/problem+json, because the host itself would answer with an empty 500.
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
-import { RestError } from '@azure/storage-blob';
 import type { DurableClient } from 'durable-functions';
 import { NewerVersion } from '../../contracts/contract';
 import type { ProblemCode } from '../../core/codes';
 import { Problem, problem, type FieldError } from '../../core/errors';
 import { writeExact } from '../../json/exactJson';
 import { JobStore } from '../../storage/jobStore';
+import { isUnavailable } from '../../storage/trouble';
 
 export interface RouteContext {
     client: DurableClient;
@@ -33,13 +33,9 @@ export const handle =
 export function asProblem(error: unknown): Problem {
     if (error instanceof Problem) return error;
     if (error instanceof NewerVersion) return problem('NEWER_VERSION', { detail: error.message, headers: { 'retry-after': '5' } });
-    if (isOutage(error)) return problem('STORAGE_UNAVAILABLE', { headers: { 'retry-after': '5' } });
+    if (isUnavailable(error)) return problem('STORAGE_UNAVAILABLE', { headers: { 'retry-after': '5' } });
     return problem('INTERNAL');
 }
-
-// A refused request of ours (400, 403, 404) is a defect or a setting, not an outage: trying again would not help.
-const isOutage = (error: unknown): boolean =>
-    error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429);
 
 /** Body of an answer that is an error (RFC 9457). Some problems have fields of their own beside these. */
 export interface ProblemDocument {

@@ -1,7 +1,7 @@
-import { fileName, fromDisposition } from '../../../src/api/uploads/uploads';
+import { fileName, fromDisposition } from '../../../src/api/uploads/fileName';
 import { partitionOf } from '../../../src/api/jobs/getItem';
 import { methodsOf, routes } from '../../../src/api/routes';
-import { parseMetadata } from '../../../src/api/uploads/tus';
+import { parseMetadata } from '../../../src/api/uploads/uploadMetadata';
 
 test('every function has its own name, and no path and method stand twice', () => {
     expect(new Set(routes.map((r) => r.name)).size).toBe(routes.length);
