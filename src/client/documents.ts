@@ -2,10 +2,10 @@
 import type { ProblemDocument } from '../api/http/frame';
 import type { Health } from '../api/getHealth';
 import type { InvalidRow } from '../api/jobs/getInvalid';
-import type { ItemView } from '../api/jobs/getItem';
+import type { ItemView } from '../application/readItem';
 import type { JobBrief, JobPage } from '../api/jobs/listJobs';
 import type { StatusDocument } from '../api/jobs/statusDocument';
-import type { Verdict } from '../api/results/verifyJob';
+import type { Verdict } from '../application/verifyJob';
 import type { UploadView } from '../api/uploads/uploadView';
 import type { Manifest } from '../contracts/documents';
 import type { JobSpecInput } from '../contracts/jobSpec';

@@ -1,5 +1,5 @@
 // Reading outcomes blobs line by line, in bounded memory, up to sizes fixed beforehand.
-import { readOutcomeHead } from '../items/outcomeLines';
+import { OUTCOME_PREFIX, readOutcomeHead } from '../items/outcomeLines';
 import type { JobStore, Segment } from './jobStore';
 import { readInto } from './readBlob';
 
@@ -26,6 +26,11 @@ export interface LineBatch {
 
 /** Index, outcome and attempts of an outcome's line, null for any other. */
 export const outcomeHead = (line: Buffer) => readOutcomeHead((bytes) => line.toString('latin1', 0, bytes));
+
+const prefix = Buffer.from(OUTCOME_PREFIX);
+/** Attempts, fences and the like stand in the same blobs; only these lines are results. */
+export const isOutcome = (line: Buffer): boolean =>
+    line.length > prefix.length && line.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 
 /** The lines of a stream of bytes that begins at `offset`. */
 export async function* linesOf(stream: AsyncIterable<Buffer>, offset = 0): AsyncGenerator<LineBatch> {

@@ -2,6 +2,7 @@
 import { Log } from '../../log';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookAfter } from '../../application/ensureStarted';
+import { readStatus } from '../../application/jobStatus';
 import { requireJob } from '../../application/readJob';
 import { engineOf } from '../durableEngine';
 import { idOf, intParam, json, rootOf, type Handler } from '../http/frame';
@@ -18,11 +19,12 @@ export const getJob: Handler = async (request, { client, invocation, store: open
     const job = await requireJob(store, id);
     const engine = engineOf(client);
     const until = Date.now() + wait * 1000;
-    let status = await statusDocument(store, engine, job, rootOf(request));
+    const ports = { store, engine, clock: Date.now };
+    let status = await readStatus(ports, job);
     if (!status.ended) await lookAfter(store, engine, id, Date.now(), new Log(invocation));
     for (const first = status.state; status.state === first && !status.ended && Date.now() < until;) {
         await sleep(Math.min(LOOK, Math.max(1, until - Date.now())));
-        status = await statusDocument(store, engine, job, rootOf(request));
+        status = await readStatus(ports, job);
     }
-    return json(200, status);
+    return json(200, statusDocument(status, rootOf(request)));
 };

@@ -1,12 +1,29 @@
 // GET /jobs: newest first, filtered, a page at a time.
 import type { HttpRequest } from '@azure/functions';
+import type { JobStatus } from '../../application/jobStatus';
+import { listJobs as list } from '../../application/listJobs';
 import { states } from '../../core/states';
-import type { IndexEntry } from '../../contracts/documents';
-import { isBadPosition, readIndex, type ListPosition } from '../../storage/jobIndex';
+import type { ListPosition } from '../../storage/jobIndex';
 import { engineOf } from '../durableEngine';
 import { seal } from '../http/cursor';
 import { badParameter, intParam, json, rootOf, wordParam, type Handler } from '../http/frame';
-import { statusDocument, type StatusDocument } from './statusDocument';
+import { linksOf, type StatusDocument } from './statusDocument';
+
+export const listJobs: Handler = async (request, { client, store: open }) => {
+    const asked = {
+        limit: intParam(request, 'limit', { min: 1, max: 100, fallback: 20 }),
+        state: wordParam(request, 'state', states),
+        name: request.query.get('name') ?? undefined,
+        tags: tagParams(request),
+        created: { after: timeParam(request, 'createdAfter') ?? -Infinity, before: timeParam(request, 'createdBefore') ?? Infinity },
+        from: positionParam(request),
+    };
+    const page = await list({ store: await open(), engine: engineOf(client), clock: Date.now }, asked);
+    if (!page) throw badPosition();
+    const root = rootOf(request);
+    const jobs = page.jobs.map((status) => brief(status, root));
+    return json(200, { jobs, ...(page.next ? { next: encodePosition(page.next) } : {}) } satisfies JobPage);
+};
 
 /** A job as the list shows it. */
 export type JobBrief = Pick<StatusDocument, 'id' | 'name' | 'state' | 'outcome' | 'createdAt' | 'endedAt' | 'counts' | 'tags' | 'links'>;
@@ -17,63 +34,24 @@ export interface JobPage {
     next?: string;
 }
 
-/** Index entries that one request looks at: a filter that fits few jobs ends the page here, with a token to go on. */
-const LOOKED_AT = 1000;
+const brief = ({ id, name, state, outcome, createdAt, endedAt, counts, tags }: JobStatus, root: string): JobBrief => ({
+    id,
+    name,
+    state,
+    ...(outcome ? { outcome } : {}),
+    createdAt,
+    ...(endedAt ? { endedAt } : {}),
+    counts,
+    tags,
+    links: linksOf(root, id),
+});
 
-export const listJobs: Handler = async (request, { client, store: open }) => {
-    const limit = intParam(request, 'limit', { min: 1, max: 100, fallback: 20 });
-    const state = wordParam(request, 'state', states);
-    const matches = entryFilter(request);
-    const created = { after: timeParam(request, 'createdAfter') ?? -Infinity, before: timeParam(request, 'createdBefore') ?? Infinity };
-    const from = positionParam(request);
-    const store = await open();
-    const jobs: JobBrief[] = [];
-    let looked = 0;
-    try {
-        for await (const group of readIndex(store, from, created)) {
-            const briefs = await Promise.all(group.map(async (g) => (matches(g.entry) ? brief(g.entry) : null)));
-            for (const [i, job] of briefs.entries()) {
-                looked++;
-                if (job && (!state || job.state === state)) jobs.push(job);
-                if (jobs.length === limit || looked === LOOKED_AT)
-                    return json(200, { jobs, next: encodePosition(group[i]!.position) } satisfies JobPage);
-            }
-        }
-    } catch (error) {
-        if (from.page && isBadPosition(error)) throw badParameter('continuation', 'not a token of this list', 'the value of "next"');
-        throw error;
-    }
-    return json(200, { jobs } satisfies JobPage);
-
-    async function brief(entry: IndexEntry): Promise<JobBrief | null> {
-        const job = await store.readJob(entry.id);
-        // The index is written after the spec; an entry without one belongs to a job that was removed.
-        if (!job) return null;
-        const s = await statusDocument(store, engineOf(client), job, rootOf(request));
-        return {
-            id: s.id,
-            name: s.name,
-            state: s.state,
-            ...(s.outcome ? { outcome: s.outcome } : {}),
-            createdAt: s.createdAt,
-            ...(s.endedAt ? { endedAt: s.endedAt } : {}),
-            counts: s.counts,
-            tags: s.tags,
-            links: s.links,
-        };
-    }
-};
-
-function entryFilter(request: HttpRequest): (entry: IndexEntry) => boolean {
-    const name = request.query.get('name');
-    const tags = request.query.getAll('tag').map((text) => {
+const tagParams = (request: HttpRequest): (readonly [string, string])[] =>
+    request.query.getAll('tag').map((text) => {
         const colon = text.indexOf(':');
         if (colon < 1) throw badParameter('tag', `"${text}" is not a tag`, 'name:value');
         return [text.slice(0, colon), text.slice(colon + 1)] as const;
     });
-    return (entry) =>
-        (name === null || entry.name === name) && tags.every(([key, value]) => Object.hasOwn(entry.tags, key) && entry.tags[key] === value);
-}
 
 function timeParam(request: HttpRequest, name: string): number | undefined {
     const text = request.query.get(name);
@@ -102,6 +80,8 @@ function positionParam(request: HttpRequest): ListPosition {
     const text = request.query.get('continuation');
     if (text === null) return {};
     const position = decodePosition(text);
-    if (!position) throw badParameter('continuation', 'not a token of this list', 'the value of "next"');
+    if (!position) throw badPosition();
     return position;
 }
+
+const badPosition = () => badParameter('continuation', 'not a token of this list', 'the value of "next"');

@@ -3,9 +3,9 @@ import { ReadableStream } from 'node:stream/web';
 import { problem } from '../../core/errors';
 import type { LedgerState, Range } from '../../core/ledger';
 import { outcomes, type OutcomeKind } from '../../core/counts';
-import { OUTCOME_PREFIX, readOutcome, type Outcome } from '../../items/outcomeLines';
+import { readOutcome, type Outcome } from '../../items/outcomeLines';
 import type { JobStore, PartOutcomes, Segment } from '../../storage/jobStore';
-import { lineBatches, outcomeHead, readStretch, type Stretch } from '../../storage/lineReader';
+import { isOutcome, lineBatches, outcomeHead, readStretch, type Stretch } from '../../storage/lineReader';
 import { CSV_HEADER, csvRecord, spreadsheetRecord } from './csv';
 import { closedIn, decodeCursor, encodeCursor, lastPart, makeCursor, startCursor, type Cursor } from '../http/cursor';
 import { badParameter, idOf, wordParam, type Handler } from '../http/frame';
@@ -113,10 +113,6 @@ export function snapshot(
     return { stretches, next: makeCursor(done, at) };
 }
 
-const prefix = Buffer.from(OUTCOME_PREFIX);
-/** Attempts, fences and the like stand in the same blobs; only these lines are results. */
-export const isOutcome = (line: Buffer): boolean =>
-    line.length > prefix.length && line.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
 async function* asWritten(store: JobStore, stretches: Stretch[]): AsyncGenerator<Buffer[]> {
     for (const stretch of stretches) for await (const { lines } of lineBatches(store, stretch)) yield lines.filter(isOutcome);
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import Papa from 'papaparse';
 import type { Outcome } from '../../../src/items/outcomeLines';
 import { CSV_HEADER, csvRecord, inert, spreadsheetRecord } from '../../../src/api/results/csv';
-import { chooseFormat, isOutcome } from '../../../src/api/results/getResults';
+import { chooseFormat } from '../../../src/api/results/getResults';
+import { isOutcome } from '../../../src/storage/lineReader';
 import { runs } from '../../support/runs';
 
 const outcome = (over: Partial<Outcome> = {}): Outcome => ({

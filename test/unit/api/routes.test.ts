@@ -1,5 +1,5 @@
 import { fileName, fromDisposition } from '../../../src/api/uploads/fileName';
-import { partitionOf } from '../../../src/api/jobs/getItem';
+import { partitionOf } from '../../../src/application/readItem';
 import { methodsOf, routes } from '../../../src/api/routes';
 import { parseMetadata } from '../../../src/api/uploads/uploadMetadata';
 
