@@ -1,22 +1,19 @@
 // GET /jobs/{id}/results: outcomes as a stream, while the job runs and after.
 import { ReadableStream } from 'node:stream/web';
-import { problem } from '../../core/errors';
-import type { LedgerState, Range } from '../../core/ledger';
+import { BeyondResults, readResults } from '../../application/readResults';
 import { outcomes, type OutcomeKind } from '../../core/counts';
+import { problem } from '../../core/errors';
+import { startCursor } from '../../core/resultsCursor';
 import { readOutcome, type Outcome } from '../../items/outcomeLines';
-import type { JobStore, PartOutcomes, Segment } from '../../storage/jobStore';
-import { isOutcome, lineBatches, outcomeHead, readStretch, type Stretch } from '../../storage/lineReader';
-import { CSV_HEADER, csvRecord, spreadsheetRecord } from './csv';
-import { closedIn, decodeCursor, encodeCursor, lastPart, makeCursor, startCursor, type Cursor } from '../http/cursor';
-import { badParameter, idOf, wordParam, type Handler } from '../http/frame';
-import { requireJob } from '../../application/readJob';
+import { outcomeHead } from '../../storage/lineReader';
 import { engineOf } from '../durableEngine';
+import { decodeCursor, encodeCursor } from '../http/cursor';
+import { badParameter, idOf, wordParam, type Handler } from '../http/frame';
+import { CSV_HEADER, csvRecord, spreadsheetRecord } from './csv';
 
 export const resultFormats = ['ndjson', 'csv'] as const;
 type ResultFormat = (typeof resultFormats)[number];
 
-/** Outcomes of one partition that are held at once for sorting, in bytes. */
-const SORT_BYTES = 8 * 1024 * 1024;
 /** Entries of an Accept header that are looked at. */
 const MAX_ACCEPTED = 50;
 /** Written to the reader at a time. */
@@ -34,13 +31,9 @@ export const getResults: Handler = async (request, { client, store: open }) => {
     if (!cursor)
         throw badParameter('cursor', 'not a cursor of this job', 'the value of a header x-fanfold-cursor that came with its results');
 
-    const store = await open();
-    await requireJob(store, id);
-    // First what is closed, then the sizes: a partition that was closed before has its last size by then.
-    const closed = await closedParts(store, () => engineOf(client).readLedger(id), id);
-    const parts = await store.listOutcomes(id);
-    const { stretches, next } = snapshot(cursor, parts, closed);
-    const lines = ordered ? inInputOrder(store, stretches) : asWritten(store, stretches);
+    const { lines, next } = await readResults(await open(), engineOf(client), id, { cursor, ordered }).catch((error: unknown) => {
+        throw error instanceof BeyondResults ? badParameter('cursor', error.message, 'a cursor of this job') : error;
+    });
     return {
         status: 200,
         headers: {
@@ -69,99 +62,6 @@ export function chooseFormat(asked: ResultFormat | undefined, accept: string | n
         if (['text/csv', 'text/*'].includes(type)) return 'csv';
     }
     throw problem('NOT_ACCEPTABLE', { detail: `Results are there as application/x-ndjson and text/csv, not as "${accept}".` });
-}
-
-/** Says of a partition whether its outcomes blob will not grow any more. */
-async function closedParts(store: JobStore, ledger: () => Promise<LedgerState | null>, jobId: string): Promise<(part: number) => boolean> {
-    if (await store.readSummary(jobId)) return () => true;
-    const state = await ledger();
-    return state ? closedBy(state) : () => false;
-}
-
-/** Read from a ledger that may lag: a partition that was closed then is closed now. */
-export function closedBy(ledger: LedgerState): (part: number) => boolean {
-    if (ledger.state !== 'running' && ledger.state !== 'cancelling') return () => ledger.state !== 'planning';
-    const open = new Set(ledger.delayed.map(({ part }) => part));
-    const ranges: Range[] = [...ledger.returned];
-    for (const lease of Object.values(ledger.leases)) {
-        for (const part of lease.resume) open.add(part);
-        ranges.push({ from: lease.from, to: lease.to });
-    }
-    return (part) => part < ledger.next && !open.has(part) && !ranges.some(({ from, to }) => part >= from && part < to);
-}
-
-/** What to read now, and the cursor behind it. */
-export function snapshot(
-    cursor: Cursor,
-    parts: PartOutcomes[],
-    isClosed: (part: number) => boolean,
-): { stretches: Stretch[]; next: Cursor } {
-    const stretches: Stretch[] = [];
-    const at = new Map<number, number>();
-    // Before its numbers are counted through.
-    if (lastPart(cursor) > (parts.at(-1)?.part ?? -1))
-        throw badParameter('cursor', 'names more than this job has written', 'a cursor of this job');
-    const done = new Set(closedIn(cursor));
-    for (const { part, segments, bytes } of parts) {
-        if (done.has(part)) continue;
-        const from = cursor.at.get(part) ?? 0;
-        if (from > bytes) throw badParameter('cursor', 'reads beyond what this job has written', 'a cursor of this job');
-        if (from < bytes) stretches.push({ segments, from, to: bytes });
-        if (isClosed(part)) done.add(part);
-        else if (bytes > 0) at.set(part, bytes);
-    }
-    return { stretches, next: makeCursor(done, at) };
-}
-
-async function* asWritten(store: JobStore, stretches: Stretch[]): AsyncGenerator<Buffer[]> {
-    for (const stretch of stretches) for await (const { lines } of lineBatches(store, stretch)) yield lines.filter(isOutcome);
-}
-
-/**
- * Each partition sorted by index. The first pass notes where each outcome stands, the second reads them in windows of at most 8 MB:
- * outputs of 64 KB would make a partition of 5,000 items 320 MB. Items end nearly in order, so a window is a short stretch of the blob.
- */
-async function* inInputOrder(store: JobStore, stretches: Stretch[]): AsyncGenerator<Buffer[]> {
-    for (const stretch of stretches) {
-        const places: { index: number; from: number; to: number }[] = [];
-        for await (const { offset, lines } of lineBatches(store, stretch)) {
-            let from = offset;
-            for (const line of lines) {
-                if (isOutcome(line)) places.push({ index: outcomeHead(line)?.index ?? 0, from, to: from + line.length });
-                from += line.length + 1;
-            }
-        }
-        places.sort((a, b) => a.index - b.index);
-        for (let start = 0; start < places.length;) {
-            let end = start;
-            for (let bytes = 0; end < places.length && (end === start || bytes + width(places[end]!) <= SORT_BYTES); end++)
-                bytes += width(places[end]!);
-            yield await readPlaces(store, stretch.segments, places.slice(start, end));
-            start = end;
-        }
-    }
-}
-
-const width = (place: { from: number; to: number }) => place.to - place.from;
-
-/** Lines at given places, in the order given. Neighbours are read together; a gap of more than 1 MB is not read. */
-async function readPlaces(store: JobStore, segments: Segment[], places: { from: number; to: number }[]): Promise<Buffer[]> {
-    const lines = new Map<number, Buffer>();
-    const byPosition = [...places].sort((a, b) => a.from - b.from);
-    for (let i = 0; i < byPosition.length;) {
-        const group = [byPosition[i]!];
-        while (
-            ++i < byPosition.length &&
-            byPosition[i]!.from - group.at(-1)!.to < 1_048_576 &&
-            byPosition[i]!.to - group[0]!.from < SORT_BYTES
-        )
-            group.push(byPosition[i]!);
-        const base = group[0]!.from;
-        const data = await readStretch(store, { segments, from: base, to: group.at(-1)!.to });
-        // A copy when the group has wide gaps, so that the lines do not keep them in memory.
-        for (const { from, to } of group) lines.set(from, Buffer.from(data.subarray(from - base, to - base)));
-    }
-    return places.map((place) => lines.get(place.from)!);
 }
 
 const newline = Buffer.from('\n');

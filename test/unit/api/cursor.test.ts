@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { closedIn, decodeCursor, encodeCursor, makeCursor, seal, startCursor } from '../../../src/api/http/cursor';
-import { closedBy, snapshot } from '../../../src/api/results/getResults';
+import { decodeCursor, encodeCursor, seal } from '../../../src/api/http/cursor';
+import { closedBy, snapshot } from '../../../src/application/readResults';
 import { noCounts } from '../../../src/core/counts';
 import { newLedger } from '../../../src/core/ledger';
+import { closedIn, makeCursor, startCursor } from '../../../src/core/resultsCursor';
 
 const facts = fc.record({
     closed: fc.array(fc.nat(3000), { maxLength: 300 }),
