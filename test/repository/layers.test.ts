@@ -39,7 +39,7 @@ const mayImport: Record<string, string[]> = {
         'storage',
     ],
     // The other side of the API: no part of the app, which imports nothing of it. It knows the types of what it sends and gets, and no more.
-    client: ['api', 'contracts', 'core', 'items'],
+    client: ['api', 'application', 'contracts', 'core', 'items'],
     functions: ['log', 'activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],
 };
 
