@@ -8,6 +8,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { listens } from '../../devhost/azurite';
 import { freePorts } from '../support/ports';
 import { startTarget } from '../../samples/target';
 import { FanfoldClient, isEnded } from '../../src/client';
@@ -174,6 +175,14 @@ async function startAzure(clientId: string) {
     const options = ['--blobPort', String(port), '--location', own, '--silent', '--skipApiVersionCheck', '--oauth', 'basic'];
     const azurite = spawn(process.execPath, [main, ...options, '--cert', path.join(own, 'cert.pem'), '--key', path.join(own, 'key.pem')], {
         stdio: 'ignore',
+    });
+    // The host would otherwise be ready before it, and answer that storage is away.
+    await until(
+        () => listens(port!),
+        () => `Azurite does not listen on port ${port}`,
+    ).catch((error: unknown) => {
+        azurite.kill('SIGKILL');
+        throw error;
     });
     const url = `https://127.0.0.1:${port}/devstoreaccount1`;
     return {
