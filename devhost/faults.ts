@@ -46,6 +46,7 @@ export function readPlan(given: string | undefined): FaultPlan | null {
     } catch (error) {
         throw new Error(`the fault plan is neither a JSON file nor JSON: ${(error as Error).message}`, { cause: error });
     }
+    if (!Array.isArray(plan.rules)) throw new Error('the fault plan has no list "rules"');
     for (const [i, rule] of plan.rules.entries())
         if (!kinds[rule.at]?.includes(rule.do))
             throw new Error(`rule ${i} of the fault plan cannot do "${rule.do}" at "${rule.at}"; it may be: ${JSON.stringify(kinds)}`);

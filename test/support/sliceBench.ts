@@ -21,7 +21,7 @@ let jobs = 0;
 let slices = 0;
 const benches = new Map<string, SliceBench>();
 
-const processor = (name: string, description: string, run: (bench: SliceBench, attempt: number) => Promise<void>): void =>
+const processor = (name: string, description: string, run: (bench: SliceBench, attempt: number, index: number) => Promise<void>): void =>
     registerProcessor(
         defineProcessor({
             name,
@@ -33,7 +33,7 @@ const processor = (name: string, description: string, run: (bench: SliceBench, a
                 // Nobody hears what a dead process calls.
                 if (bench.isDead) return;
                 bench.called.push(context.index);
-                return run(bench, context.attempt);
+                return run(bench, context.attempt, context.index);
             },
         }),
     );
@@ -44,6 +44,13 @@ const no = async (): Promise<never> => {
 processor('noted', 'Notes that it was called.', async () => undefined);
 processor('failing', 'Fails every time, and could be tried again.', no);
 processor('flaky', 'Fails the first time.', async (_bench, attempt) => (attempt === 1 ? no() : undefined));
+processor('deadly', 'Ends the process at one item.', async (bench, _attempt, index) => {
+    bench.look(index);
+    if (index !== bench.poison) return;
+    bench.die();
+    // The dead process comes no further; the test lets its calls go when all is over.
+    return bench.hold();
+});
 processor('held', 'Is at work until it is let go.', (bench) => bench.hold());
 
 /** A job of so many partitions of ITEMS items each. */
@@ -56,9 +63,13 @@ export class SliceBench {
     readonly called: number[] = [];
     /** The process is dead: what still runs of it has no effect. */
     isDead = false;
+    /** The item that ends the process. */
+    poison: number | null = null;
+    /** Told of each call of `deadly`, before it does anything. */
+    look: (index: number) => void = () => undefined;
     control = newControl();
     glanceAtControl: () => Promise<Control> = async () => this.control;
-    readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
+    readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(this.items));
     writeProgress: (progress: Progress) => Promise<void> = async (progress) => void this.progress.push(progress);
     private readonly noted = noted();
     private held: (() => void)[] = [];
@@ -71,9 +82,16 @@ export class SliceBench {
     constructor(
         readonly partitions: number,
         private readonly spec: object = {},
+        readonly items = ITEMS,
     ) {
         this.outcomes = Array.from({ length: partitions }, () => new MemoryOutcomes());
         benches.set(this.jobId, this);
+    }
+
+    /** The process dies: what storage holds now is what is left. */
+    die(): void {
+        this.isDead = true;
+        this.outcomes = this.outcomes.map((outcomes) => outcomes.copy());
     }
 
     hold(): Promise<void> {
@@ -90,11 +108,11 @@ export class SliceBench {
         const { outcomes } = this;
         const of = (part: number) => outcomes[part]!.store;
         const spec = jobSpec.parse({ source: { blob: 'x' }, process: { processor: 'noted' }, ...this.spec });
-        const entry = (i: number): Plan['partitions'][number] => ({ offset: 0, bytes: 0, items: ITEMS, firstIndex: i * ITEMS });
+        const entry = (i: number): Plan['partitions'][number] => ({ offset: 0, bytes: 0, items: this.items, firstIndex: i * this.items });
         const plan: Plan = {
             jobId: this.jobId,
             items: 'i',
-            total: this.partitions * ITEMS,
+            total: this.partitions * this.items,
             invalid: 0,
             createdAt: 'T',
             partitions: outcomes.map((_, i) => entry(i)),

@@ -54,9 +54,10 @@ type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: Part
  *     calling ── the job is cancelled, or room is asked for ─────────► closing (cancelled, makingRoom)
  *     calling ── a partition cannot be opened or recorded ───────────► closing (trouble)
  *     calling ── nothing is left that can be done in time ───────────► closing (done)
+ *     closing ── a partition cannot be opened or recorded ───────────► closing (trouble)
  *     closing ── no call is in flight, and no partition being opened ► closed
  *
- * The reason that came first holds. While calling, a call is begun only when it is admitted, when not too much is unrecorded, and when no append is being
+ * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is admitted, when not too much is unrecorded, and when no append is being
  * tried again. While closing, none is begun; what is in flight is waited for and taken to be recorded. `run` resolves when closed.
  */
 export class CallScheduler {
@@ -65,7 +66,11 @@ export class CallScheduler {
     private ahead: Ahead = { is: 'unasked' };
     /** Retries by due time, the earliest last. */
     private retries: Retry[] = [];
+    /** When a retry or an admission is waited for, in ms. */
+    private wakesAt: number | null = null;
     private cancelWake = (): void => undefined;
+    /** Calls whose end has not been heard of here. */
+    private inFlight = 0;
     private cancelFlush = (): void => undefined;
     /** Since when calls are begun without anything else being let run; null while something is. */
     private uninterruptedSince: number | null = null;
@@ -94,6 +99,8 @@ export class CallScheduler {
 
     private close(end: SliceEnd): void {
         if (this.phase.is === 'calling') this.phase = { is: 'closing', end };
+        // The ledger must hear of it, also when a partition cannot be opened or recorded only after there was another reason to stop.
+        else if (this.phase.is === 'closing' && end.why === 'trouble' && this.phase.end.why !== 'trouble') this.phase.end = end;
         this.endIfIdle();
     }
 
@@ -103,7 +110,7 @@ export class CallScheduler {
     }
 
     private endIfIdle(): void {
-        if (this.phase.is !== 'closing' || this.o.calls.inFlight > 0 || this.ahead.is === 'opening') return;
+        if (this.phase.is !== 'closing' || this.inFlight > 0 || this.ahead.is === 'opening') return;
         const { end } = this.phase;
         this.phase = { is: 'closed' };
         this.cancelFlush();
@@ -182,9 +189,13 @@ export class CallScheduler {
 
     private begin(source: Source): void {
         const { partition, index, attempt } = this.take(source);
+        this.inFlight++;
         this.o.calls.call(partition, index, attempt).then(
             (end) => this.ended(partition, index, end),
-            (error: unknown) => this.fail(error),
+            (error: unknown) => {
+                this.inFlight--;
+                this.fail(error);
+            },
         );
     }
 
@@ -196,6 +207,7 @@ export class CallScheduler {
     }
 
     private ended(partition: PartitionWriter, index: number, end: CallEnd): void {
+        this.inFlight--;
         if (end.kind === 'retry') this.addRetry({ partition, index, due: end.due });
         const enough =
             partition.unflushedBytes >= FLUSH_BYTES ||
@@ -230,23 +242,27 @@ export class CallScheduler {
         for (const partition of this.o.opened) if (partition.unflushedLines > 0) this.flush(partition);
     }
 
-    /** Nothing can be called now. With nothing in flight either, a retry that is due in time is waited for, or the slice is done. */
+    /** Nothing can be called now. A retry that is due in time is waited for; with none, nothing in flight and nothing being opened, the slice is done. */
     private waitForWork(now: number): void {
-        if (this.o.calls.inFlight > 0 || this.ahead.is === 'opening') return;
         const due = this.retries.at(-1)?.due;
-        if (due === undefined || due > this.o.until) this.close({ why: 'done' });
-        else this.wakeAt(due, now);
+        if (due !== undefined && due <= this.o.until) this.wakeAt(due, now);
+        else if (this.inFlight === 0 && this.ahead.is !== 'opening') this.close({ why: 'done' });
     }
 
     /** A call was refused: it is asked for again at that time, or when a call has ended. With neither to come, the slice is done. */
     private waitForAdmission(askAgainAt: number | null, now: number): void {
         if (askAgainAt !== null && askAgainAt <= this.o.until) this.wakeAt(askAgainAt, now);
-        else if (this.o.calls.inFlight === 0) this.close({ why: 'done' });
+        else if (this.inFlight === 0) this.close({ why: 'done' });
     }
 
     private wakeAt(time: number, now: number): void {
+        if (time === this.wakesAt) return;
         this.cancelWake();
-        this.cancelWake = this.o.clock.after(Math.max(1, time - now), () => this.pump());
+        this.wakesAt = time;
+        this.cancelWake = this.o.clock.after(Math.max(1, time - now), () => {
+            this.wakesAt = null;
+            this.pump();
+        });
     }
 
     /** Says that others are let run now; `pump` is called again behind them. */

@@ -57,7 +57,7 @@ async function isolate(partition: PartitionWriter, work: SliceWork): Promise<voi
         while (!stopOf(work)) {
             const group = await nextGroup(suspects, size, work);
             if (group.length === 0) break;
-            if (size === 1) await accuse(partition, group[0]!, found.joined, work);
+            if (group.length === 1) await accuse(partition, group[0]!, found.joined, work);
             else await announceAndCall(partition, group, false, work);
         }
     }
@@ -91,14 +91,17 @@ function attemptsLeft(partition: PartitionWriter, now: number): Attempts {
 }
 
 /** The next attempts, at most so many, as far as they are admitted; the first is waited for. None: nothing is left, or nothing is admitted in time. */
-async function nextGroup(attempts: Attempts, most: number, { admission, clock, until }: SliceWork): Promise<Pair[]> {
+async function nextGroup(attempts: Attempts, most: number, work: SliceWork): Promise<Pair[]> {
+    const { admission, clock } = work;
     const group: Pair[] = [];
     while (group.length < most && !attempts.isEmpty()) {
         const now = clock.now();
         const verdict = admission.ask(now);
         if (verdict === 'admitted') group.push(attempts.take());
-        else if (group.length > 0 || verdict.askAgainAt === null || verdict.askAgainAt > until) break;
+        else if (group.length > 0 || verdict.askAgainAt === null || verdict.askAgainAt > work.until) break;
         else await pause(clock, Math.max(1, verdict.askAgainAt - now));
+        // Asked to stop meanwhile: nothing is announced any more.
+        if (group.length === 0 && stopOf(work)) break;
     }
     return group;
 }
@@ -136,7 +139,8 @@ async function accuse(partition: PartitionWriter, pair: Pair, joined: number, wo
 }
 
 /** Writes the intent record, then makes the attempts, then records what they came to. */
-async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone: boolean, { lease, calls }: SliceWork): Promise<void> {
+async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone: boolean, work: SliceWork): Promise<void> {
+    const { lease, calls, admission, clock } = work;
     const text = intentLine({
         trying: pairs.map((p) => p.index),
         attempts: pairs.map((p) => p.attempt),
@@ -144,7 +148,13 @@ async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone:
         ...(alone ? { alone } : {}),
     });
     partition.record({ text });
-    await partition.flush();
+    try {
+        await partition.flush();
+    } catch (error) {
+        // They were admitted, and are not made.
+        for (let i = 0; i < pairs.length; i++) admission.ended({ ok: false, throttles: false, ms: 0 }, clock.now());
+        throw error;
+    }
     reach('isolation.announced');
     for (const { index } of pairs) partition.begin(index);
     await Promise.all(pairs.map(({ index, attempt }) => calls.call(partition, index, attempt)));

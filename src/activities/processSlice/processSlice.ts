@@ -127,8 +127,7 @@ class Slice {
             write: (progress) => this.store.writeProgress(jobId, progress),
             complain: (error) => log.warn('progress was not written', {}, error),
         });
-        const end = await this.work();
-        endProgress();
+        const end = await this.work().finally(endProgress);
         reach('slice.recorded');
         const error = end.why === 'trouble' ? end.error : null;
         if (error instanceof Redelivered) {

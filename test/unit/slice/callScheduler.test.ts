@@ -77,6 +77,7 @@ class Bench {
     readonly itemCalls: ItemCalls;
     readonly scheduler: CallScheduler;
     openError: Error | null = null;
+    beforeOpening = async (): Promise<void> => undefined;
     end: SliceEnd | null = null;
     private closed: Promise<void> | null = null;
 
@@ -114,6 +115,7 @@ class Bench {
             admission: this.admission,
             opened: this.partitions,
             openNext: async () => {
+                await this.beforeOpening();
                 if (this.openError) throw this.openError;
                 const part = this.partitions.length;
                 const outcomes = this.outcomes[part];
@@ -148,6 +150,8 @@ class Bench {
     async answerAll(result: ProcessorResult = ok): Promise<void> {
         for (const made of this.calls.splice(0)) made.answer(result);
         await settled();
+        // Where much time has passed everything else in the process is let run first: a call that is not made then says nothing.
+        await this.clock.pass(0);
     }
 
     /** Answers everything until nothing more is called and time stands. */
@@ -365,10 +369,11 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
                 if (roll() < 0.05) outcomes.answers.push(refusal());
                 if (roll() < 0.05) outcomes.loseNextAnswer = outcomes.data !== null;
                 if (roll() < 0.03) b.admission.closedUntil = b.clock.now() + Math.floor(roll() * 3_000);
-                const [one] = b.calls.splice(Math.floor(roll() * b.calls.length), 1);
-                if (!one || roll() < 0.1) await b.clock.pass(Math.floor(roll() * 2_000));
+                // Often one answer at a time, sometimes several in the same turn.
+                const ones = b.calls.splice(Math.floor(roll() * b.calls.length), roll() < 0.3 ? 8 : 1);
+                if (ones.length === 0 || roll() < 0.1) await b.clock.pass(Math.floor(roll() * 2_000));
                 look();
-                if (one) {
+                for (const one of ones) {
                     const kind = roll();
                     if (kind >= 0.5) due.set(one.call.index, b.clock.now() + 500);
                     one.answer(kind < 0.5 ? ok : kind < 0.7 ? throttling() : failing(kind < 0.9 ? 500 : undefined));
@@ -388,6 +393,48 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
         }),
         { numRuns: runs(100) },
     );
+});
+
+test('answers that come together end no slice in which their retries are due', async () => {
+    const b = new Bench({ items: 4, concurrency: 4 });
+    await b.start();
+    const [first, ...others] = b.calls.splice(0);
+    first!.answer(ok);
+    for (const made of others) made.answer(failing());
+    await settled();
+    expect(b.isClosed).toBe(false);
+    await b.clock.pass(1_100);
+    expect(b.calls.map(({ call }) => [call.index, call.attempt])).toEqual([1, 2, 3].map((index) => [index, 2]));
+    await b.finish();
+    expect(b.recorded).toEqual(upTo(4));
+    expect(b.end).toEqual({ why: 'done' });
+});
+
+test('a retry that is due while other calls are in flight is made when it is due', async () => {
+    const b = new Bench({ items: 2, concurrency: 2 });
+    await b.start();
+    b.calls.splice(0, 1)[0]!.answer(failing());
+    await b.clock.pass(999);
+    expect(b.made).toHaveLength(2);
+    await b.clock.pass(1);
+    expect(b.made).toHaveLength(3);
+    await b.finish();
+});
+
+test.each(['time', 'makingRoom'] as const)('trouble that comes when the slice closes already (%s) is told all the same', async (why) => {
+    const b = new Bench({ partitions: 2, items: 2, concurrency: 1 });
+    let refuse = (_error: Error): void => undefined;
+    const opening = new Promise<void>((_resolve, reject) => (refuse = reject));
+    // Half of the first partition is called, and the second is being opened.
+    b.beforeOpening = () => (b.partitions.length > 0 ? opening : Promise.resolve());
+    await b.start();
+    if (why === 'time') await b.clock.pass(SLICE_MS);
+    else b.scheduler.stop(why);
+    await b.answerAll();
+    expect(b.isClosed).toBe(false);
+    refuse(refusal());
+    await b.finish();
+    expect(b.end).toMatchObject({ why: 'trouble', error: { statusCode: 403 } });
 });
 
 test('a refusal that says until when is waited out; one that lasts longer than the slice ends it, and what is left is as it was', async () => {

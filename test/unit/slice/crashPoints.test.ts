@@ -21,8 +21,7 @@ async function dieAt(bench: SliceBench, lease: Partial<Lease>, point: CrashPoint
     let count = 0;
     const forget = watchCrashPoints((reached) => {
         if (reached !== point || ++count !== nth) return;
-        bench.isDead = true;
-        bench.outcomes = bench.outcomes.map((outcomes) => outcomes.copy());
+        bench.die();
     });
     await bench.run(lease);
     forget();

@@ -3,7 +3,14 @@ import { RestError } from '@azure/storage-blob';
 import { suspicion } from '../../../src/core/poison';
 import { NewerVersion } from '../../../src/contracts/contract';
 import { moved, newControl } from '../../../src/core/control';
-import type { SliceDone } from '../../../src/core/ledger';
+import {
+    newLedger,
+    reduceLedger,
+    type LedgerOperation,
+    type OperationOf,
+    type SliceDone,
+    type SliceReport,
+} from '../../../src/core/ledger';
 import { intentLine } from '../../../src/items/outcomeLines';
 import { blobs } from '../../../src/contracts/names';
 import { ITEMS, SliceBench } from '../../support/sliceBench';
@@ -116,4 +123,46 @@ test('of two partitions that fail, the one whose failure is told is named with i
     };
     const report = (await bench.slice()) as SliceDone;
     expect(report.trouble).toMatchObject({ part: 0, message: expect.stringContaining('403') as string });
+});
+
+test('a partition whose opening storage refuses only after the slice’s time is told as trouble, and a process that died as a crash', async () => {
+    const late = async (bench: SliceBench, ms: number) => new Promise<void>((resolve) => void bench.clock.after(ms, resolve));
+    const refused = new SliceBench(2);
+    refused.readPartition = async () => {
+        await late(refused, 20_000);
+        throw refusal(403);
+    };
+    expect(await refused.slice()).toMatchObject({ trouble: { code: 'STORAGE_REFUSED', part: 0 }, untouched: 0 });
+
+    const dead = new SliceBench(2);
+    await dead.slice({ to: 1 });
+    let looks = 0;
+    dead.glanceAtControl = async () => (looks++ > 0 ? moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })! : newControl());
+    dead.readPartition = async () => {
+        await late(dead, 2_000);
+        return Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
+    };
+    expect(await dead.slice()).toMatchObject({ lost: 'crashed' });
+});
+
+test('an append that is refused again and again ends a job, by what its ledger is told', async () => {
+    const bench = new SliceBench(2);
+    for (const outcomes of bench.outcomes) outcomes.answers = Array.from({ length: 10_000 }, () => refusal(403));
+    let state = newLedger('job');
+    const tell = <Op extends LedgerOperation['op']>(operation: OperationOf<Op>) => {
+        const { state: after, reply } = reduceLedger<Op>(state, operation, bench.clock.now());
+        state = after;
+        return reply;
+    };
+    tell<'open'>({ op: 'open', jobId: 'job', total: 2 * ITEMS, invalid: 0, partitions: 2, maxConcurrency: 4 });
+    const next = tell<'settle'>({ op: 'settle' });
+    const round = next.kind === 'work' ? next.round : 0;
+    let report: SliceReport | null = null;
+    for (let seq = 1; state.failure === null && seq < 100; seq++) {
+        const reply = tell<'lease'>({ op: 'lease', round, worker: 'r1w0', slot: 0, seq, report });
+        report = null;
+        if (reply.kind === 'wait') await bench.clock.pass(Math.max(0, reply.until - bench.clock.now()));
+        else if (reply.kind === 'work') report = await bench.slice(reply.lease);
+    }
+    expect(state.failure).toMatchObject({ code: 'STORAGE_REFUSED' });
 });
