@@ -80,7 +80,9 @@ test(
             async () => {
                 const offset = await offsetOf(id);
                 if (offset === file.length) return true;
-                const answer = await patch(id, offset, file.subarray(offset, offset + PART));
+                // A connection that broke, as one may that stood idle while this process was busy: the offset is asked for again, as every tus client does.
+                const answer = await patch(id, offset, file.subarray(offset, offset + PART)).catch(() => null);
+                if (!answer) return false;
                 // 409: what was sent before the connection broke was still being written when the offset was asked for.
                 expect([204, 409]).toContain(answer.status);
                 return false;
