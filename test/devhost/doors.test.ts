@@ -6,6 +6,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { addressesOf, isNamed, namesOf } from '../../devhost/doors';
 import { startHost, type RunningHost } from '../support/host';
+import { until } from '../support/until';
 
 const app = path.resolve(__dirname, '../fixtures/durable-app');
 
@@ -90,7 +91,11 @@ test('opened to others, it says so, answers to names that it was given, and keep
         const reachable = [];
         for (const address of others) if (await reaches(address, port)) reachable.push(address);
         expect(reachable).not.toEqual([]);
-        expect(host.output()).toContain('no key is asked for without --auth');
+        // It says so behind what tells that it runs.
+        await until(
+            () => host.output().includes('no key is asked for without --auth'),
+            () => `it does not say so:\n${host.output()}`,
+        );
         expect(await ask(port, '/api/ticks', { headers: { host: 'box.example' } })).toBe(200);
         expect(await ask(port, '/api/ticks', { headers: { host: 'evil.example' } })).toBe(403);
         const outside = reachable.find((address) => !address.startsWith('127.'));
