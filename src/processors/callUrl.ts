@@ -86,6 +86,9 @@ export class UrlTemplate {
         const url = this.base + path + query;
         // What the values take is bounded by the room; the template's own text is added here.
         checkLength(url.length);
+        // Text behind a {?…} that has come to nothing would belong to the path.
+        if (query !== '' && !query.startsWith('?'))
+            throw new CallError('URL_SEGMENT', 'with nothing in its query, what stands behind that would be part of the path');
         const [named] = path.split('?', 1) as [string];
         checkSegments(named);
         this.checkCalled(url, named);

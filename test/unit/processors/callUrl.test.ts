@@ -338,6 +338,13 @@ test('whatever the template and the item: what is called has the origin of the t
     );
 });
 
+test('text behind a query that has come to nothing is no part of the path', () => {
+    const read = (url: string, item: object) => urlReader({ url })(item);
+    expect(read(`${h}/a{?q}.`, { q: 1 })).toBe(`${h}/a?q=1.`);
+    for (const behind of ['.', '..', '/b', 'b', ';b']) expect(() => read(`${h}/a{?q}${behind}`, { q: null })).toThrow(CallError);
+    for (const behind of ['.', '..']) expect(() => read(`${h}/{?q}${behind}`, {})).toThrow(CallError);
+});
+
 describe('what a URL costs', () => {
     const named = (name: string, times: number) => `${h}/c{?${Array.from({ length: times }, () => name).join()}}`;
 
