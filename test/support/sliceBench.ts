@@ -7,7 +7,7 @@ import { jobSpec } from '../../src/contracts/jobSpec';
 import { newControl, type Control } from '../../src/core/control';
 import type { Lease, SliceReport } from '../../src/core/ledger';
 import { registerProcessor } from '../../src/processors';
-import { defineProcessor } from '../../src/processors/defineProcessor';
+import { defineProcessor, FatalError } from '../../src/processors/defineProcessor';
 import type { JobStore } from '../../src/storage/jobStore';
 import { troubleOf } from '../../src/storage/trouble';
 import { FakeClock } from './fakeClock';
@@ -42,6 +42,18 @@ const no = async (): Promise<never> => {
     throw new Error('no');
 };
 processor('noted', 'Notes that it was called.', async () => undefined);
+registerProcessor(
+    defineProcessor({
+        name: 'giving',
+        description: 'Gives an output, and fails at every other item.',
+        item: z.object({}),
+        options: z.object({}),
+        run: async ({ context }) => {
+            if (context.index % 2 === 1) throw new FatalError('no');
+            return { given: context.index };
+        },
+    }),
+);
 processor('failing', 'Fails every time, and could be tried again.', no);
 processor('flaky', 'Fails the first time.', async (_bench, attempt) => (attempt === 1 ? no() : undefined));
 processor('deadly', 'Ends the process at one item.', async (bench, _attempt, index) => {

@@ -11,6 +11,7 @@ import type { SliceEnd } from '../../../src/activities/processSlice/sliceWork';
 import type { ProcessorResult } from '../../../src/processors/processor';
 import { dice } from '../../support/dice';
 import { FakeClock, settled } from '../../support/fakeClock';
+import { attemptLine } from '../../../src/items/outcomeLines';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
 import { runs } from '../../support/runs';
 import { newWriter } from '../../support/writers';
@@ -332,6 +333,74 @@ test.each([
     await b.finish();
     expect(b.recorded).toEqual(upTo(3));
     expect(b.partitions[0]!.counts).toMatchObject({ succeeded: 2, failed: 1 });
+});
+
+test('lines are appended when there are many, and when a partition has nothing more to call, without waiting for the clock', async () => {
+    const many = new Bench({ items: 2_000, concurrency: 500 });
+    await many.start();
+    await many.clock.pass(100);
+    await many.answerAll();
+    expect(many.recorded.length).toBeGreaterThanOrEqual(400);
+    const last = new Bench({ partitions: 2, items: 4 });
+    await last.start();
+    await last.answerAll();
+    expect(last.outcomes[0]!.recorded()).toEqual(upTo(4));
+});
+
+test('what waits for a retry when a partition is taken over is called when it is due; what was recorded meanwhile is not', async () => {
+    const outcomes = [new MemoryOutcomes()];
+    const before = newWriter({ store: outcomes[0]!.store, items: 3, epoch: 1, clock: new FakeClock(), jobId: 'j' });
+    await before.takeOver();
+    for (const index of [0, 1]) {
+        const retryAt = new Date(2_000).toISOString();
+        before.record({ text: attemptLine({ attempt: 1, index, at: 'T', ms: 1, error: { code: 'TIMEOUT', message: '' }, retryAt }) });
+    }
+    await before.flush();
+    const b = new Bench({ items: 3, outcomes, epoch: 2 });
+    await b.start();
+    await b.answerAll();
+    expect(b.made.map(({ call }) => call.index)).toEqual([2]);
+    b.partitions[0]!.waiting.delete(1);
+    await b.clock.pass(2_000);
+    expect(b.made.map(({ call }) => [call.index, call.attempt])).toEqual([
+        [2, 1],
+        [0, 2],
+    ]);
+    expect(b.made.every(({ call }) => call.rawItem === '{}')).toBe(true);
+});
+
+test('with five hundred items of a partition waiting nothing fresh of it is called', async () => {
+    const b = new Bench({ items: 700, concurrency: 10, attempts: 5 });
+    await b.start();
+    for (let round = 0; !b.isClosed && round < 200; round++) await b.answerAll(failing(100_000));
+    // None of the retries is due in this slice: it does not wait for its time to be up.
+    expect(b.end).toEqual({ why: 'done' });
+    expect(b.clock.now()).toBe(0);
+    expect(b.itemCalls.made).toBe(500);
+});
+
+test('a target that throttles has fewer calls in flight, and more again after as many successes', async () => {
+    const b = new Bench({ items: 200, concurrency: 10, adaptive: true, attempts: 1 });
+    await b.start();
+    await b.clock.pass(200);
+    await b.answerAll(throttling());
+    expect(b.calls).toHaveLength(7);
+    for (let round = 0; round < 4; round++) await b.answerAll();
+    expect(b.calls).toHaveLength(10);
+});
+
+test('what is kept of an answer is in its line: an output that the job keeps, that it was cut, that a secret was taken out', async () => {
+    const b = new Bench({ items: 2, concurrency: 2, attempts: 1 });
+    await b.start();
+    const [good, bad] = b.calls.splice(0);
+    good!.answer({ ok: true, output: 'abc', truncated: true, outputBytes: 9, redacted: true, status: 200 });
+    bad!.answer({ ok: false, error: { code: 'HTTP_STATUS', message: 'HTTP 400', retryable: false }, output: { n: 1 }, status: 400 });
+    await b.finish();
+    const [first, second] = b.outcomes[0]!.text()
+        .split('\n')
+        .filter((line) => line.startsWith('{"index"'));
+    expect(JSON.parse(first!)).toMatchObject({ status: 200, output: 'abc', truncated: true, outputBytes: 9, redacted: true });
+    expect(JSON.parse(second!)).toMatchObject({ outcome: 'failed', status: 400, output: { n: 1 }, error: { code: 'HTTP_STATUS' } });
 });
 
 const throttling = (): ProcessorResult => ({

@@ -135,3 +135,14 @@ test('retries are made when they are due, not before, and come before items that
     expect(bench.called).toEqual([3, 1, 2]);
     expect(report.open).toMatchObject([{ part: 0, wakeAt: 60_000 }]);
 });
+
+test('of a set of suspects that does not come out even the last is alone, too', async () => {
+    const bench = new SliceBench(1, { process: { processor: 'noted' } }, 9);
+    await announced(bench, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    await bench.slice({ epoch: 2, mode: 'isolated' });
+    const own = intentsOf(bench).filter(({ epoch }) => epoch === 2);
+    expect(own.map(({ trying, alone }) => [trying.length, alone === true])).toEqual([
+        ...Array.from({ length: 4 }, () => [2, false]),
+        [1, true],
+    ]);
+});

@@ -166,3 +166,105 @@ test('an append that is refused again and again ends a job, by what its ledger i
     }
     expect(state.failure).toMatchObject({ code: 'STORAGE_REFUSED' });
 });
+
+test('an item that is cancelled keeps the attempts that it had; a job that is cancelled has no rate', async () => {
+    const bench = new SliceBench(1, {
+        process: { processor: 'failing' },
+        retry: { attempts: 5, initialDelay: 'PT10M', maxDelay: 'PT10M', factor: 1 },
+    });
+    await bench.slice();
+    const report = await bench.slice({ epoch: 2, mode: 'cancel' });
+    expect(report).toMatchObject({ closed: 1, counts: { cancelled: ITEMS }, rate: 0 });
+    for (const line of bench.outcomes[0]!.text()
+        .split('\n')
+        .filter((l) => l.includes('cancelled')))
+        expect(JSON.parse(line)).toMatchObject({ outcome: 'cancelled', attempts: 1 });
+});
+
+test('a slice that cancels ends when its time is up, and gives back what it has not come to', async () => {
+    const bench = new SliceBench(20, { key: 'id' });
+    bench.readPartition = async () => {
+        await new Promise<void>((resolve) => void bench.clock.after(2_000, resolve));
+        return Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
+    };
+    const report = (await bench.slice({ mode: 'cancel' })) as SliceDone;
+    expect(report.untouched).toBe(8);
+    expect(bench.clock.now()).toBeLessThan(18_000);
+});
+
+test('who cancels gives up sooner on an append that storage refuses', async () => {
+    const times = [];
+    for (const mode of ['normal', 'cancel'] as const) {
+        const bench = new SliceBench(1);
+        bench.outcomes[0]!.answers = Array.from({ length: 1_000 }, () => refusal(403));
+        await bench.slice({ mode });
+        times.push(bench.clock.now());
+    }
+    expect(times[1]).toBeLessThan(times[0]! / 3);
+});
+
+test('behind a slice nothing is looked at or written any more, and while it runs one look at a time', async () => {
+    const bench = new SliceBench(1, { process: { processor: 'held' } });
+    let [open, most, looks] = [0, 0, 0];
+    bench.glanceAtControl = async () => {
+        looks++;
+        most = Math.max(most, ++open);
+        if (looks > 1) await new Promise<void>((resolve) => void bench.clock.after(3_500, resolve));
+        open--;
+        return bench.control;
+    };
+    const slice = bench.begin();
+    await bench.clock.pass(10_000);
+    bench.letGo();
+    await bench.clock.pass(100);
+    await slice;
+    expect(most).toBe(1);
+    const [seen, written] = [looks, bench.progress.length];
+    expect(written).toBeGreaterThan(2);
+    await bench.clock.pass(20_000);
+    expect([looks, bench.progress.length]).toEqual([seen, written]);
+});
+
+test.each([
+    ['all', [0, 1, 2, 3], []],
+    ['failed', [1, 3], [0, 2]],
+    ['none', [], [0, 1, 2, 3]],
+] as const)('of results that keep %s the outputs are kept of those alone', async (keep, _kept, without) => {
+    const bench = new SliceBench(1, { process: { processor: 'giving' }, results: { keep } });
+    await bench.slice();
+    const lines = bench.outcomes[0]!.text()
+        .split('\n')
+        .filter((l) => l.startsWith('{"index"'))
+        .map((l) => JSON.parse(l) as { index: number; output?: unknown });
+    expect(lines).toHaveLength(ITEMS);
+    for (const { index, output } of lines)
+        if ((without as readonly number[]).includes(index) || index % 2 === 1) expect(output).toBeUndefined();
+        else expect(output).toEqual({ given: index });
+});
+
+test('where concurrency is adaptive it goes on where it stood, and says where it stands; where not, it is what the lease says', async () => {
+    for (const [adaptive, limit] of [
+        [true, 3],
+        [false, null],
+    ] as const) {
+        const bench = new SliceBench(1, { concurrency: { max: 8, adaptive } });
+        expect(await bench.slice({ startAt: 2 })).toMatchObject({ limit });
+    }
+});
+
+test('a slice that was superseded says by which lease', async () => {
+    const bench = new SliceBench(1, { process: { processor: 'held' } });
+    const slice = bench.begin({ epoch: 3 });
+    await bench.clock.pass(100);
+    await newWriter({
+        store: bench.outcomes[0]!.store,
+        jobId: bench.jobId,
+        items: ITEMS,
+        epoch: 7,
+        runId: 'heir',
+        clock: bench.clock,
+    }).takeOver();
+    bench.letGo();
+    await bench.clock.pass(2_000);
+    expect(await slice).toMatchObject({ lost: 'superseded', by: 7 });
+});
