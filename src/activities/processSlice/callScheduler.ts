@@ -131,9 +131,10 @@ export class CallScheduler {
     private pump(): void {
         const now = this.o.clock.now();
         if (now >= this.o.until) this.close({ why: 'time' });
+        // Once is enough: while calls are begun nothing is answered.
+        if (this.phase.is === 'calling' && this.holdsBack()) return this.flushLines();
         while (this.phase.is === 'calling') {
             if (this.letsOthersRun()) return;
-            if (this.holdsBack()) return this.flushLines();
             const source = this.source(now);
             if (!source) return this.waitForWork(now);
             const verdict = this.o.admission.ask(now);
