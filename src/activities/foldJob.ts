@@ -4,6 +4,7 @@ import type { ManifestPart, Plan, Summary } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import type { FoldInput, FoldReply } from '../contracts/payloads';
 import { finished, type Counts } from '../core/counts';
+import type { StepProgress } from '../core/status';
 import { endWithoutPlan, sumOf, verdictOn, type FoundPart } from '../core/endings';
 import { mergeFailures, type FailureGroup } from '../core/failures';
 import { plainKey } from '../items/itemKey';
@@ -12,6 +13,8 @@ import type { JobStore, PartOutcomes } from '../storage/jobStore';
 import { outcomeHead } from '../storage/lineReader';
 import { OutcomesTally } from '../storage/outcomesTally';
 import { missing } from '../storage/trouble';
+import { systemClock } from './processSlice/clock';
+import { writeProgress } from './processSlice/progress';
 
 const PARTS_AT_ONCE = 4;
 
@@ -41,13 +44,37 @@ export async function foldJob(input: FoldInput, store: JobStore, log = consoleLo
 }
 
 async function fold(input: FoldInput, store: JobStore, log: Log): Promise<FoldReply> {
+    let read = 0;
+    let of: number | null = null;
+    const endProgress = writeProgress<StepProgress>({
+        clock: systemClock,
+        read: () => ({ step: 'fold', done: read, of }),
+        write: (progress) => store.writeStep(input.jobId, progress),
+        complain: (error) => log.warn('progress was not written', {}, error),
+    });
+    try {
+        return await foldWith(input, store, log, (done, all) => ([read, of] = [done, all]));
+    } finally {
+        endProgress();
+    }
+}
+
+/** `tell` is told how many partitions have been read, of how many. */
+async function foldWith(input: FoldInput, store: JobStore, log: Log, tell: (done: number, of: number) => void): Promise<FoldReply> {
     const earlier = await store.readSummary(input.jobId);
     if (earlier) return { kind: 'ended', state: earlier.state };
     // A job that ends because storage refuses something is told of as far as storage lets it be.
     const lenient = Boolean(input.error);
     const plan = await orNull(store.readPlan(input.jobId), lenient);
     const endedAt = new Date().toISOString();
-    const times = { ...(input.startedAt ? { startedAt: input.startedAt } : {}), endedAt };
+    const { entered, calls, repairs = 0 } = input;
+    const times = {
+        ...(input.startedAt ? { startedAt: input.startedAt } : {}),
+        endedAt,
+        ...(entered ? { entered } : {}),
+        ...(calls ? { calls } : {}),
+        ...(repairs > 0 ? { repairs } : {}),
+    };
     const error = input.error ? { error: input.error } : {};
     if (!plan) {
         if (!input.error) throw missing(blobs.plan(input.jobId));
@@ -65,13 +92,11 @@ async function fold(input: FoldInput, store: JobStore, log: Log): Promise<FoldRe
         });
     }
 
-    const found = await readParts(store, plan, lenient);
+    const found = await readParts(store, plan, lenient, tell);
     const verdict = verdictOn(input, { parts: found.parts, total: plan.total });
     if (verdict.kind === 'repair') return { ...verdict, kind: 'lacking' };
-    if (input.as !== 'failed') {
-        const manifest = { jobId: input.jobId, total: plan.total, counts: sumOf(found.parts), parts: found.manifest, createdAt: endedAt };
-        await orNull(store.writeManifest(manifest), lenient);
-    }
+    const manifest = { jobId: input.jobId, total: plan.total, counts: sumOf(found.parts), parts: found.manifest, createdAt: endedAt };
+    await orNull(store.writeManifest(manifest), lenient);
     const { state, outcome, counts, error: why } = verdict;
     const rest = { total: plan.total, invalid: plan.invalid, failures: found.failures, ...times };
     return ended(store, log, {
@@ -100,7 +125,7 @@ interface ReadParts {
 }
 
 /** Reads every part of the job; of one that cannot be read nothing is counted when that is allowed. */
-async function readParts(store: JobStore, plan: Plan, lenient: boolean): Promise<ReadParts> {
+async function readParts(store: JobStore, plan: Plan, lenient: boolean, tell: (done: number, of: number) => void): Promise<ReadParts> {
     const outcomes = new Map((await orNull(store.listOutcomes(plan.jobId), lenient))?.map((o) => [o.part, o]));
     const found: ReadParts = { parts: [], manifest: [], failures: [] };
     for (let at = 0; at < plan.partitions.length; at += PARTS_AT_ONCE) {
@@ -109,6 +134,7 @@ async function readParts(store: JobStore, plan: Plan, lenient: boolean): Promise
             const segments = outcomes.get(part)?.segments ?? [{ name: blobs.outcomes(plan.jobId, part), bytes: 0 }];
             return orNull(readPart(store, plan, { part, segments }), lenient).then((reading) => ({ part, segments, reading }));
         });
+        tell(at, plan.partitions.length);
         for (const { part, segments, reading } of await Promise.all(group)) {
             if (!reading) continue;
             const { bytes, sha256, counts } = reading;

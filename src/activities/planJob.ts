@@ -3,6 +3,8 @@
 import { consoleLog, type Log } from '../log';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { deadlineOf, limitsOf, startsAt } from '../core/control';
+import type { StepProgress } from '../core/status';
 import { wrongInSourceName } from '../core/blobName';
 import type { JobCode } from '../core/codes';
 import { failure } from '../core/errors';
@@ -16,13 +18,15 @@ import { readRows, type ReadOptions } from '../sources/open';
 import { readSettings } from '../settings';
 import { isItem, SourceError, type Row } from '../sources/row';
 import { ItemsWriter } from '../storage/itemsWriter';
-import type { Plan } from '../contracts/documents';
+import type { Plan, StoredJob } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import { isStatus, type JobStore } from '../storage/jobStore';
 import { missing, STEP_PATIENCE_MS } from '../storage/trouble';
 import { readUpload } from '../storage/uploads';
 import { systemClock } from './processSlice/clock';
-import { watchControl } from './processSlice/controlWatch';
+import { watchControl, type Watch } from './processSlice/controlWatch';
+import { writeProgress } from './processSlice/progress';
+import { expire } from './expireJob';
 
 /** Bad rows that are listed; all are counted. */
 const LISTED = 10_000;
@@ -51,16 +55,32 @@ export async function planJob({ jobId }: { jobId: string }, store: JobStore, log
     const ms = systemClock.now() - began;
     if (reply.ok) own.info('planning ended', { items: reply.total, invalid: reply.invalid, partitions: reply.partitions, ms });
     else if (reply.trouble) own.warn('planning ended', { why: reply.trouble.code, message: reply.trouble.message, ms });
-    else own.info('planning ended', { why: reply.error.code, message: reply.error.message, invalid: reply.error.invalid, ms });
+    else if (reply.startAt !== undefined) own.info('planning is not yet due', { startAt: new Date(reply.startAt).toISOString() });
+    // Not the message: it may hold a piece of a row.
+    else own.info('planning ended', { why: reply.error.code, invalid: reply.error.invalid, ms });
     return reply;
 }
 
 async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply> {
     const job = await store.readJob(jobId);
     if (!job) throw missing(blobs.spec(jobId));
-    const { spec } = job;
-    const done = await store.readPlan(jobId);
-    if (done) return planned(done, spec);
+    const control = watchControl(store, jobId, systemClock, log);
+    try {
+        return await planUnless(job, store, log, control);
+    } finally {
+        control.stop();
+    }
+}
+
+/** Plans the job, unless it is not to begin yet, or is not wanted any more. */
+async function planUnless(job: StoredJob, store: JobStore, log: Log, control: Watch): Promise<PlanReply> {
+    const { id: jobId, spec } = job;
+    const [done] = await Promise.all([store.readPlan(jobId), control.first]);
+    if (done) return planned(done, job, control);
+    const isUnwanted = (): boolean =>
+        control.seen().desired === 'cancel' || (deadlineOf(job, control.seen()) ?? Infinity) <= systemClock.now();
+    if (isUnwanted()) return await unwanted(job, store, control);
+    if (startsAt(job) > systemClock.now()) return { ok: false, startAt: startsAt(job) };
 
     const source = await openSource(spec, jobId, store);
     if ('ok' in source) return source;
@@ -68,13 +88,16 @@ async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply
     const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
     const bad = new BadRows();
     const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
-    const control = watchControl(store, jobId, systemClock, log);
+    const endProgress = writeProgress<StepProgress>({
+        clock: systemClock,
+        read: () => ({ step: 'plan', done: writer.total, of: null }),
+        write: (progress) => store.writeStep(jobId, progress),
+        complain: (error) => log.warn('progress was not written', {}, error),
+    });
     try {
-        await read(source, spec, writer, bad, variables, control.cancelled);
+        await read(source, spec, writer, bad, variables, isUnwanted);
         if (bad.count > 0) await bad.write(store, jobId);
-        const problem = control.cancelled()
-            ? refused('CANCELLED', 'the job was cancelled while its source was read')
-            : verdict(spec, writer, bad, variables);
+        const problem = isUnwanted() ? await unwanted(job, store, control) : verdict(spec, writer, bad, variables);
         if (problem) {
             await writer.discard();
             return problem;
@@ -91,7 +114,7 @@ async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply
         const stands = await store.createPlan(own);
         // Another run of this activity was first: its plan holds. Only then are these items nobody's.
         if (stands.items !== own.items) await writer.discard();
-        return planned(stands, spec);
+        return planned(stands, job, control);
     } catch (error) {
         const replaced = isStatus(error, 412) && (await isReplaced(spec, store));
         if (!replaced && !(error instanceof SourceError)) throw error;
@@ -99,17 +122,31 @@ async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply
         await writer.discard();
         return replaced ? changed : refused((error as SourceError).code, (error as SourceError).message, bad.count);
     } finally {
-        control.stop();
+        endProgress();
     }
 }
 
-const planned = (plan: Plan, spec: StoredSpec): PlanReply => ({
-    ok: true,
-    total: plan.total,
-    invalid: plan.invalid,
-    partitions: plan.partitions.length,
-    concurrency: spec.concurrency.max,
-});
+/** Why a job is not planned to its end that is not wanted any more: what its control document says then. */
+async function unwanted(job: StoredJob, store: JobStore, control: Watch): Promise<PlanReply> {
+    const wanted = control.seen().desired === 'cancel' ? control.seen() : await expire(store, job, systemClock.now());
+    // The deadline was put off in the same moment.
+    if (wanted.desired !== 'cancel') return { ok: false, startAt: systemClock.now() };
+    return wanted.ending === 'expired'
+        ? refused('EXPIRED', 'the deadline of the job came before its source was read')
+        : refused('CANCELLED', 'the job was cancelled before its source was read');
+}
+
+function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {
+    const { concurrency } = limitsOf(job.spec, control.seen());
+    return {
+        ok: true,
+        total: plan.total,
+        invalid: plan.invalid,
+        partitions: plan.partitions.length,
+        concurrency: concurrency.max,
+        deadline: deadlineOf(job, control.seen()),
+    };
+}
 
 function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows, variables: VariableCheck | null): PlanReply | null {
     const rejects = bad.count > 0 && spec.onInvalid === 'reject';
@@ -184,7 +221,7 @@ async function read(
     writer: ItemsWriter,
     bad: BadRows,
     variables: VariableCheck | null,
-    cancelled: () => boolean,
+    isUnwanted: () => boolean,
 ): Promise<void> {
     const key = spec.key === undefined ? null : compileExpression(spec.key);
     let rested = performance.now();
@@ -204,7 +241,7 @@ async function read(
                 rested = performance.now();
             }
         }
-        if (cancelled() || (variables?.done && variables.problem)) return;
+        if (isUnwanted() || (variables?.done && variables.problem)) return;
         await writer.relieve();
     }
 }

@@ -1,10 +1,12 @@
 // Every route of the API. The registration and the answers to unknown paths and methods are both made from this table.
 import type { HttpMethod } from '@azure/functions';
 import { problem } from '../core/errors';
-import { cancelJob } from './jobs/cancelJob';
 import { getInvalid } from './jobs/getInvalid';
 import { getJob } from './jobs/getJob';
 import { getManifest } from './jobs/getManifest';
+import { getTimeline } from './jobs/getTimeline';
+import { moveJob } from './jobs/moveJob';
+import { retuneJob } from './jobs/retuneJob';
 import { behindDoor, type Takes } from './http/checkRequest';
 import { pathOf, type Handler } from './http/frame';
 import { health } from './getHealth';
@@ -38,7 +40,11 @@ const known: Route[] = [
     { name: 'getInvalid', route: 'jobs/{id}/invalid', methods: ['GET'], handler: getInvalid },
     { name: 'getManifest', route: 'jobs/{id}/manifest', methods: ['GET'], handler: getManifest },
     { name: 'verifyJob', route: 'jobs/{id}/verify', methods: ['POST'], handler: verifyJob, takes: 'maybeJson' },
-    { name: 'cancelJob', route: 'jobs/{id}/cancel', methods: ['POST'], handler: cancelJob, takes: 'maybeJson' },
+    { name: 'getTimeline', route: 'jobs/{id}/timeline', methods: ['GET'], handler: getTimeline },
+    { name: 'retuneJob', route: 'jobs/{id}', methods: ['PATCH'], handler: retuneJob, takes: 'patch' },
+    { name: 'pauseJob', route: 'jobs/{id}/pause', methods: ['POST'], handler: moveJob('pause'), takes: 'maybeJson' },
+    { name: 'resumeJob', route: 'jobs/{id}/resume', methods: ['POST'], handler: moveJob('resume'), takes: 'maybeJson' },
+    { name: 'cancelJob', route: 'jobs/{id}/cancel', methods: ['POST'], handler: moveJob('cancel'), takes: 'maybeJson' },
     { name: 'createUpload', route: 'uploads', methods: ['POST'], handler: createUpload },
     { name: 'uploadOptions', route: 'uploads', methods: ['OPTIONS'], handler: uploadOptions },
     { name: 'getUpload', route: 'uploads/{id}', methods: ['GET'], handler: getUpload },

@@ -1,4 +1,5 @@
 // What a schema cannot say of a job spec: whether it can run here.
+import { deadlineAt } from '../core/control';
 import type { FieldError } from '../core/errors';
 import { goesTo, hostNames, wrongInSecret } from '../core/secrets';
 import { MAX_ERRORS, pointer, type HttpProcess, type JobSpec } from '../contracts/jobSpec';
@@ -13,9 +14,25 @@ import type { InlineItems } from './specText';
 const LISTED_SECRETS = 'a setting that FANFOLD_SECRETS lists and that has a value';
 
 /** The problems of a spec that fits its schema, and the version of the file that it names. */
-export async function checkSpec(spec: JobSpec, items: InlineItems | null, store: JobStore): Promise<CheckedSource> {
+export async function checkSpec(spec: JobSpec, items: InlineItems | null, store: JobStore, now: number): Promise<CheckedSource> {
     const source = await checkSource(spec, store);
-    return { ...source, errors: [...checkProcess(spec), ...checkItems(spec, items), ...source.errors] };
+    return { ...source, errors: [...checkProcess(spec), ...checkTimes(spec, now), ...checkItems(spec, items), ...source.errors] };
+}
+
+/** How far ahead a job may start, in ms. */
+const LONGEST_AHEAD_MS = 400 * 86_400_000;
+
+/** Those of when it runs. A start that has gone by is one at once; a deadline that has would leave no time. */
+function checkTimes({ startAt, deadline }: JobSpec, now: number): FieldError[] {
+    const start = startAt === undefined ? now : Date.parse(startAt);
+    const tooFar: FieldError[] =
+        start - now > LONGEST_AHEAD_MS ? [{ pointer: '/startAt', message: 'too far ahead', allowed: 'at most 400 days from now' }] : [];
+    if (deadline === undefined) return tooFar;
+    const at = deadlineAt(deadline, start);
+    const what = at <= start ? 'before the job starts' : at <= now ? 'over already' : null;
+    return what
+        ? [...tooFar, { pointer: '/deadline', message: `${what}: there is no time to run in`, allowed: 'a time after that' }]
+        : tooFar;
 }
 
 /** Those of what is done with an item. */

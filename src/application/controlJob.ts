@@ -1,7 +1,8 @@
 // What users want of a job: decided by its state, written to its control document, told to its ledger.
-import { moved } from '../core/control';
-import { problem } from '../core/errors';
-import { decideMove, type UserMove } from '../core/states';
+import { randomUUID } from 'node:crypto';
+import { limitsOf, moved, retuned, seenOf, type Asked, type Control, type Limits } from '../core/control';
+import { problem, type Problem } from '../core/errors';
+import { allowedMoves, decideMove, isRetunable, type JobState, type UserMove } from '../core/states';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
 import { tellOf } from './deliverControl';
@@ -18,46 +19,101 @@ export interface ControlPorts {
     log: Log;
 }
 
-export interface MoveAsked {
-    move: UserMove;
-    /** Who asks for it: kept in the control document. */
+/** Who asks for it, and why: kept in the control document. */
+export interface Who {
     by: string;
     reason?: string;
 }
 
+export interface MoveAsked extends Who {
+    move: UserMove;
+}
+
+/** What the limits are to become, from what they are. @throws Problem where they cannot become that */
+export type Retune = (inForce: Limits, job: StoredJob) => Limits;
+
+/** The job, what its state follows from after the change, and whether anything was changed. */
+export interface Controlled {
+    job: StoredJob;
+    facts: JobFacts;
+    changed: boolean;
+}
+
 /** Past tense of each move, for the sentence that refuses it. */
-const pastTense: Record<UserMove, string> = { cancel: 'cancelled' };
+const pastTense: Record<UserMove, string> = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
 
 /**
  * Makes a move that a user asks for; one that is under way already is told to the ledger again. Slices see the control document within a second; the
- * ledger is told too, for a job of which no slice runs just now. Gives the job and what its state follows from after the move.
+ * ledger is told too, for a job of which no slice runs just now.
  * @throws Problem JOB_NOT_FOUND, or ILLEGAL_MOVE with the job, its state, the move and what is allowed
  */
-export async function controlJob(
-    { store, engine, clock, log }: ControlPorts,
-    jobId: string,
-    { move, ...who }: MoveAsked,
-): Promise<{ job: StoredJob; facts: JobFacts }> {
+export async function controlJob(ports: ControlPorts, jobId: string, { move, ...who }: MoveAsked): Promise<Controlled> {
+    return change(ports, jobId, who, (control, asked, { state }) => {
+        const decision = decideMove(state, move, control.desired);
+        if (decision.kind === 'illegal') {
+            const detail = `The job is ${state} and ${isLate(state) ? 'can no longer' : 'cannot'} be ${pastTense[move]}.`;
+            throw illegal(jobId, state, move, control, detail);
+        }
+        return moved(control, move, asked);
+    });
+}
+
+/**
+ * Changes the limits of a job. What lowers them is in force within two seconds, what raises them where a slice runs too.
+ * @throws Problem JOB_NOT_FOUND, ILLEGAL_MOVE, or what `retune` throws
+ */
+export async function retuneJob(ports: ControlPorts, jobId: string, who: Who, retune: Retune): Promise<Controlled> {
+    return change(ports, jobId, who, (control, asked, { state, job }) => {
+        if (!isRetunable(state))
+            throw illegal(
+                jobId,
+                state,
+                'retune',
+                control,
+                `The job is ${state}: its limits ${isLate(state) ? 'can no longer' : 'cannot'} be changed.`,
+            );
+        return retuned(control, job.spec, retune(limitsOf(job.spec, control), job), asked);
+    });
+}
+
+const isLate = (state: JobState): boolean => state !== 'scheduled' && state !== 'planning';
+
+const illegal = (jobId: string, state: JobState, move: string, { desired }: Control, detail: string): Problem =>
+    problem('ILLEGAL_MOVE', { detail, jobId, state, move, allowed: allowedMoves(state, desired) });
+
+type Decide = (control: Control, asked: Asked, seen: { state: JobState; job: StoredJob }) => Control | null;
+
+async function change({ store, engine, clock, log }: ControlPorts, jobId: string, who: Who, decide: Decide): Promise<Controlled> {
     const job = await requireJob(store, jobId);
     const facts = await readFacts(store, engine, jobId);
-    const state = stateOf(facts);
     // A job whose orchestration is lost would stay in its fold for good.
-    if (state === 'folding') await tryToStart(store, engine, jobId, log);
-    const decision = decideMove(state, move);
-    if (decision.kind === 'illegal') {
-        const { allowed } = decision;
-        throw problem('ILLEGAL_MOVE', {
-            detail: `The job is ${state} and can no longer be ${pastTense[move]}.`,
-            jobId,
-            state,
-            move,
-            allowed,
-        });
-    }
-    const control = await store.changeControl(jobId, (now) => moved(now, { move, ...who, at: new Date(clock()).toISOString() }));
+    if (stateOf(facts, job, clock()) === 'folding') await tryToStart(store, engine, jobId, log);
+    const asked = { ...who, at: clock(), id: randomUUID().slice(0, 8) };
+    const before = facts.control.generation;
+    // What is decided is decided by the document that it is written over: of two changes at once, the second sees the first.
+    const decideNow = (control: Control) => decide(control, asked, { job, state: stateOf({ ...facts, control }, job, clock()) });
+    const control = facts.summary ? notChanged(decideNow(facts.control), facts.control) : await store.changeControl(jobId, decideNow);
     // A job that was never started, or whose orchestration is lost, would never see it.
     await tryToStart(store, engine, jobId, log);
-    log.about({ job: jobId }).info('move accepted', { move, by: who.by, reason: who.reason, state, generation: control.generation });
-    await tellOf(engine, jobId, control, log);
-    return { job, facts: { ...facts, control } };
+    const changed = isOf(control, asked.id);
+    if (changed) log.about({ job: jobId }).info('change accepted', { ...toldOf(control), before });
+    await tellOf(engine, seenOf(job, control), jobId, log);
+    return { job, facts: { ...facts, control }, changed };
+}
+
+/** Of a job that has ended nothing is decided but that it is refused. */
+function notChanged(_decided: Control | null, control: Control): Control {
+    return control;
+}
+
+const lastOf = ({ changes: { first, last } }: Control) => last.at(-1) ?? first.at(-1);
+
+/** Whether the last change is the one that was asked for. */
+const isOf = (control: Control, id: string): boolean => lastOf(control)?.id === id;
+
+/** For the log: the last change. */
+function toldOf(control: Control) {
+    const event = lastOf(control)!;
+    const { by, reason, generation } = event;
+    return { move: event.kind === 'move' ? event.move : event.changes.map(({ field }) => field).join(' '), by, reason, generation };
 }

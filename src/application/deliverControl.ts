@@ -1,11 +1,12 @@
 // What is written to the control document reaches the ledger, also when whoever wrote it died before it could tell.
-import type { Control } from '../core/control';
+import { seenOf, type ControlSeen } from '../core/control';
+import { isEnded } from '../core/states';
 import type { JobStore } from '../storage/jobStore';
 import type { Log } from '../log';
 import type { JobEngine } from './jobEngine';
 
-/** Tells the ledger, and wakes the job up when it sleeps until a far retry. */
-export async function tellOf(engine: JobEngine, jobId: string, control: Control, log: Log): Promise<void> {
+/** Tells the ledger, and wakes the job up when it sleeps. */
+export async function tellOf(engine: JobEngine, control: ControlSeen, jobId: string, log: Log): Promise<void> {
     await engine.tellLedger(jobId, control);
     try {
         // Lost or doubled, it does no harm: the ledger has the word.
@@ -16,10 +17,17 @@ export async function tellOf(engine: JobEngine, jobId: string, control: Control,
     }
 }
 
-/** Tells the ledger of what it has not heard. A job of which nothing was ever asked costs one request. */
+/**
+ * Tells the ledger of what it has not heard, and wakes the job up where it sleeps though the ledger has heard of something since. A job of which nothing
+ * was ever asked costs one request.
+ */
 export async function deliverControl(store: JobStore, engine: JobEngine, jobId: string, log: Log): Promise<void> {
     const control = await store.readControl(jobId);
     if (control.generation === 0) return;
-    const heard = (await engine.readLedger(jobId))?.generation ?? 0;
-    if (heard < control.generation) await tellOf(engine, jobId, control, log);
+    const ledger = await engine.readLedger(jobId);
+    const heard = ledger?.generation ?? 0;
+    const sleeps = ledger !== null && ledger.restsAt !== null && ledger.restsAt < control.generation && !isEnded(ledger.state);
+    if (heard >= control.generation && !sleeps) return;
+    const job = await store.readJob(jobId);
+    if (job) await tellOf(engine, seenOf(job, control), jobId, log);
 }

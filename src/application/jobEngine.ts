@@ -1,4 +1,5 @@
-import type { ControlSeen, LedgerState } from '../core/ledger';
+import type { ControlSeen } from '../core/control';
+import type { LedgerState } from '../core/ledger';
 
 /** What use cases ask of the orchestration engine. Behind it stands the durable client. */
 export interface JobEngine {

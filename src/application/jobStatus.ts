@@ -1,33 +1,52 @@
 // What a user sees of a job: from its summary once that is there, else from its ledger and what its slices have recorded since they last reported.
 import type { StoredJob } from '../contracts/documents';
-import type { WaitCode } from '../core/codes';
-import { newControl } from '../core/control';
+import { summaryOf, type CallSummary } from '../core/callStats';
+import { deadlineOf, limitsOf, newControl, startsAt, type Control, type Ending, type Limits } from '../core/control';
 import { noCounts, finished, type Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
-import { newLedger } from '../core/ledger';
-import type { JobState } from '../core/states';
-import { statusOf, type LiveStatus, type SliceProgress } from '../core/status';
+import { newLedger, type LedgerState } from '../core/ledger';
+import { allowedMoves, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
+import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
 import type { JobStore } from '../storage/jobStore';
 import type { JobEngine } from './jobEngine';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from './readJob';
 
+/** Times are ISO. */
 export interface JobStatus {
     id: string;
     name: string;
     state: JobState;
+    /** Moves that change something now. */
+    allowed: UserMove[];
+    /** What is wanted of it beside what its state says: a pause, of a job that is still planned. */
+    wanted?: Desire;
+    /** What it ends as, or has ended as, that was not run to its end. */
+    ending?: Ending;
     outcome?: 'succeeded' | 'partial';
     ended: boolean;
     createdAt: string;
     startedAt?: string;
     endedAt?: string;
+    /** When each state was entered, the last time. */
+    entered: Partial<Record<JobState, string>>;
     counts: Counts & { total: number | null; pending: number | null; invalid: number; unrecorded?: number };
+    /** Items per second. */
     rate: number;
-    eta: string | null;
-    workers: { active: number };
+    eta: Eta | null;
+    workers: { active: number; silent: number; inFlight: number; crashes: number };
+    /** Attempts that have ended: how many, how long they took, how they were answered. */
+    calls: CallSummary;
     error?: Failure & { invalid?: number };
-    waiting?: { code: WaitCode; for: string; until: string };
+    waiting?: Wait;
+    /** How far planning or folding has come. */
+    step?: StepProgress;
     failures: FailureGroup[];
+    /** Times that the job was worked again because storage had lost something. */
+    repairs: number;
+    /** What is in force now. `deadlineAt`: when the deadline is. */
+    limits: Limits & { deadlineAt?: string };
+    startAt?: string;
     tags: Record<string, string>;
 }
 
@@ -39,55 +58,103 @@ export interface StatusPorts {
 }
 
 /** The status of a job that has just been stored. */
-export const newStatus = (job: StoredJob): JobStatus =>
-    liveStatus(job, statusOf(newLedger(job.id), [], Date.parse(job.createdAt)), { summary: null, ledger: null, control: newControl() });
+export const newStatus = (job: StoredJob, now: number): JobStatus =>
+    statusFrom(job, { summary: null, ledger: null, control: newControl() }, now);
 
-export async function readStatus({ store, engine, clock }: StatusPorts, job: StoredJob): Promise<JobStatus> {
-    const facts = await readFacts(store, engine, job.id);
-    return statusFrom(job, facts, clock, facts.summary ? [] : await store.readProgress(job.id));
+/** `brief`: without what only the control document of an ended job tells, its limits. */
+export async function readStatus({ store, engine, clock }: StatusPorts, job: StoredJob, brief = false): Promise<JobStatus> {
+    // Progress is read before the ledger: whatever has been reported meanwhile, the ledger has counted, and nothing is missing from both.
+    const summary = await store.readSummary(job.id);
+    const progress = summary ? noProgress() : await store.readProgress(job.id);
+    const facts = summary
+        ? { summary, ledger: null, control: brief ? newControl() : await store.readControl(job.id) }
+        : await readFacts(store, engine, job.id);
+    return statusFrom(job, facts, clock(), progress);
 }
 
-/** The summary decides once it is there. */
-export function statusFrom(job: StoredJob, facts: JobFacts, clock: () => number, progress: SliceProgress[] = []): JobStatus {
-    const { summary, ledger } = facts;
-    if (!summary) return liveStatus(job, statusOf(ledger ?? newLedger(job.id), progress, clock()), facts);
+/** The summary decides once it is there. `now`: in ms. */
+export function statusFrom(job: StoredJob, facts: JobFacts, now: number, progress: AllProgress = noProgress()): JobStatus {
+    return facts.summary ? endedStatus(job, facts.summary, facts.control) : liveStatus(job, facts, now, progress);
+}
+
+function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, control: Control): JobStatus {
     const pending = summary.total === null ? null : Math.max(0, summary.total - finished(summary.counts));
     const seconds = (Date.parse(summary.endedAt) - Date.parse(summary.startedAt ?? job.createdAt)) / 1000;
+    const { state } = summary;
     return {
-        ...common(job),
-        state: summary.state,
+        ...nameOf(job),
+        state,
+        allowed: [],
+        ...(state === 'cancelled' || state === 'expired' ? { ending: state } : {}),
         ...(summary.outcome ? { outcome: summary.outcome } : {}),
         ended: true,
         ...(summary.startedAt ? { startedAt: summary.startedAt } : {}),
         endedAt: summary.endedAt,
+        entered: enteredOf(job, { ...summary.entered, [state]: Date.parse(summary.endedAt) }),
         counts: { total: summary.total, ...noCounts(), ...summary.counts, pending, invalid: summary.invalid },
         rate: seconds > 0 ? Math.round((finished(summary.counts) / seconds) * 10) / 10 : 0,
         eta: null,
-        workers: { active: 0 },
+        workers: { active: 0, silent: 0, inFlight: 0, crashes: 0 },
+        calls: summaryOf(summary.calls ?? { latencies: {}, statuses: {} }),
         ...(summary.error ? { error: summary.error } : {}),
         failures: summary.failures,
+        repairs: summary.repairs ?? 0,
+        ...limitsAndTags(job, control),
+    };
+}
+
+const nameOf = ({ id, spec, createdAt }: StoredJob) => ({
+    id,
+    name: spec.name,
+    createdAt,
+    ...(spec.startAt === undefined ? {} : { startAt: spec.startAt }),
+});
+
+function limitsAndTags(job: StoredJob, control: Control): Pick<JobStatus, 'limits' | 'tags'> {
+    const deadline = deadlineOf(job, control);
+    return {
+        limits: { ...limitsOf(job.spec, control), ...(deadline === null ? {} : { deadlineAt: iso(deadline) }) },
         tags: job.spec.tags,
     };
 }
 
-const common = (job: StoredJob) => ({ id: job.id, name: job.spec.name, createdAt: job.createdAt });
+const iso = (ms: number): string => new Date(ms).toISOString();
 
-function liveStatus(job: StoredJob, live: LiveStatus, facts: JobFacts): JobStatus {
+/** The first state was entered when the job was stored; the others as the ledger has it. */
+function enteredOf(job: StoredJob, entered: LedgerState['entered']): JobStatus['entered'] {
+    const createdAt = Date.parse(job.createdAt);
+    const first: JobState = startsAt(job) > createdAt ? 'scheduled' : 'planning';
+    const times = Object.entries({ ...entered, [first]: createdAt }) as [JobState, number][];
+    return Object.fromEntries(times.sort(([, a], [, b]) => a - b).map(([state, at]) => [state, iso(at)]));
+}
+
+function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllProgress): JobStatus {
+    const { control } = facts;
+    const ledger = facts.ledger ?? newLedger(job.id);
+    const asked = { ledger, control, progress, createdAt: Date.parse(job.createdAt), startsAt: startsAt(job), now };
+    const { state: _state, startedAt, endedAt, waiting, step, ...live } = statusOf(asked);
+    const state = stateOf(facts, job, now);
     const endedWithout = failureWithoutSummary(facts);
+    // What was accepted shows before the ledger has heard of it, and was entered when it was accepted.
+    const { first, last } = control.changes;
+    const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : (last.at(-1) ?? first.at(-1))?.at;
+    const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
+    const ending = control.ending ?? ledger.ending;
     return {
-        ...common(job),
-        state: stateOf(facts),
+        ...nameOf(job),
+        state,
+        allowed: allowedMoves(state, control.desired),
+        ...(state === 'planning' && control.desired !== 'run' ? { wanted: control.desired } : {}),
+        ...(ending ? { ending } : {}),
         // Storage refuses even the summary: what the ledger knows is all there is.
         ended: endedWithout !== null,
         ...(endedWithout ? { error: endedWithout } : {}),
-        ...(endedWithout && live.endedAt ? { endedAt: live.endedAt } : {}),
-        ...(live.startedAt ? { startedAt: live.startedAt } : {}),
-        counts: live.counts,
-        rate: live.rate,
-        eta: live.eta,
-        workers: { active: live.workers.active },
-        ...(live.waiting ? { waiting: live.waiting } : {}),
-        failures: live.failures,
-        tags: job.spec.tags,
+        ...(endedWithout && endedAt ? { endedAt } : {}),
+        ...(startedAt ? { startedAt } : {}),
+        entered: enteredOf(job, entered),
+        ...(waiting ? { waiting } : {}),
+        ...(step ? { step } : {}),
+        ...live,
+        ...limitsAndTags(job, control),
     };
 }

@@ -54,5 +54,5 @@ const fits = (entry: IndexEntry, { name, tags }: ListAsked): boolean =>
 /** Null for an entry without a job: the index is written after the spec, so the job was removed. */
 async function statusOfEntry(ports: StatusPorts, { id }: IndexEntry): Promise<JobStatus | null> {
     const job = await ports.store.readJob(id);
-    return job ? readStatus(ports, job) : null;
+    return job ? readStatus(ports, job, true) : null;
 }

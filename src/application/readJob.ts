@@ -1,6 +1,7 @@
 // What a job is just now, from what is stored of it and what its ledger says.
 import type { StoredJob, Summary } from '../contracts/documents';
-import { newControl, seenState, type Control } from '../core/control';
+import { newControl, seenState, startsAt, type Control, type Controlled } from '../core/control';
+import { ledgerState } from '../core/status';
 import { problem } from '../core/errors';
 import type { LedgerState } from '../core/ledger';
 import { isEnded, type JobState } from '../core/states';
@@ -41,10 +42,10 @@ export const failureWithoutSummary = ({ summary, ledger }: JobFacts): LedgerStat
  * The state that users see. A cancel shows before the ledger has heard of it. Without a summary nothing has ended yet: the ledger's own end comes a moment
  * before it, and an ended job whose summary is not readable would show half of its document.
  */
-export function stateOf(facts: JobFacts): JobState {
+export function stateOf(facts: JobFacts, job: Controlled, now: number): JobState {
     const { summary, ledger, control } = facts;
     if (summary) return summary.state;
-    const state = ledger?.state ?? 'planning';
+    const state = ledgerState(ledger, startsAt(job), now);
     if (!isEnded(state)) return seenState(state, control);
     return failureWithoutSummary(facts) ? state : 'folding';
 }

@@ -1,6 +1,6 @@
 // A job spec becomes a job that is stored and runs.
 import { randomUUID } from 'node:crypto';
-import { problem, type FieldError } from '../core/errors';
+import { badFields } from '../core/errors';
 import { KEY_FORM } from '../items/itemKey';
 import { MAX_ERRORS, parseSpec, type JobSpec, type StoredSpec } from '../contracts/jobSpec';
 import type { KeyRecord, StoredJob } from '../contracts/documents';
@@ -44,7 +44,7 @@ export async function startJob({ store, engine, clock, log }: StartPorts, { text
     let accepted: Accepted | null = null;
     if (record) checkReplay(record, ours.bodyHash);
     else {
-        accepted = await accept(text, store);
+        accepted = await accept(text, store, clock());
         record = key === null ? ours : await claim(store, key, ours);
     }
     const replayed = record.jobId !== ours.jobId;
@@ -56,7 +56,7 @@ export async function startJob({ store, engine, clock, log }: StartPorts, { text
             return { job: stored, replayed, stoodBefore: true };
         }
         checkAbandoned(record, clock());
-        accepted ??= await accept(text, store);
+        accepted ??= await accept(text, store, clock());
     }
 
     const job = await storeJob(store, record, accepted!).catch(async (error: unknown) => {
@@ -84,22 +84,13 @@ interface Accepted {
 }
 
 /** The document as a job spec that can run here; a problem otherwise, before anything is stored. */
-async function accept({ document, items, errors: inText }: SpecText, store: JobStore): Promise<Accepted> {
+async function accept({ document, items, errors: inText }: SpecText, store: JobStore, now: number): Promise<Accepted> {
     const parsed = document === undefined ? null : parseSpec(document);
     const errors = [...inText, ...(parsed?.ok === false ? parsed.errors : [])];
-    if (!parsed?.ok || errors.length > 0) throw badSpec(errors);
-    const { errors: found, ...pin } = await checkSpec(parsed.spec, items, store);
-    if (found.length > 0) throw badSpec(found);
+    if (!parsed?.ok || errors.length > 0) throw badFields('BAD_SPEC', errors, MAX_ERRORS);
+    const { errors: found, ...pin } = await checkSpec(parsed.spec, items, store, now);
+    if (found.length > 0) throw badFields('BAD_SPEC', found, MAX_ERRORS);
     return { spec: parsed.spec, items, ...pin };
-}
-
-function badSpec(errors: FieldError[]) {
-    const first = errors[0]!;
-    const many = errors.length > MAX_ERRORS ? `More than ${MAX_ERRORS} problems` : `${errors.length} problems`;
-    return problem('BAD_SPEC', {
-        detail: `${errors.length === 1 ? 'One problem' : many}; the first: ${first.pointer || 'the document'}: ${first.message}.`,
-        errors: errors.slice(0, MAX_ERRORS),
-    });
 }
 
 /** The spec comes last: where it stands, everything it refers to stands too, and the sweeper knows of the job. */

@@ -20,6 +20,8 @@ export interface Verdict {
     parts: number;
     problems: { code: FindingCode; message: string; part?: number; index?: number }[];
     problemCount: number;
+    /** Items that the job says itself it could not record anything of; absent where there are none. */
+    unrecorded?: number;
 }
 
 /** @throws Problem JOB_NOT_FOUND, or NOT_READY while there is no manifest */
@@ -27,7 +29,9 @@ export async function verifyJob(store: JobStore, jobId: string): Promise<Verdict
     await requireJob(store, jobId);
     const manifest = await store.readManifest(jobId);
     if (!manifest) throw problem('NOT_READY', { detail: 'The job has no manifest yet; it is written when the job is folded.' });
-    return verify(store, manifest);
+    const [verdict, summary] = await Promise.all([verify(store, manifest), store.readSummary(jobId)]);
+    const unrecorded = summary?.counts.unrecorded ?? 0;
+    return unrecorded > 0 ? { ...verdict, unrecorded } : verdict;
 }
 
 async function verify(store: JobStore, manifest: Manifest): Promise<Verdict> {
@@ -64,7 +68,10 @@ async function verify(store: JobStore, manifest: Manifest): Promise<Verdict> {
     if (!sameCounts(counts, manifest.counts))
         report({ code: 'COUNTS', message: 'the counts of all parts together are not those of the manifest' });
     if (finished(counts) !== manifest.total)
-        report({ code: 'CONSERVATION', message: `succeeded + failed + skipped + cancelled = ${finished(counts)}, not ${manifest.total}` });
+        report({
+            code: 'CONSERVATION',
+            message: `succeeded + failed + skipped + cancelled + expired = ${finished(counts)}, not ${manifest.total}`,
+        });
     return { ok: problemCount === 0, total: manifest.total, counts, parts: manifest.parts.length, problems, problemCount };
 }
 

@@ -1,9 +1,25 @@
 // Every document that is stored for a job. Callers see objects; what is a tuple in storage is so for its size alone.
 import { z } from 'zod';
-import { controlMoves, newControl, type Control } from '../core/control';
+import { noCalls } from '../core/callStats';
+import { controlMoves, type Control } from '../core/control';
+import type { SliceProgress, StepProgress } from '../core/status';
 import type { StoredSpec } from './jobSpec';
 import { contract, type Contract } from './contract';
-import { count, counts, desired, endState, failureGroup, jobFailure, limits } from './parts';
+import {
+    callStats,
+    count,
+    counts,
+    desired,
+    endState,
+    ending,
+    entered,
+    eventLog,
+    failureGroup,
+    jobFailure,
+    limits,
+    partCounts,
+    time,
+} from './parts';
 
 /** Where one partition's items stand in the blob of items, which they are, and how many. */
 export interface PartitionEntry {
@@ -30,6 +46,7 @@ const storedSpec = z.looseObject({
     partition: z.object({ items: z.int() }),
     results: z.looseObject({ keep: z.string(), maxOutputBytes: z.int() }),
     tags: z.record(z.string(), z.string()),
+    startAt: z.string().optional(),
 });
 export const jobDocument = contract(
     'job spec',
@@ -62,22 +79,53 @@ const plan = z.object({
 export type Plan = z.output<typeof plan>;
 export const planDocument = contract('plan', plan);
 
+const who = { generation: count, by: z.string(), reason: z.string().exactOptional(), id: z.string().exactOptional(), at: time };
+const controlEvent = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('move'), move: z.enum(controlMoves), ...who }),
+    z.object({
+        kind: z.literal('retune'),
+        changes: z.array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() })),
+        ...who,
+    }),
+]);
 const control = z.object({
     generation: count,
     desired,
-    ending: z.enum(['cancelled']).nullable(),
-    moves: z.array(z.object({ move: z.enum(controlMoves), by: z.string(), reason: z.string().exactOptional(), at: z.string() })),
-    limits: z.object({ concurrency: limits.shape.concurrency.exactOptional(), retry: limits.shape.retry.exactOptional() }),
+    ending: ending.nullable(),
+    limits: z.object({
+        concurrency: limits.shape.concurrency.nullish(),
+        retry: limits.shape.retry.nullish(),
+        deadline: z.string().nullish(),
+        calling: limits.shape.calling.nullish(),
+    }),
+    changes: eventLog(controlEvent),
     /** For instances of version 1, which know no other move. */
     cancelled: z.boolean().exactOptional(),
 });
 const CANCELLED = { desired: 'cancel', ending: 'cancelled' } as const;
-/** Version 1 knew only whether the job is cancelled. */
 const controlContract = contract('control document', control, [
+    // Version 1 knew only whether the job is cancelled.
     (older) => ({
-        ...newControl(),
         generation: older.generation,
+        desired: 'run',
+        ending: null,
+        moves: [],
+        limits: {},
         ...(older.cancelled === true ? { cancelled: true } : {}),
+    }),
+    // Version 2 had a list of moves, each with its time as a text.
+    ({ moves, ...older }) => ({
+        ...older,
+        changes: {
+            first: (moves as { at: string }[]).map((made, i) => ({
+                ...made,
+                kind: 'move',
+                generation: i + 1,
+                at: Date.parse(made.at) || 0,
+            })),
+            folded: null,
+            last: [],
+        },
     }),
 ]);
 /** An instance of version 1 that cancels a job leaves alone what it does not know: its `cancelled` is the later word. */
@@ -85,25 +133,30 @@ export const controlDocument: Contract<Control> = {
     ...controlContract,
     read: (stored) => {
         const { cancelled, ...read } = controlContract.read(stored);
-        return cancelled ? { ...read, ...CANCELLED } : read;
+        return cancelled && read.desired !== 'cancel' ? { ...read, ...CANCELLED } : read;
     },
     write: (value) => controlContract.write({ ...value, ...(value.desired === 'cancel' ? { cancelled: true } : {}) }),
 };
 
-/** What one slice has recorded since it began, so that counts move before the slice reports. */
+/** What one slice has recorded, so that counts move before it reports. */
 const progress = z.object({
     worker: z.string(),
     epoch: count,
-    /** Of the partitions that it has opened. */
-    counts,
-    /** How many those are, those to be resumed first. */
-    opened: count.exactOptional(),
+    parts: z.array(partCounts),
     inFlight: count,
     rate: z.number(),
+    calls: callStats,
+    before: z.object({ epoch: count, counts }).nullable(),
     at: z.string(),
 });
-export type Progress = z.output<typeof progress>;
-export const progressDocument = contract('progress', progress);
+export type Progress = SliceProgress;
+/** Version 1 had the counts of all partitions together, which nobody can tell apart. */
+export const progressDocument: Contract<Progress> = contract('progress', progress, [
+    (older) => ({ ...older, parts: [], calls: noCalls(), before: null }),
+]);
+
+const stepProgress = z.object({ step: z.enum(['plan', 'fold']), done: count, of: count.nullable() });
+export const stepDocument: Contract<StepProgress> = contract('progress of a step', stepProgress);
 
 const manifestPart = z.object({
     part: count,
@@ -118,7 +171,8 @@ const manifestPart = z.object({
 export type ManifestPart = z.output<typeof manifestPart>;
 const manifest = z.object({ jobId: z.string(), total: count, counts, parts: z.array(manifestPart), createdAt: z.string() });
 export type Manifest = z.output<typeof manifest>;
-export const manifestDocument = contract('manifest', manifest);
+/** From version 2 on items may have expired. */
+export const manifestDocument = contract('manifest', manifest, [(older) => older]);
 
 /** The end of a job, written once. */
 const summary = z.object({
@@ -126,16 +180,20 @@ const summary = z.object({
     state: endState,
     outcome: z.enum(['succeeded', 'partial']).exactOptional(),
     total: count.nullable(),
-    /** `unrecorded`: items of a cancelled job of which storage let nothing be recorded. */
+    /** `unrecorded`: items of which storage let nothing be recorded. */
     counts: z.object({ ...counts.shape, unrecorded: count.exactOptional() }),
     invalid: count,
     failures: z.array(failureGroup),
     error: jobFailure.exactOptional(),
     startedAt: z.string().exactOptional(),
     endedAt: z.string(),
+    entered: entered.exactOptional(),
+    calls: callStats.exactOptional(),
+    repairs: count.exactOptional(),
 });
 export type Summary = z.output<typeof summary>;
-export const summaryDocument = contract('summary', summary);
+/** From version 2 on a job may have expired. */
+export const summaryDocument = contract('summary', summary, [(older) => older]);
 
 /** What an idempotency key stands for: written before anything else of the job, so that a start that broke off is finished as the same job. */
 const keyRecord = z.object({

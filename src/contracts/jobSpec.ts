@@ -1,6 +1,7 @@
 // The job spec: one zod schema is the source of types, validation and defaults.
 import { z } from 'zod';
 import { wrongInBlobName } from '../core/blobName';
+import { isTimeZone, parseWindow, WINDOW_FORM } from '../core/callingWindows';
 import { parseDuration } from '../core/duration';
 import type { FieldError } from '../core/errors';
 import type { KeyForm } from '../items/itemKey';
@@ -98,12 +99,27 @@ const process = z.union([
     }),
 ]);
 
-export const jobSpec = z.strictObject({
-    name: z.string().min(1).max(200).default('unnamed'),
-    source: z.union([inline, blob, upload]),
-    process,
-    key: z.string().min(1).max(1024).optional(),
-    onInvalid: z.enum(['reject', 'skip']).default('reject'),
+/** An instant: ISO 8601 with a time zone. */
+const instant = z.iso.datetime({ offset: true, error: 'not a time with its time zone; write for example 2026-12-01T06:00:00Z' });
+const LONGEST_DEADLINE = 400 * DAY;
+const deadline = z
+    .string()
+    .refine((text) => instant.safeParse(text).success || inRange(parseDuration(text) ?? -1, 1_000, LONGEST_DEADLINE), {
+        error: 'neither a time with its time zone, such as 2026-12-01T06:00:00Z, nor a duration from PT1S to P400D',
+    });
+const calling = z.strictObject({
+    windows: z
+        .array(z.string().refine((text) => parseWindow(text) !== null, { error: `not a window; allowed is ${WINDOW_FORM}` }))
+        .min(1)
+        .max(50),
+    timeZone: z
+        .string()
+        .refine(isTimeZone, { error: 'not a time zone; write a name of the IANA database, such as Europe/Paris' })
+        .default('UTC'),
+});
+
+/** What may change while a job runs. */
+const limitFields = {
     concurrency: z.strictObject({ max: z.int().min(1).max(512).default(64), adaptive: z.boolean().default(true) }).prefault({}),
     retry: z
         .strictObject({
@@ -113,6 +129,19 @@ export const jobSpec = z.strictObject({
             factor: z.number().min(1).max(10).default(2),
         })
         .prefault({}),
+    deadline: deadline.optional(),
+    calling: calling.optional(),
+};
+export const limitsSpec = z.strictObject(limitFields);
+
+export const jobSpec = z.strictObject({
+    name: z.string().min(1).max(200).default('unnamed'),
+    source: z.union([inline, blob, upload]),
+    process,
+    key: z.string().min(1).max(1024).optional(),
+    onInvalid: z.enum(['reject', 'skip']).default('reject'),
+    ...limitFields,
+    startAt: instant.optional(),
     partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
     results: z
         .strictObject({
@@ -147,18 +176,22 @@ const alternatives: Record<string, { keys: string[]; allowed: string }> = {
 export function parseSpec(input: unknown): ParsedSpec {
     const result = jobSpec.safeParse(input);
     if (result.success) return { ok: true, spec: result.data };
-    return { ok: false, errors: result.error.issues.slice(0, MAX_ERRORS + 1).flatMap((issue) => describe(issue, [], input)) };
+    return { ok: false, errors: fieldErrors(result.error, input) };
 }
+
+/** What is wrong with a document, as its schema says; `fields`: those that it may have. */
+export const fieldErrors = (error: z.ZodError, input: unknown, fields = Object.keys(jobSpec.shape)): FieldError[] =>
+    error.issues.slice(0, MAX_ERRORS + 1).flatMap((issue) => describe(issue, [], input, fields));
 
 type Issue = z.core.$ZodIssue;
 
-function describe(issue: Issue, base: PropertyKey[], input: unknown): FieldError[] {
+function describe(issue: Issue, base: PropertyKey[], input: unknown, fields: string[]): FieldError[] {
     const path = [...base, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
         return issue.keys.map((key) => ({
             pointer: pointer([...path, key]),
             message: `unknown field "${key}"`,
-            allowed: knownFields(path),
+            allowed: knownFields(path, fields),
         }));
     }
     if (issue.code === 'invalid_union') {
@@ -168,7 +201,7 @@ function describe(issue: Issue, base: PropertyKey[], input: unknown): FieldError
         // With exactly one alternative named, its own problems say more than "no alternative fits".
         if (choice && present.length === 1) {
             const branch = issue.errors[choice.keys.indexOf(present[0]!)] ?? [];
-            return branch.flatMap((inner) => describe(inner, path, input));
+            return branch.flatMap((inner) => describe(inner, path, input, fields));
         }
         return [
             {
@@ -190,8 +223,8 @@ function allowedBy(issue: Issue): string | undefined {
     return undefined;
 }
 
-function knownFields(path: PropertyKey[]): string | undefined {
-    if (path.length === 0) return Object.keys(jobSpec.shape).join(', ');
+function knownFields(path: PropertyKey[], fields: string[]): string | undefined {
+    if (path.length === 0) return fields.length > 0 ? fields.join(', ') : undefined;
     if (path.length === 1 && path[0] === 'source') return alternatives.source!.allowed;
     if (path.length === 2 && path[1] === 'csv') return Object.keys(csvOptions.shape).join(', ');
     if (path.length === 2 && path[1] === 'http') return Object.keys(httpProcess.shape).join(', ');

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
     newLedger,
     type HeldLease,
+    type Hold,
     type Lease,
     type LeaseReply,
     type LedgerOperation,
@@ -15,12 +16,30 @@ import {
     type SliceReport,
 } from '../core/ledger';
 import { states } from '../core/states';
+import type { LedgerEvent } from '../core/timeline';
 import { contract, WrongDocument, type Contract } from './contract';
-import { count, counts, delayed, desired, endState, failure, failureGroup, persisting, range, time, trouble } from './parts';
+import {
+    callStats,
+    controlSeen,
+    count,
+    counts,
+    delayed,
+    desired,
+    endState,
+    ending,
+    entered,
+    eventLog,
+    failure,
+    failureGroup,
+    partCounts,
+    persisting,
+    range,
+    time,
+    trouble,
+} from './parts';
 
 const state = z.enum(states);
 const waitCode = z.enum(waitCodes);
-const control = z.object({ generation: count, desired });
 
 export const lease = z.object({
     epoch: count,
@@ -28,9 +47,22 @@ export const lease = z.object({
     from: count,
     to: count,
     mode: z.enum(['normal', 'isolated', 'cancel']),
+    ending,
     concurrency: count,
+    share: z.object({ slot: count, of: count }).nullable(),
     startAt: count.nullable(),
+    first: count,
+    before: z.object({ epoch: count, counts }).nullable(),
 }) satisfies z.ZodType<Lease>;
+
+/** A lease of a version that did not say what a job ends as, nor what its share is, nor what came before it. */
+export const upgradeLease = (older: Record<string, unknown>): Record<string, unknown> => ({
+    ending: 'cancelled',
+    share: null,
+    first: older.epoch,
+    before: null,
+    ...older,
+});
 
 const heldLease = z.object({
     ...lease.shape,
@@ -48,19 +80,44 @@ const leaseReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('stop'), why: z.string() }),
 ]) satisfies z.ZodType<LeaseReply>;
 
-const ending = { total: count.nullable(), invalid: count, error: failure.nullable() };
+const told = {
+    total: count.nullable(),
+    invalid: count,
+    error: failure.nullable(),
+    startedAt: time.nullable().exactOptional(),
+    entered: entered.exactOptional(),
+    calls: callStats.exactOptional(),
+};
 const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), workers: count, round: count }),
     wait,
-    z.object({ kind: z.literal('done'), as: endState, ...ending }),
-    z.object({ kind: z.literal('ended'), state: endState, ...ending }),
+    z.object({ kind: z.literal('expire'), generation: count }),
+    z.object({ kind: z.literal('done'), as: endState, ...told }),
+    z.object({ kind: z.literal('ended'), state: endState, ...told }),
 ]) satisfies z.ZodType<SettleReply>;
 const okReply = z.object({ kind: z.literal('ok'), state }) satisfies z.ZodType<OkReply>;
+
+const seen = { at: time, generation: count };
+const ledgerEvent = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('state'), state, ...seen }),
+    z.object({ kind: z.literal('crash'), worker: z.string().nullable(), partitions: count, ...seen }),
+    z.object({ kind: z.literal('repair'), repair: count, partitions: count, ...seen }),
+    z.object({ kind: z.literal('trouble'), code: z.string(), message: z.string(), ...seen }),
+    z.object({ kind: z.literal('recovered'), code: z.string(), ...seen }),
+]) satisfies z.ZodType<LedgerEvent>;
+const hold = z.object({ code: waitCode, why: z.string(), until: time }) satisfies z.ZodType<Hold>;
 
 const ledgerState = z.object({
     jobId: z.string(),
     state,
     generation: count,
+    desired,
+    ending: ending.nullable(),
+    deadline: time.nullable(),
+    restsAt: count.nullable(),
+    entered,
+    timeline: eventLog(ledgerEvent),
+    heardAt: time.nullable(),
     total: count.nullable(),
     invalid: count,
     partitions: count,
@@ -68,6 +125,7 @@ const ledgerState = z.object({
     returned: z.array(range),
     delayed: z.array(delayed),
     leases: z.record(z.string(), heldLease),
+    orphans: z.record(z.string(), heldLease),
     round: count,
     answered: z.record(z.string(), z.object({ seq: count, reply: leaseReply })),
     counts,
@@ -75,6 +133,9 @@ const ledgerState = z.object({
     epoch: count,
     width: count,
     maxConcurrency: count,
+    roundConcurrency: count,
+    hold: hold.nullable(),
+    calls: callStats,
     endsAs: endState.nullable(),
     isolatedWorker: z.string().nullable(),
     rate: z.number(),
@@ -94,7 +155,22 @@ const { delayed: delayedParts, isolatedWorker: worker, ...sameNames } = ledgerSt
 /** Version 1 had no generation, and some of its fields came one after the other: what it lacks has its first value. */
 const storedLedger = contract('ledger', z.object({ ...sameNames, parked: delayedParts, quarantine: worker }), [
     (older) => ({ ...stored(newLedger(String(older.jobId))), ...older }),
+    (older) => ({ ...stored(newLedger(String(older.jobId))), roundConcurrency: older.maxConcurrency, ...older, ...leasesOf(older) }),
 ]);
+type Stored = Record<string, unknown>;
+/** What is held, and what was answered, in the form that version 3 has of leases. A worker's place stands in its name. */
+function leasesOf(older: Stored): Stored {
+    const { leases, answered } = older as { leases: Record<string, Stored>; answered: Record<string, { reply: Stored }> };
+    const held = Object.entries(leases).map(([name, lease]) => {
+        const slot = Number(/w(\d+)$/.exec(name)?.[1] ?? 0);
+        return [name, { ...upgradeLease(lease), share: { slot, of: older.width } }];
+    });
+    const told = Object.entries(answered).map(([name, { reply, ...rest }]) => [name, { ...rest, reply: upgradeReply(reply) }]);
+    return { leases: Object.fromEntries(held), answered: Object.fromEntries(told) };
+}
+const upgradeReply = (reply: Stored): Stored =>
+    reply.kind === 'work' && reply.lease ? { ...reply, lease: upgradeLease(reply.lease as Stored) } : reply;
+
 const stored = ({ delayed: parked, isolatedWorker: quarantine, ...rest }: LedgerState) => ({ ...rest, parked, quarantine });
 /**
  * Two fields are stored under the names that version 1 has for them: an instance of that version changes what it knows in the state that it reads, and
@@ -117,11 +193,14 @@ const sliceDone = z.object({
     open: z.array(delayed),
     unreached: z.array(count),
     untouched: count,
+    begun: z.array(partCounts).exactOptional(),
     failures: z.array(failureGroup),
     rate: z.number(),
     limit: z.number().nullable(),
     worked: z.boolean(),
-    control: control.exactOptional(),
+    control: controlSeen.exactOptional(),
+    hold: hold.exactOptional(),
+    calls: callStats.exactOptional(),
     trouble: z.object({ ...trouble.shape, part: count.nullable() }).exactOptional(),
 });
 const sliceLost = z.object({
@@ -134,6 +213,8 @@ const report = z.union([sliceLost, sliceDone]) satisfies z.ZodType<SliceReport>;
 /** Version 1 said only that the job is cancelled. */
 const reportContract = contract('report of a slice', report, [
     ({ cancelled, ...older }) => (cancelled === true ? { ...older, control: { generation: 1, desired: 'cancel' } } : older),
+    // Version 3 has calls, what holds them off, and more of the control document.
+    (older) => older,
 ]);
 /** Both are said, so that a ledger of version 1 hears of it. */
 export const reportMessage: Contract<SliceReport> = {
@@ -150,7 +231,22 @@ const nested = z.codec(z.unknown(), z.custom<SliceReport>(), {
 });
 
 const operations = {
-    open: z.object({ op: z.literal('open'), jobId: z.string(), total: count, invalid: count, partitions: count, maxConcurrency: count }),
+    open: z.object({
+        op: z.literal('open'),
+        jobId: z.string(),
+        total: count,
+        invalid: count,
+        partitions: count,
+        maxConcurrency: count,
+        deadline: time.nullable().exactOptional(),
+    }),
+    schedule: z.object({ op: z.literal('schedule'), startAt: time }),
+    note: z.object({
+        op: z.literal('note'),
+        step: z.enum(['plan', 'fold']),
+        crashed: z.boolean().exactOptional(),
+        trouble: persisting.nullable().exactOptional(),
+    }),
     lease: z.object({ op: z.literal('lease'), round: count, worker: z.string(), slot: count, seq: count, report: nested.nullable() }),
     settle: z.object({
         op: z.literal('settle'),
@@ -158,19 +254,22 @@ const operations = {
         broken: z.boolean().exactOptional(),
         cancel: z.boolean().exactOptional(),
     }),
-    control: z.object({ op: z.literal('control'), ...control.shape }),
+    control: z.object({ op: z.literal('control'), ...controlSeen.shape }),
     reopen: z.object({ op: z.literal('reopen'), repair: count, ranges: z.array(range), counts, closed: count }),
     end: z.object({ op: z.literal('end'), state: endState, error: failure.exactOptional() }),
 } satisfies { [Op in LedgerOperation['op']]: z.ZodType<OperationOf<Op>> };
 const operation = z.discriminatedUnion('op', [
     operations.open,
+    operations.schedule,
+    operations.note,
     operations.lease,
     operations.settle,
     operations.control,
     operations.reopen,
     operations.end,
 ]);
-const operationContract = contract('operation of the ledger', operation);
+/** From version 2 on a job can be paused, scheduled and retuned. */
+const operationContract = contract('operation of the ledger', operation, [(older) => older]);
 /** A cancel is told as `cancel`, which instances of version 0.1.0 know; from them it comes without more. */
 export const operationMessage: Contract<LedgerOperation> = {
     ...operationContract,
@@ -184,7 +283,16 @@ export const operationMessage: Contract<LedgerOperation> = {
     },
 };
 
-const replies = { open: okReply, lease: leaseReply, settle: settleReply, control: okReply, reopen: okReply, end: okReply } satisfies {
+const replies = {
+    open: okReply,
+    schedule: okReply,
+    note: okReply,
+    lease: leaseReply,
+    settle: settleReply,
+    control: okReply,
+    reopen: okReply,
+    end: okReply,
+} satisfies {
     [Op in keyof LedgerReplies]: z.ZodType<LedgerReplies[Op]>;
 };
 
@@ -196,7 +304,8 @@ export type NewerReply = z.output<typeof busy>;
 export function readReply<Op extends LedgerOperation['op']>(op: Op, reply: unknown): LedgerReplies[Op] | NewerReply {
     const refused = busy.safeParse(reply);
     if (refused.success) return refused.data;
-    const read = replies[op].safeParse(reply);
+    // An instance of an older version may have answered.
+    const read = replies[op].safeParse(upgradeReply(reply as Stored));
     if (!read.success) throw new WrongDocument(`reply of the ledger to "${op}"`, read.error.issues[0]?.message ?? '');
     return read.data as LedgerReplies[Op];
 }

@@ -4,7 +4,7 @@
 /** Orchestrators and entities are in lower case: the engine treats names of entities so, and logs show both side by side. */
 export const orchestrators = { runJob: 'runjob', runWorker: 'runworker' } as const;
 export const entities = { ledger: 'ledger' } as const;
-export const activities = { planJob: 'planJob', processSlice: 'processSlice', foldJob: 'foldJob' } as const;
+export const activities = { planJob: 'planJob', processSlice: 'processSlice', foldJob: 'foldJob', expireJob: 'expireJob' } as const;
 /** `wake` says only "look again": one that is lost or doubled does no harm. */
 export const events = { wake: 'wake' } as const;
 
@@ -22,6 +22,8 @@ export const blobs = {
     control: (jobId: string) => `jobs/${jobId}/control.json`,
     /** Rounds come and go; a worker's slot has one blob in all of them, so that a status never lists more than there are slots. */
     progress: (jobId: string, worker: string) => `jobs/${jobId}/progress/${worker.replace(/^r\d+/, '')}`,
+    /** Of planning and folding. */
+    step: (jobId: string, step: string) => `jobs/${jobId}/progress/${step}`,
     allOutcomes: (jobId: string) => `jobs/${jobId}/outcomes/`,
     /** Segments after the first sort behind it: `00042.ndjson`, `00042.s001.ndjson`. */
     outcomes: (jobId: string, part: number, segment = 0) =>

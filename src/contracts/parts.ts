@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
-import type { Delayed, Range } from '../core/ledger';
-import { desires, type Limits } from '../core/control';
-import { endStates } from '../core/states';
+import type { Delayed, PartCounts, Range } from '../core/ledger';
+import type { CallStats } from '../core/callStats';
+import { endings, type ControlSeen, type Limits } from '../core/control';
+import { desires, endStates, states } from '../core/states';
 import { troubleCodes, type Persisting, type Trouble } from '../core/trouble';
 
 export const count = z.int().min(0);
@@ -17,8 +18,10 @@ export const counts = z.object({
     failed: count,
     skipped: count,
     cancelled: count,
+    /** Absent in what was written before there was such an outcome. */
+    expired: count.default(0),
     retries: count,
-}) satisfies z.ZodType<Counts>;
+}) satisfies z.ZodType<Counts, object>;
 
 export const failure = z.object({
     code: z.string(),
@@ -45,11 +48,41 @@ export const persisting = z.object({ ...trouble.shape, count, since: time, until
 export const endState = z.enum(endStates);
 export const desired = z.enum(desires);
 
+export const ending = z.enum(endings);
+
 /** What may change while a job runs. */
 export const limits = z.object({
     concurrency: z.object({ max: z.int().min(1), adaptive: z.boolean() }),
     retry: z.object({ attempts: z.int().min(1), initialDelay: z.string(), maxDelay: z.string(), factor: z.number() }),
+    deadline: z.string().optional(),
+    calling: z.object({ windows: z.array(z.string()), timeZone: z.string() }).optional(),
 }) satisfies z.ZodType<Limits>;
+
+/** What of the control document the ledger goes by. Version 1 had the first two. */
+export const controlSeen = z.object({
+    generation: count,
+    desired,
+    ending: ending.nullable().exactOptional(),
+    concurrency: count.exactOptional(),
+    deadline: time.nullable().exactOptional(),
+}) satisfies z.ZodType<ControlSeen>;
+
+const jobState = z.enum(states);
+/** When each state was entered, in ms. */
+export const entered = z.partialRecord(jobState, time);
+
+/** The first events and the last of a log of such. */
+export const eventLog = <Event extends z.ZodType>(event: Event) =>
+    z.object({
+        first: z.array(event),
+        folded: z.object({ kind: z.literal('folded'), from: time, to: time, counts: z.record(z.string(), count) }).nullable(),
+        last: z.array(event),
+    });
+
+export const callStats = z.object({
+    latencies: z.record(z.string(), count) as z.ZodType<Record<number, number>>,
+    statuses: z.record(z.string(), count),
+}) satisfies z.ZodType<CallStats>;
 
 /** `[from, to]` */
 export const range = z.codec(z.tuple([count, count]), z.object({ from: count, to: count }) satisfies z.ZodType<Range>, {
@@ -57,17 +90,17 @@ export const range = z.codec(z.tuple([count, count]), z.object({ from: count, to
     encode: ({ from, to }): [number, number] => [from, to],
 });
 
-/** `[partition, wakeAt, succeeded, failed, skipped, cancelled, retries]` */
+/** `[partition, wakeAt, succeeded, failed, skipped, cancelled, retries, expired]`; the last is absent where it is 0. */
 export const delayed = z.codec(
-    z.tuple([count, time, count, count, count, count, count]),
-    z.object({ part: count, wakeAt: time, counts }) satisfies z.ZodType<Delayed>,
+    z.tuple([count, time, count, count, count, count, count], count),
+    z.object({ part: count, wakeAt: time, counts }) as z.ZodType<Delayed, Delayed>,
     {
-        decode: ([part, wakeAt, succeeded, failed, skipped, cancelled, retries]) => ({
+        decode: ([part, wakeAt, succeeded, failed, skipped, cancelled, retries, expired = 0]) => ({
             part,
             wakeAt,
-            counts: { succeeded, failed, skipped, cancelled, retries },
+            counts: { succeeded, failed, skipped, cancelled, expired, retries },
         }),
-        encode: ({ part, wakeAt, counts: c }): [number, number, number, number, number, number, number] => [
+        encode: ({ part, wakeAt, counts: c }): [number, number, number, number, number, number, number, ...number[]] => [
             part,
             wakeAt,
             c.succeeded,
@@ -75,6 +108,25 @@ export const delayed = z.codec(
             c.skipped,
             c.cancelled,
             c.retries,
+            ...(c.expired > 0 ? [c.expired] : []),
         ],
     },
 );
+
+/** `[partition, succeeded, retries, failed, skipped, cancelled, expired]`, without the zeros at the end: there may be eighty of them in a header. */
+export const partCounts = z.codec(z.array(count).min(1).max(7), z.object({ part: count, counts }) as z.ZodType<PartCounts, PartCounts>, {
+    decode: ([part = 0, succeeded = 0, retries = 0, failed = 0, skipped = 0, cancelled = 0, expired = 0]) => ({
+        part,
+        counts: { succeeded, failed, skipped, cancelled, expired, retries },
+    }),
+    encode: ({ part, counts: c }) => {
+        const all = [part, c.succeeded, c.retries, c.failed, c.skipped, c.cancelled, c.expired];
+        return all.slice(
+            0,
+            Math.max(
+                0,
+                all.findLastIndex((n) => n > 0),
+            ) + 1,
+        );
+    },
+});

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { PlanReply } from '../core/plan';
 import type { Lease } from '../core/ledger';
 import { contract, WrongDocument, type Contract } from './contract';
-import { lease } from './ledger';
-import { count, counts, endState, jobFailure, persisting, range, trouble } from './parts';
+import { lease, upgradeLease } from './ledger';
+import { callStats, controlSeen, count, counts, endState, entered, jobFailure, persisting, range, time, trouble } from './parts';
 
 export type JobFailure = z.output<typeof jobFailure>;
 
@@ -15,17 +15,29 @@ export type PlanInput = z.output<typeof planInput>;
 export const planInputMessage = contract('input of planJob', planInput);
 
 const planReply = z.union([
-    z.object({ ok: z.literal(true), total: count, invalid: count, partitions: count, concurrency: count }),
+    z.object({
+        ok: z.literal(true),
+        total: count,
+        invalid: count,
+        partitions: count,
+        concurrency: count,
+        deadline: time.nullable().exactOptional(),
+    }),
+    z.object({ ok: z.literal(false), startAt: time }),
     z.object({ ok: z.literal(false), trouble }),
     z.object({ ok: z.literal(false), error: jobFailure }),
 ]) satisfies z.ZodType<PlanReply>;
-export const planReplyMessage: Contract<PlanReply> = contract('reply of planJob', planReply);
+export const planReplyMessage: Contract<PlanReply> = contract('reply of planJob', planReply, [(older) => older]);
 
 // --- processSlice: its reply is the report that the ledger takes ---------------------------------------------------------
 
 const sliceInput = z.object({ jobId: z.string(), worker: z.string(), lease });
 export type SliceInput = z.output<typeof sliceInput>;
-export const sliceInputMessage = contract('input of processSlice', sliceInput);
+export const sliceInputMessage = contract('input of processSlice', sliceInput, [withLease]);
+
+function withLease(older: Record<string, unknown>): Record<string, unknown> {
+    return older.lease ? { ...older, lease: upgradeLease(older.lease as Record<string, unknown>) } : older;
+}
 
 /** The lease of a slice whose input a newer version has written, as far as giving it back untouched needs. @throws WrongDocument */
 export function unreadLease(given: unknown): Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'> {
@@ -47,9 +59,11 @@ const foldInput = z.object({
     invalid: count.exactOptional(),
     /** How often the job was opened again because outcomes were missing. */
     repairs: count.exactOptional(),
+    entered: entered.exactOptional(),
+    calls: callStats.exactOptional(),
 });
 export type FoldInput = z.output<typeof foldInput>;
-export const foldInputMessage = contract('input of foldJob', foldInput);
+export const foldInputMessage = contract('input of foldJob', foldInput, [(older) => older]);
 
 /**
  * The job's end; or the partitions that lack outcomes, by ranges, with what all others count, when they are to be worked again; or what kept the fold
@@ -61,7 +75,21 @@ const foldReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('trouble'), trouble }),
 ]);
 export type FoldReply = z.output<typeof foldReply>;
-export const foldReplyMessage = contract('reply of foldJob', foldReply);
+export const foldReplyMessage = contract('reply of foldJob', foldReply, [(older) => older]);
+
+// --- expireJob: writes to the control document that the deadline has come ----------------------------------------------------
+
+const expireInput = z.object({ jobId: z.string() });
+export type ExpireInput = z.output<typeof expireInput>;
+export const expireInputMessage = contract('input of expireJob', expireInput);
+
+/** What the document says now: that the job has expired, or else what was wanted first, or that its time is not over any more. */
+const expireReply = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('control'), control: controlSeen }),
+    z.object({ kind: z.literal('trouble'), trouble }),
+]);
+export type ExpireReply = z.output<typeof expireReply>;
+export const expireReplyMessage = contract('reply of expireJob', expireReply);
 
 // --- orchestrations -----------------------------------------------------------------------------------------------------
 
@@ -71,6 +99,9 @@ const ending = z.object({
     invalid: count,
     /** Why the job is not whole. */
     error: jobFailure.nullable().exactOptional(),
+    /** What the ledger knows of the job beside its items. */
+    entered: entered.exactOptional(),
+    calls: callStats.exactOptional(),
 });
 export type Ending = z.output<typeof ending>;
 
@@ -87,7 +118,7 @@ const runJobInput = z.object({
     ending: ending.optional(),
 });
 export type RunJobInput = z.output<typeof runJobInput>;
-export const runJobMessage = contract('input of runJob', runJobInput);
+export const runJobMessage = contract('input of runJob', runJobInput, [(older) => older]);
 
 const runWorkerInput = z.object({
     jobId: z.string(),
@@ -99,7 +130,7 @@ const runWorkerInput = z.object({
     lease: lease.nullable().exactOptional(),
 });
 export type RunWorkerInput = z.output<typeof runWorkerInput>;
-export const runWorkerMessage = contract('input of runWorker', runWorkerInput);
+export const runWorkerMessage = contract('input of runWorker', runWorkerInput, [withLease]);
 
 /** Of the event `wake`: the generation of the control document that it tells of, and whether that is a cancel. */
 const wake = z.object({ generation: count.exactOptional(), cancel: z.boolean().exactOptional() });

@@ -111,6 +111,10 @@ export const jobCodes = {
     NOT_TEXT: { means: 'The file is no text.', remedy: 'Save it as CSV.' },
     VARIABLE_UNKNOWN: { means: 'No item has what the URL names.', remedy: 'Correct `url` or `vars`; see [URLs](job-spec.md#urls).' },
     CANCELLED: { means: 'The job was cancelled while its source was read.', remedy: 'Nothing is to be done.' },
+    EXPIRED: {
+        means: 'The deadline of the job came while its source was read, or before.',
+        remedy: 'Post it again with a later deadline.',
+    },
     PLAN_FAILED: { means: 'The source could not be read to its end in ten tries.', remedy: 'See the message; post the job again.' },
     NOT_CONSERVED: {
         means: 'Outcomes are missing or double, and repairing them did not help.',
@@ -160,7 +164,19 @@ export const findingCodes = {
 export type FindingCode = keyof typeof findingCodes;
 
 /** Of what a job waits for: in `waiting.code` of its status. */
-export const waitCodes = ['RETRY', 'CRASH', 'ISOLATION', 'STORAGE', 'WORK', 'CONTROL', 'VERSION'] as const;
+export const waitCodes = [
+    'RETRY',
+    'CRASH',
+    'ISOLATION',
+    'STORAGE',
+    'WORK',
+    'CONTROL',
+    'VERSION',
+    'SCHEDULED',
+    'PAUSED',
+    'WINDOW',
+    'NO_NEWS',
+] as const;
 export type WaitCode = (typeof waitCodes)[number];
 export const waitingCodes: Record<WaitCode, Entry> = {
     RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `failures` says why attempts failed.' },
@@ -169,6 +185,16 @@ export const waitingCodes: Record<WaitCode, Entry> = {
     VERSION: { means: 'An instance of a newer version of the app is being deployed.', remedy: 'Nothing; end the deployment.' },
     CRASH: { means: 'A process died, and its items are taken up again.', remedy: 'Look at the log if it goes on.' },
     ISOLATION: { means: 'The item that ends the process is being looked for.', remedy: 'Nothing; it ends as `POISON`.' },
+    SCHEDULED: { means: 'The job is to start then (`startAt`).', remedy: 'Nothing; or cancel it.' },
+    PAUSED: { means: 'Somebody has paused the job.', remedy: 'Resume it, or cancel it.' },
+    WINDOW: {
+        means: 'It is outside the windows of `calling`: nothing is called before the next one opens.',
+        remedy: 'Nothing; or change `calling` with `PATCH`.',
+    },
+    NO_NEWS: {
+        means: 'Nothing has been heard of the job for more than five seconds; `since` says since when.',
+        remedy: 'See whether the app runs. What a host held is taken up again when it is back, or by another after a minute or two.',
+    },
     WORK: { means: 'Other workers hold what is left, and may give some of it back.', remedy: 'Nothing.' },
 };
 
@@ -176,6 +202,11 @@ export const waitingCodes: Record<WaitCode, Entry> = {
 export const problemCodes = {
     BAD_JSON: { status: 400, title: 'The request body is not valid JSON', remedy: 'Send one JSON document as UTF-8.' },
     BAD_SPEC: { status: 400, title: 'The job spec is not valid', remedy: 'Correct each listed field; nothing was stored.' },
+    BAD_BODY: {
+        status: 400,
+        title: 'The request body is not what this route takes',
+        remedy: 'Correct each listed field; nothing was changed.',
+    },
     BAD_PARAMETER: { status: 400, title: 'A request parameter is not valid', remedy: 'Correct the named parameter.' },
     BAD_UPLOAD: { status: 400, title: 'The upload is not valid', remedy: 'See docs/uploads.md.' },
     FOREIGN_ORIGIN: {

@@ -1,55 +1,157 @@
-// What users want of a job: one document, changed by moves, one after the other.
-import type { JobState } from './states';
+// What users want of a job: one document, changed by moves and retunes, one after the other.
+import { durationMs, parseDuration } from './duration';
+import { desireOf, next, type Desire, type JobState } from './states';
+import { appended, emptyLog, type ControlEvent, type EventLog, type Retuned } from './timeline';
 
-export const controlMoves = ['cancel'] as const;
+/** `expire`: the deadline has come. */
+export const controlMoves = ['pause', 'resume', 'cancel', 'expire'] as const;
 export type ControlMove = (typeof controlMoves)[number];
 
-export const desires = ['run', 'cancel'] as const;
-
-/** A move that was accepted: who made it, why, and when (ISO). */
-export interface MoveMade {
-    move: ControlMove;
-    by: string;
-    reason?: string;
-    at: string;
-}
+/** What a job ends as that is not run to its end. */
+export const endings = ['cancelled', 'expired'] as const;
+export type Ending = (typeof endings)[number];
 
 export interface Control {
     /** Goes up by one with each change. Whoever has seen a generation knows all before it. */
     generation: number;
-    desired: (typeof desires)[number];
+    desired: Desire;
     /** What the job ends as when it is not run to its end; the first that was accepted holds. */
-    ending: 'cancelled' | null;
-    /** The last moves, the latest at the end. */
-    moves: MoveMade[];
-    /** What was changed of the spec since the job was posted; what is absent is as the spec says. */
-    limits: Partial<Limits>;
+    ending: Ending | null;
+    /** What was changed of the spec since the job was posted; what is absent is as the spec says, and null is taken away. */
+    limits: { [Name in keyof Limits]?: Limits[Name] | null | undefined };
+    /** All of that, in its order. */
+    changes: EventLog<ControlEvent>;
+}
+
+/** When calls may be made. */
+export interface Calling {
+    windows: string[];
+    timeZone: string;
 }
 
 /** What may change while a job runs: the spec has the first values, the control document those that are in force. */
 export interface Limits {
     concurrency: { max: number; adaptive: boolean };
     retry: { attempts: number; initialDelay: string; maxDelay: string; factor: number };
+    /** An ISO time, or a duration from when the job was to start. */
+    deadline?: string | undefined;
+    calling?: Calling | undefined;
 }
 
-const MAX_MOVES = 20;
+/** Who asks, why, when (ms), and the name of the request. */
+export interface Asked {
+    by: string;
+    reason?: string;
+    at: number;
+    id?: string;
+}
 
 /** The control document of a job of which nobody has wanted anything yet. */
-export const newControl = (): Control => ({ generation: 0, desired: 'run', ending: null, moves: [], limits: {} });
+export const newControl = (): Control => ({ generation: 0, desired: 'run', ending: null, limits: {}, changes: emptyLog() });
 
-/** The document after the move; null where the job is on its way there already. Whether the move is legal is decided by the job's state. */
-export function moved(control: Control, made: MoveMade): Control | null {
-    if (control.desired === 'cancel') return null;
-    const moves = [...control.moves, made].slice(-MAX_MOVES);
-    return { ...control, generation: control.generation + 1, desired: 'cancel', ending: 'cancelled', moves };
+/** The document after the move; null where it is as the move wants it already. Whether the move is legal is decided by the job's state. */
+export function moved(control: Control, move: ControlMove, asked: Asked): Control | null {
+    const desired = desireOf[move];
+    if (control.desired === 'cancel' || control.desired === desired || isDone(control, asked)) return null;
+    const ending = move === 'cancel' ? 'cancelled' : move === 'expire' ? 'expired' : null;
+    return { ...changed(control, { kind: 'move', move }, asked), desired, ending };
+}
+
+/** The document with other limits in force; null where they are already. */
+export function retuned(control: Control, spec: Limits, limits: Limits, asked: Asked): Control | null {
+    const before = limitsOf(spec, control);
+    const names = limitNames.filter((name) => !isSame(before[name], limits[name]));
+    if (names.length === 0 || isDone(control, asked)) return null;
+    const changes = names.flatMap((name) => differences(name, before[name], limits[name]));
+    const own = Object.fromEntries(names.map((name) => [name, limits[name] ?? null]));
+    return { ...changed(control, { kind: 'retune', changes }, asked), limits: { ...control.limits, ...own } };
+}
+
+export const limitNames = ['concurrency', 'retry', 'deadline', 'calling'] as const satisfies (keyof Limits)[];
+
+type What = { kind: 'move'; move: ControlMove } | { kind: 'retune'; changes: Retuned[] };
+
+function changed(control: Control, what: What, { by, reason, at, id }: Asked): Control {
+    const generation = control.generation + 1;
+    const event: ControlEvent = {
+        at,
+        ...what,
+        generation,
+        by,
+        ...(reason === undefined ? {} : { reason }),
+        ...(id === undefined ? {} : { id }),
+    };
+    return { ...control, generation, changes: appended(control.changes, event) };
+}
+
+/** Whether this very request was done before, and its answer lost. */
+const isDone = ({ changes: { first, last } }: Control, { id }: Asked): boolean =>
+    id !== undefined && [...first, ...last].some((event) => event.id === id);
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+/** What differs, by its smallest fields. */
+function differences(name: keyof Limits, from: Limits[keyof Limits], to: Limits[keyof Limits]): Retuned[] {
+    if (typeof from !== 'object' || typeof to !== 'object') return [{ field: `/${name}`, from: from ?? null, to: to ?? null }];
+    const [before, after] = [from, to] as [Record<string, unknown>, Record<string, unknown>];
+    return Object.keys({ ...before, ...after })
+        .filter((key) => !isSame(before[key], after[key]))
+        .map((key) => ({ field: `/${name}/${key}`, from: before[key] ?? null, to: after[key] ?? null }));
 }
 
 /** The limits in force. */
-export const limitsOf = (spec: Limits, control: Control): Limits => ({
-    concurrency: control.limits.concurrency ?? spec.concurrency,
-    retry: control.limits.retry ?? spec.retry,
+export function limitsOf(spec: Limits, { limits }: Pick<Control, 'limits'>): Limits {
+    const inForce = <Name extends keyof Limits>(name: Name): Limits[Name] =>
+        (name in limits ? (limits[name] ?? undefined) : spec[name]) as Limits[Name];
+    return {
+        concurrency: inForce('concurrency'),
+        retry: inForce('retry'),
+        deadline: inForce('deadline'),
+        calling: inForce('calling'),
+    };
+}
+
+/** When a deadline is, in ms: as it says, or so long after the job was to start. */
+export const deadlineAt = (deadline: string, startsAt: number): number =>
+    parseDuration(deadline) === null ? Date.parse(deadline) : startsAt + durationMs(deadline);
+
+/** What of a control document the ledger goes by, with the values of the spec where it says nothing. */
+export interface ControlSeen {
+    generation: number;
+    desired: Desire;
+    ending?: Ending | null;
+    /** Calls in flight at most. */
+    concurrency?: number;
+    /** In ms; null: none. */
+    deadline?: number | null;
+}
+
+/** What a job says of itself, as far as its control needs it. `createdAt`: ISO. */
+export interface Controlled {
+    createdAt: string;
+    spec: Limits & { startAt?: string | undefined };
+}
+
+/** When the job is to start, in ms. */
+export const startsAt = ({ createdAt, spec }: Controlled): number => Date.parse(spec.startAt ?? createdAt);
+
+/** When the job's time is over, in ms; null: never. */
+export function deadlineOf(job: Controlled, control: Pick<Control, 'limits'>): number | null {
+    const { deadline } = limitsOf(job.spec, control);
+    return deadline === undefined ? null : deadlineAt(deadline, startsAt(job));
+}
+
+export const seenOf = (job: Controlled, control: Control): ControlSeen => ({
+    generation: control.generation,
+    desired: control.desired,
+    ending: control.ending,
+    concurrency: limitsOf(job.spec, control).concurrency.max,
+    deadline: deadlineOf(job, control),
 });
 
 /** The state that users see: what they want shows before the ledger has heard of it. */
-export const seenState = (state: JobState, { desired }: Control): JobState =>
-    desired === 'cancel' && (state === 'planning' || state === 'running') ? 'cancelling' : state;
+export function seenState(state: JobState, { desired }: Pick<Control, 'desired'>): JobState {
+    if (desired === 'cancel') return next(state, 'cancel') ?? state;
+    if (desired === 'pause') return next(state, 'pause') ?? state;
+    return next(state, 'resume') ?? state;
+}

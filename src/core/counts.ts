@@ -1,6 +1,7 @@
 // How items end, and how many did.
 
-export const outcomes = ['succeeded', 'failed', 'skipped', 'cancelled'] as const;
+/** `expired`: the job's deadline came first. */
+export const outcomes = ['succeeded', 'failed', 'skipped', 'cancelled', 'expired'] as const;
 export type OutcomeKind = (typeof outcomes)[number];
 
 /** How many items ended how. `retries` counts the attempts beyond each item's first. */
@@ -9,18 +10,20 @@ export interface Counts {
     failed: number;
     skipped: number;
     cancelled: number;
+    expired: number;
     retries: number;
 }
 
-export const noCounts = (): Counts => ({ succeeded: 0, failed: 0, skipped: 0, cancelled: 0, retries: 0 });
+export const noCounts = (): Counts => ({ succeeded: 0, failed: 0, skipped: 0, cancelled: 0, expired: 0, retries: 0 });
 
 export const addCounts = (a: Counts, b: Counts): Counts => ({
     succeeded: a.succeeded + b.succeeded,
     failed: a.failed + b.failed,
     skipped: a.skipped + b.skipped,
     cancelled: a.cancelled + b.cancelled,
+    expired: a.expired + b.expired,
     retries: a.retries + b.retries,
 });
 
 /** How many items have their outcome. */
-export const finished = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled;
+export const finished = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled + c.expired;

@@ -44,7 +44,7 @@ export type Verdict =
           error?: Failure;
       };
 
-/** Decides. A job that storage refuses something (`error`) ends with what could be read; a cancelled one with what could be recorded. */
+/** Decides. A job that storage refuses something (`error`) ends with what could be read; a cancelled or expired one with what could be recorded. */
 export function verdictOn({ as, error, repairs = 0 }: BroughtTo, { parts, total }: Found): Verdict {
     const lacking = parts.filter(({ missing }) => missing.length > 0).map(({ part }) => part);
     const isRepeated = parts.some(({ repeated }) => repeated.length > 0);
@@ -55,12 +55,16 @@ export function verdictOn({ as, error, repairs = 0 }: BroughtTo, { parts, total 
         return { kind: 'repair', ranges, counts: sumOf(whole), closed: whole.length };
     }
     const told = error ? { error } : {};
-    if (as === 'cancelled') return { kind: 'end', state: as, counts: { ...counts, ...unrecorded(as, total - finished(counts)) }, ...told };
-    if (as === 'failed') return { kind: 'end', state: as, counts, ...told };
+    if (as !== 'completed') return { kind: 'end', state: as, counts: { ...counts, ...unrecorded(total - finished(counts)) }, ...told };
     const defects = parts.flatMap(defectsOf);
     if (defects.length > 0) {
         const message = `Not every item has exactly one outcome: ${defects.slice(0, TOLD).join('; ')}`;
-        return { kind: 'end', state: 'failed', counts, error: failure('NOT_CONSERVED', message) };
+        return {
+            kind: 'end',
+            state: 'failed',
+            counts: { ...counts, ...unrecorded(total - finished(counts)) },
+            error: failure('NOT_CONSERVED', message),
+        };
     }
     return { kind: 'end', state: 'completed', outcome: counts.succeeded + counts.skipped === total ? 'succeeded' : 'partial', counts };
 }
@@ -68,11 +72,11 @@ export function verdictOn({ as, error, repairs = 0 }: BroughtTo, { parts, total 
 /** The end of a job of which not even the plan can be read. */
 export const endWithoutPlan = (as: EndState, total: number | null): { state: EndState; counts: Counts & { unrecorded?: number } } => ({
     state: as === 'completed' ? 'failed' : as,
-    counts: { ...noCounts(), ...unrecorded(as, total ?? 0) },
+    counts: { ...noCounts(), ...unrecorded(total ?? 0) },
 });
 
-/** Items of a cancelled job that storage let nobody record anything of. */
-const unrecorded = (as: EndState, items: number): { unrecorded?: number } => (as === 'cancelled' && items > 0 ? { unrecorded: items } : {});
+/** Items of which storage let nobody record anything. */
+const unrecorded = (items: number): { unrecorded?: number } => (items > 0 ? { unrecorded: items } : {});
 
 export const sumOf = (parts: { counts: Counts }[]): Counts => parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
 

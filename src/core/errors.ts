@@ -33,6 +33,19 @@ export class Problem extends Error {
 
 export const problem = (code: ProblemCode, details?: ProblemDetails): Problem => new Problem(code, details);
 
+/** The codes of problems that list what is wrong field by field. */
+export type FieldsCode = 'BAD_BODY' | 'BAD_SPEC';
+
+/** A document of which these fields are wrong, one at least. */
+export function badFields(code: FieldsCode, errors: FieldError[], listed = 100): Problem {
+    const first = errors[0]!;
+    const many = errors.length > listed ? `More than ${listed} problems` : `${errors.length} problems`;
+    return problem(code, {
+        detail: `${errors.length === 1 ? 'One problem' : many}; the first: ${first.pointer || 'the document'}: ${first.message}.`,
+        errors: errors.slice(0, listed),
+    });
+}
+
 /** A failure kept as data: in an outcome, a job's `error`, or an activity's reply. Messages are cut so that no record grows without bound. */
 export interface Failure {
     /** One of `codes.ts`; what another version has stored may have one that is not there. */

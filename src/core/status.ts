@@ -1,20 +1,59 @@
-// What a user sees of a running job, from the ledger's state and the progress of its slices.
+// What a user sees of a running job, from the ledger's state and the progress of its slices. Nothing in it is older than it says.
+import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
-import { sum, type LedgerState } from './ledger';
+import { seenState, type Control } from './control';
+import { sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import type { JobState } from './states';
 
+/** What one slice has recorded so far. */
 export interface SliceProgress {
     worker: string;
     epoch: number;
-    /** Of the partitions that it has opened. */
-    counts: Counts;
-    /** How many those are, those to be resumed first; absent in what older versions write. */
-    opened?: number;
+    /** The partitions that it has opened, and those that an earlier run of its lease had, each with what is recorded of it. */
+    parts: PartCounts[];
+    /** Calls. */
     inFlight: number;
+    /** Items per second, of the last seconds. */
     rate: number;
+    /** Of this slice. */
+    calls: CallStats;
+    /** The last lease of the same worker that it has finished, and what that came to. */
+    before: { epoch: number; counts: Counts } | null;
     at: string;
+}
+
+/** How far planning or folding has come: rows, or partitions. `of` null: nobody knows. */
+export interface StepProgress {
+    step: 'plan' | 'fold';
+    done: number;
+    of: number | null;
+}
+
+/** With how long ago it was written, in ms, by the clock of whoever keeps it. */
+export type Aged<Progress> = Progress & { age: number };
+
+export interface AllProgress {
+    slices: Aged<SliceProgress>[];
+    steps: Aged<StepProgress>[];
+}
+
+export const noProgress = (): AllProgress => ({ slices: [], steps: [] });
+
+/** What is waited for. `until`: ISO, null where nobody knows; `since`: ISO, where the wait is for news. */
+export interface Wait {
+    code: WaitCode;
+    for: string;
+    until: string | null;
+    since?: string;
+}
+
+/** When the job is likely to end, as two ISO times, and why they are what they are. */
+export interface Eta {
+    earliest: string;
+    latest: string;
+    reason: string;
 }
 
 export interface LiveStatus {
@@ -22,45 +61,182 @@ export interface LiveStatus {
     startedAt: string | null;
     endedAt: string | null;
     counts: Counts & { total: number | null; pending: number | null; invalid: number };
-    /** Items per second. */
+    /** Items per second, of the last seconds. */
     rate: number;
-    eta: string | null;
-    workers: { active: number; inFlight: number; crashes: number };
-    waiting: { code: WaitCode; for: string; until: string } | null;
+    eta: Eta | null;
+    workers: { active: number; silent: number; inFlight: number; crashes: number };
+    waiting: Wait | null;
+    calls: CallSummary;
     failures: FailureGroup[];
+    /** How far planning or folding has come. */
+    step: StepProgress | null;
+    repairs: number;
 }
+
+export interface StatusAsked {
+    ledger: LedgerState;
+    control: Pick<Control, 'generation' | 'desired'>;
+    progress: AllProgress;
+    /** When the job was stored, and when it is to start, in ms. */
+    createdAt: number;
+    startsAt: number;
+    /** In ms. */
+    now: number;
+}
+
+/** Without news for longer than this the status says so: slices write every three seconds. */
+export const NEWS_MS = 5_000;
+/** What a rate may come to be off by until the end. */
+const MARGIN = 1.25;
+
+/** Waits of which nobody knows what comes after them. */
+const STANDS_STILL = new Set<WaitCode>(['SCHEDULED', 'PAUSED', 'WINDOW', 'NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL']);
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/**
- * The status at `now` (ms). A slice's progress counts only while the ledger holds the lease of the same epoch: its report replaces it,
- * so nothing is counted twice.
- */
-export function statusOf(ledger: LedgerState, progress: SliceProgress[], now: number): LiveStatus {
-    let counts = addCounts(ledger.counts, sum(ledger.delayed));
-    const live: SliceProgress[] = [];
-    for (const [worker, held] of Object.entries(ledger.leases)) {
-        const own = progress.find((p) => p.worker === worker && p.epoch === held.epoch);
-        counts = addCounts(counts, own ? addCounts(own.counts, sum(held.resumed.slice(own.opened ?? Infinity))) : held.base);
-        if (own) live.push(own);
-    }
+/** One lease, and what is known of its slice. */
+interface Holder {
+    counts: Counts;
+    /** The slice that works for its worker now, if it was heard of lately. */
+    live: Aged<SliceProgress> | null;
+    calls: CallStats;
+}
+
+export function statusOf(asked: StatusAsked): LiveStatus {
+    const { ledger, control, progress, now } = asked;
+    const held = Object.values(ledger.leases);
+    const holders = held.map((lease) => holderOf(lease, progress.slices));
+    const left = Object.values(ledger.orphans).map((lease) => holderOf(lease, progress.slices));
+    const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sum(ledger.delayed)));
+    const calls = holders.reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
-    const elapsed = ledger.startedAt === null ? 0 : ((ledger.endedAt ?? now) - ledger.startedAt) / 1000;
-    const average = elapsed > 0 ? finished(counts) / elapsed : 0;
-    const current = live.reduce((sum, p) => sum + p.rate, 0) || average;
-    const moving = (ledger.state === 'running' || ledger.state === 'cancelling') && pending !== null && current > 0;
+    const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
+    const rate = rateOf(ledger, holders, counts, now);
+    const waiting = waitOf(asked, state, holders);
+    const step = progress.steps.find((s) => s.step === (state === 'folding' ? 'fold' : 'plan'));
     return {
-        state: ledger.state,
+        state,
         startedAt: ledger.startedAt === null ? null : iso(ledger.startedAt),
         endedAt: ledger.endedAt === null ? null : iso(ledger.endedAt),
         counts: { total: ledger.total, ...counts, pending, invalid: ledger.invalid },
-        rate: Math.round(current * 10) / 10,
-        eta: moving ? iso(now + (pending / current) * 1000) : null,
-        workers: { active: Object.keys(ledger.leases).length, inFlight: live.reduce((n, p) => n + p.inFlight, 0), crashes: ledger.crashes },
-        waiting:
-            ledger.waiting && ledger.waiting.until > now
-                ? { code: ledger.waiting.code, for: ledger.waiting.for, until: iso(ledger.waiting.until) }
-                : null,
+        rate,
+        eta: waiting && STANDS_STILL.has(waiting.code) ? null : etaOf(ledger, state, pending, { rate, finished: finished(counts), now }),
+        workers: {
+            active: held.length,
+            silent: holders.filter(({ live }, i) => live === null && now - held[i]!.since > NEWS_MS).length,
+            inFlight: holders.reduce((n, { live }) => n + (live?.inFlight ?? 0), 0),
+            crashes: ledger.crashes,
+        },
+        waiting,
+        calls: summaryOf(calls),
         failures: ledger.failures,
+        step: step && (state === 'planning' || state === 'folding') ? { step: step.step, done: step.done, of: step.of } : null,
+        repairs: ledger.repairs,
     };
 }
+
+/** The state as the ledger has it; of a job that it has not heard of, by the time at which that is to start. */
+export const ledgerState = (ledger: Pick<LedgerState, 'state' | 'startedAt'> | null, startsAt: number, now: number): JobState =>
+    (ledger === null || (ledger.state === 'planning' && ledger.startedAt === null)) && startsAt > now
+        ? 'scheduled'
+        : (ledger?.state ?? 'planning');
+
+/** Workers come round by round, and each place has one after the other; progress is kept by place. */
+const placeOf = (worker: string): number => Number(/w(\d+)$/.exec(worker)?.[1] ?? -1);
+
+/**
+ * What is counted of a lease. Progress of an earlier run of it still holds, for what it says is recorded. When the ledger is behind (what is read of it may
+ * be a moment old), the worker's next slice says what the lease came to.
+ */
+function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
+    const own = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
+    const isOf = (epoch: number | undefined): boolean => epoch !== undefined && epoch >= held.first && epoch <= held.epoch;
+    const isNext = own !== undefined && own.epoch > held.epoch;
+    const live = own && own.age <= NEWS_MS && (own.epoch === held.epoch || isNext) ? own : null;
+    if (own && isOf(own.epoch)) {
+        const opened = new Set(own.parts.map(({ part }) => part));
+        const unopened = held.resumed.filter(({ part }) => !opened.has(part));
+        return { counts: sum([...own.parts, ...unopened]), live, calls: own.epoch === held.epoch ? own.calls : noCalls() };
+    }
+    if (own && isOf(own.before?.epoch)) return { counts: own.before!.counts, live, calls: noCalls() };
+    return { counts: held.base, live: null, calls: noCalls() };
+}
+
+/** Of the last seconds: what slices say that were heard of lately; of those that have just begun, what slices did before them. */
+function rateOf(ledger: LedgerState, holders: Holder[], counts: Counts, now: number): number {
+    const { startedAt } = ledger;
+    const held = Object.values(ledger.leases);
+    const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(0.001, (now - startedAt) / 1000) : null;
+    const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? ledger.rate : 0));
+    const rate = rates.reduce((a, b) => a + b, 0) || (held.length > 0 ? (young ?? 0) : 0);
+    return Math.round(rate * 10) / 10;
+}
+
+function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | null {
+    const { ledger, control, startsAt, now } = asked;
+    if (state === 'scheduled') return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
+    if (state === 'paused')
+        return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };
+    if (!['planning', 'running', 'cancelling', 'folding'].includes(state)) return null;
+    const { waiting } = ledger;
+    // What it waited for while it was paused says nothing any more.
+    if (waiting && waiting.until > now && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
+        return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
+    const heard = lastNews(asked, state, holders);
+    if (now - heard > NEWS_MS) return { code: 'NO_NEWS', for: missing(state, ledger), until: null, since: iso(heard) };
+    if (control.generation > ledger.generation && ledger.startedAt !== null)
+        return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
+    return null;
+}
+
+/** When the job was last heard of, in ms. */
+function lastNews({ ledger, progress, createdAt, startsAt, now }: StatusAsked, state: JobState, holders: Holder[]): number {
+    const entered = ledger.entered[state] ?? 0;
+    const step = state === 'planning' ? 'plan' : state === 'folding' ? 'fold' : null;
+    const ages = step
+        ? progress.steps.filter((s) => s.step === step).map((s) => s.age)
+        : holders.flatMap(({ live }) => (live ? [live.age] : []));
+    const silent = step ? [] : progress.slices.map(({ age }) => age);
+    const waited = ledger.waiting ? Math.min(now, ledger.waiting.until) : 0;
+    const begun = Math.min(now, Math.max(createdAt, startsAt));
+    return Math.max(begun, entered, ledger.heardAt ?? 0, waited, ...[...ages, ...silent].map((age) => now - age));
+}
+
+function missing(state: JobState, { leases }: LedgerState): string {
+    if (state === 'planning') return 'news of the reading of its source';
+    if (state === 'folding') return 'news of the folding of its results';
+    const workers = Object.keys(leases);
+    if (workers.length === 0) return 'a worker to begin';
+    return `news of ${workers.length === 1 ? `worker ${workers[0]}` : `${workers.length} workers`}; what a host held is taken up again when it is back, or by another`;
+}
+
+/** A range: by the rate of the last seconds and that since the job began to run, and not before the last retry that is known of. */
+function etaOf(
+    { startedAt, delayed, entered }: LedgerState,
+    state: JobState,
+    pending: number | null,
+    { rate, finished: done, now }: { rate: number; finished: number; now: number },
+): Eta | null {
+    if ((state !== 'running' && state !== 'cancelling') || pending === null || startedAt === null) return null;
+    const lastRetry = Math.max(0, ...delayed.map(({ wakeAt }) => wakeAt));
+    const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
+    const average = entered.paused === undefined && running > 0 ? done / running : rate;
+    const [slow, fast] = [Math.min(rate, average || rate), Math.max(rate, average)];
+    const waitsForRetry = lastRetry > now;
+    if (slow <= 0 && !waitsForRetry) return null;
+    const after = (perSecond: number): number => now + (perSecond > 0 ? (pending / perSecond) * 1000 : 0);
+    const earliest = Math.max(after(fast), lastRetry, now + 1);
+    const latest = Math.max(slow > 0 ? now + (after(slow) - now) * MARGIN : 0, lastRetry, earliest);
+    if (!Number.isFinite(latest) || latest > MAX_TIME) return null;
+    const told = (n: number): string => String(Math.round(n * 10) / 10);
+    const reason =
+        waitsForRetry && lastRetry >= earliest
+            ? `the last retry that is known of is due at ${iso(lastRetry)}`
+            : slow === fast
+              ? `${told(rate)} items/s`
+              : `${told(rate)} items/s now, ${told(average)} since it began`;
+    return { earliest: iso(earliest), latest: iso(latest), reason };
+}
+
+/** The last time that a date can hold, in ms. */
+const MAX_TIME = 8.64e15;

@@ -5,6 +5,7 @@ import * as df from 'durable-functions';
 import './setup';
 import './http';
 import './timers';
+import { expireJob } from '../activities/expireJob';
 import { foldJob } from '../activities/foldJob';
 import { occupancy } from '../activities/occupancy';
 import { planJob } from '../activities/planJob';
@@ -14,12 +15,15 @@ import type { Contract } from '../contracts/contract';
 import { reportMessage } from '../contracts/ledger';
 import { activities, entities, orchestrators } from '../contracts/names';
 import {
+    expireInputMessage,
+    expireReplyMessage,
     foldInputMessage,
     foldReplyMessage,
     planInputMessage,
     planReplyMessage,
     sliceInputMessage,
     unreadLease,
+    type ExpireReply,
     type FoldReply,
 } from '../contracts/payloads';
 import { nothingOpened, type SliceReport } from '../core/ledger';
@@ -65,6 +69,15 @@ df.app.activity(activities.foldJob, {
         foldReplyMessage,
         (input, store, log): Promise<FoldReply> => alongside(() => foldJob(input, store, log)),
         (trouble): FoldReply => ({ kind: 'trouble', trouble }),
+    ),
+});
+
+df.app.activity(activities.expireJob, {
+    handler: activity(
+        expireInputMessage,
+        expireReplyMessage,
+        (input, store, log): Promise<ExpireReply> => expireJob(input, store, log),
+        (trouble): ExpireReply => ({ kind: 'trouble', trouble }),
     ),
 });
 

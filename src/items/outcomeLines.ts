@@ -96,7 +96,7 @@ export const intentLine = (i: IntentLine): string => JSON.stringify(i) + '\n';
 export const companyLine = (c: CompanyLine): string => JSON.stringify(c) + '\n';
 export const continuedLine = (c: ContinuedLine): string => JSON.stringify(c) + '\n';
 
-const outcomeHead = /^\{"index":(\d+),"outcome":"(succeeded|failed|skipped|cancelled)"/;
+const outcomeHead = /^\{"index":(\d+),"outcome":"(succeeded|failed|skipped|cancelled|expired)"/;
 /** With what follows the number: where a line is cut within it, it is not a smaller one. */
 const attemptsHead = /"attempts":(\d+)[,}]/;
 

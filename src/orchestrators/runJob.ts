@@ -4,6 +4,8 @@ import { Log } from '../log';
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import { activities, events, orchestrators, workerInstance } from '../contracts/names';
 import {
+    expireInputMessage,
+    expireReplyMessage,
     foldInputMessage,
     foldReplyMessage,
     planInputMessage,
@@ -17,6 +19,7 @@ import {
     type RunJobInput,
     type Wake,
 } from '../contracts/payloads';
+import type { WaitCode } from '../core/codes';
 import type { Failure } from '../core/errors';
 import type { PlanReply } from '../core/plan';
 import { isHopeless, persisting, type Trouble } from '../core/trouble';
@@ -30,6 +33,8 @@ const ATTEMPTS = 10;
 const ROUNDS = 25;
 /** However far off the next retry is, the ledger is asked again after this long: an event may be lost. */
 const MAX_WAIT_MS = 300_000;
+/** A job that stands still, or is not to start yet, is looked at so often: what wakes it may be lost, but the sweeper finds that out. */
+const LOOK_MS = 3_600_000;
 /** After all tries at a step have failed, the story stands still for so long. */
 const STANDSTILL_MS = 60_000;
 /** Between a worker that has failed and the next round, at least. */
@@ -73,15 +78,21 @@ function* generation(context: OrchestrationContext, input: RunJobInput): Step<En
         else {
             const next = yield* tellLedger(context, jobId, { op: 'settle', seen });
             if (next.kind === 'work') yield* workers(context, jobId, next);
-            else if (next.kind === 'wait') seen = Math.max(seen, (yield* woken(context, next.until)).generation ?? 0);
+            else if (next.kind === 'wait')
+                seen = Math.max(seen, (yield* woken(context, next.until, longestWait(next.code))).generation ?? 0);
+            else if (next.kind === 'expire') yield* expired(context, story, next.generation);
             // An ended job that is told of here has no summary: it was brought to its end and did not come so far.
-            else
+            else {
+                if (next.startedAt) story.startedAt = new Date(next.startedAt).toISOString();
                 story.ending = {
                     as: next.kind === 'done' ? next.as : next.state,
                     total: next.total,
                     invalid: next.invalid,
                     error: next.error,
+                    ...(next.entered ? { entered: next.entered } : {}),
+                    ...(next.calls ? { calls: next.calls } : {}),
                 };
+            }
         }
     }
     return story;
@@ -89,30 +100,62 @@ function* generation(context: OrchestrationContext, input: RunJobInput): Step<En
 
 type Story = RunJobInput & { startedAt: string };
 
+/** Only jobs of this version on tell the ledger of more than its predecessors did: an orchestration decides again as it has decided. */
+const tellsSteps = (context: OrchestrationContext): boolean => Number(context.df.version ?? '1.0') >= 1.1;
+
 function* planned(context: OrchestrationContext, story: Story): Step<void> {
     const { jobId } = story;
-    const plan = yield* planOnce(context, jobId);
+    const plan = yield* planOnce(context, story);
     if (plan.ok) {
-        const { total, invalid, partitions, concurrency: maxConcurrency } = plan;
-        yield* tellLedger(context, jobId, { op: 'open', jobId, total, invalid, partitions, maxConcurrency });
+        const { total, invalid, partitions, concurrency: maxConcurrency, deadline = null } = plan;
+        yield* tellLedger(context, jobId, { op: 'open', jobId, total, invalid, partitions, maxConcurrency, deadline });
         Object.assign(story, { planned: true, trouble: undefined });
         return;
     }
+    if (plan.startAt !== undefined) return yield* scheduled(context, story, plan.startAt);
     const ends = (error: JobFailure) => {
-        const as = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+        const as = error.code === 'CANCELLED' ? 'cancelled' : error.code === 'EXPIRED' ? 'expired' : 'failed';
         Object.assign(story, { ending: { as, total: null, invalid: error.invalid ?? 0, error }, trouble: undefined });
     };
     if (!plan.trouble) return ends(plan.error);
     const refused = hopeless(context, story, plan.trouble);
     if (refused) return ends(refused);
+    yield* noted(context, story, 'plan');
     if ((yield* woken(context, story.trouble!.until)).cancel)
         ends({ code: 'CANCELLED', message: `the job was cancelled while it waited: ${plan.trouble.message}` });
 }
 
-function* planOnce(context: OrchestrationContext, jobId: string): Step<PlanReply> {
+/** Waits until the job is to start, and then has it planned; what is wanted of it meanwhile, planning finds out. */
+function* scheduled(context: OrchestrationContext, story: Story, startAt: number): Step<void> {
+    const { state } = yield* tellLedger(context, story.jobId, { op: 'schedule', startAt });
+    if (state !== 'scheduled') return;
+    const { cancel } = yield* woken(context, startAt, LOOK_MS);
+    if (!cancel) yield* tellLedger(context, story.jobId, { op: 'schedule', startAt });
+}
+
+/** Tells the ledger of the trouble that a step has, or that it is over. */
+function* noted(context: OrchestrationContext, { jobId, trouble }: Story, step: 'plan' | 'fold'): Step<void> {
+    if (tellsSteps(context)) yield* tellLedger(context, jobId, { op: 'note', step, trouble: trouble ?? null });
+}
+
+/** The deadline has come: it is written to the control document, which may say otherwise, and the ledger hears what stands there. */
+function* expired(context: OrchestrationContext, story: Story, generation: number): Step<void> {
+    const { jobId } = story;
+    const reply = expireReplyMessage.read(yield* persistently(context, activities.expireJob, expireInputMessage.write({ jobId })));
+    if (reply.kind === 'control') {
+        yield* tellLedger(context, jobId, { op: 'control', ...reply.control });
+        story.trouble = undefined;
+    } else if (hopeless(context, story, reply.trouble, true)) {
+        // Where storage lets nobody write it, the ledger alone knows of it.
+        yield* tellLedger(context, jobId, { op: 'control', generation, desired: 'cancel', ending: 'expired' });
+        story.trouble = undefined;
+    } else yield* woken(context, story.trouble!.until);
+}
+
+function* planOnce(context: OrchestrationContext, story: Story): Step<PlanReply> {
     let reply: unknown;
     try {
-        reply = yield* persistently(context, activities.planJob, planInputMessage.write({ jobId }));
+        reply = yield* step(context, story, 'plan', activities.planJob, planInputMessage.write({ jobId: story.jobId }));
     } catch (error) {
         // planJob returns what is wrong with the source and with storage; what is thrown is the death of its process.
         return { ok: false, error: { code: 'PLAN_FAILED', message: `Planning failed ${ATTEMPTS} times, last: ${reason(error)}` } };
@@ -123,12 +166,27 @@ function* planOnce(context: OrchestrationContext, jobId: string): Step<PlanReply
 const persistently = (context: OrchestrationContext, activity: string, input: unknown): Step<unknown> =>
     insist(context, () => context.df.callActivity(activity, input), ATTEMPTS, 60_000);
 
+/** The same for a step beside the slices, of whose deaths the ledger hears. */
+function* step(context: OrchestrationContext, { jobId }: Story, name: 'plan' | 'fold', activity: string, input: unknown): Step<unknown> {
+    if (!tellsSteps(context)) return yield* persistently(context, activity, input);
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return yield context.df.callActivity(activity, input);
+        } catch (error) {
+            yield* tellLedger(context, jobId, { op: 'note', step: name, crashed: true });
+            if (attempt === ATTEMPTS) throw error;
+            yield context.df.createTimer(after(context, Math.min(60_000, 500 * 2 ** attempt)));
+        }
+    }
+}
+
 /** One try at the fold; null when the job has not ended by it. */
 function* folded(context: OrchestrationContext, story: Story, ending: Ending): Step<Ended | null> {
     const { jobId, startedAt, repairs = 0 } = story;
-    const { as, total, invalid, error } = ending;
-    const input: FoldInput = { jobId, as, startedAt, total, invalid, repairs, ...(error ? { error } : {}) };
-    const reply = foldReplyMessage.read(yield* persistently(context, activities.foldJob, foldInputMessage.write(input)));
+    const { error, ...rest } = ending;
+    const { as } = rest;
+    const input: FoldInput = { jobId, ...rest, startedAt, repairs, ...(error ? { error } : {}) };
+    const reply = foldReplyMessage.read(yield* step(context, story, 'fold', activities.foldJob, foldInputMessage.write(input)));
     if (reply.kind === 'ended') return yield* recorded(context, jobId, reply.state, error);
     if (reply.kind === 'lacking') {
         // Storage has lost outcomes that it had acknowledged: their items are called again.
@@ -137,8 +195,11 @@ function* folded(context: OrchestrationContext, story: Story, ending: Ending): S
         Object.assign(story, { repairs: repairs + 1, ending: undefined, trouble: undefined });
         return null;
     }
-    const refused = hopeless(context, story, reply.trouble, as === 'cancelled');
-    if (!refused) yield* woken(context, story.trouble!.until);
+    const refused = hopeless(context, story, reply.trouble, as === 'cancelled' || as === 'expired');
+    if (!refused) {
+        yield* noted(context, story, 'fold');
+        yield* woken(context, story.trouble!.until);
+    }
     // Refused is even what tells of a refusal: the ledger alone knows how the job has ended.
     else if (error) return yield* recorded(context, jobId, as, error);
     else Object.assign(story, { ending: { ...ending, as: as === 'completed' ? 'failed' : as, error: refused }, trouble: undefined });
@@ -177,9 +238,12 @@ function* unbroken(context: OrchestrationContext, jobId: string): Step<number | 
     return next.kind === 'wait' && next.code === 'WORK' ? next.until : null;
 }
 
+/** How long the ledger is not asked again at most, while a job waits for that. */
+const longestWait = (code: WaitCode): number => (code === 'PAUSED' ? LOOK_MS : MAX_WAIT_MS);
+
 /** Waits until the time (ms) or an event, whichever is first; gives what the event tells of the control document. */
-function* woken(context: OrchestrationContext, until: number): Step<Wake> {
-    const longest = context.df.currentUtcDateTime.getTime() + MAX_WAIT_MS;
+function* woken(context: OrchestrationContext, until: number, longestMs = MAX_WAIT_MS): Step<Wake> {
+    const longest = context.df.currentUtcDateTime.getTime() + longestMs;
     const timer = context.df.createTimer(new Date(Math.min(until, longest)));
     const event = context.df.waitForExternalEvent(events.wake);
     const first = yield context.df.Task.any([event, timer]);

@@ -7,6 +7,7 @@ import {
     manifestDocument,
     planDocument,
     progressDocument,
+    stepDocument,
     summaryDocument,
     type Manifest,
     type Plan,
@@ -15,7 +16,9 @@ import {
     type Summary,
 } from '../contracts/documents';
 import { blobs } from '../contracts/names';
+import { noCalls } from '../core/callStats';
 import { newControl, type Control } from '../core/control';
+import type { AllProgress, StepProgress } from '../core/status';
 import type { Trouble } from '../core/trouble';
 import { takeBuffer } from './buffers';
 import { dataContainer } from './container';
@@ -47,6 +50,11 @@ const CONTROL_LIMIT_MS = 2_000;
 /** Changes of one control document at the same time that one of them outlives. */
 const CONTROL_TRIES = 20;
 const PROGRESS = 'progress';
+const STEP = 'step';
+/** Characters of what is written as metadata. */
+const MAX_METADATA = 7_000;
+/** One that takes longer is given up; the next one comes. */
+const PROGRESS_LIMIT_MS = 10_000;
 const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
 const ndjson = { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } };
 
@@ -209,16 +217,45 @@ export class JobStore {
 
     /** As metadata of an empty blob, so that one listing tells of all workers. */
     async writeProgress(jobId: string, progress: Progress): Promise<void> {
-        const metadata = { [PROGRESS]: JSON.stringify(progressDocument.write(progress)) };
-        await this.container.getBlockBlobClient(blobs.progress(jobId, progress.worker)).upload('', 0, { metadata });
+        let text = JSON.stringify(progressDocument.write(progress));
+        // The service takes 8 KiB of metadata. What calls were like is told by the report, too.
+        if (text.length > MAX_METADATA) text = JSON.stringify(progressDocument.write({ ...progress, calls: noCalls() }));
+        await this.container
+            .getBlockBlobClient(blobs.progress(jobId, progress.worker))
+            .upload('', 0, { metadata: { [PROGRESS]: text }, abortSignal: AbortSignal.timeout(PROGRESS_LIMIT_MS) });
     }
 
-    /** The progress of every worker that has written one. */
-    async readProgress(jobId: string): Promise<Progress[]> {
-        const found: Progress[] = [];
-        for await (const { metadata } of this.container.listBlobsFlat({ prefix: blobs.progress(jobId, ''), includeMetadata: true }))
-            if (metadata?.[PROGRESS]) found.push(progressDocument.read(JSON.parse(metadata[PROGRESS])));
+    /** How far planning or folding has come. */
+    async writeStep(jobId: string, progress: StepProgress): Promise<void> {
+        const metadata = { [STEP]: JSON.stringify(stepDocument.write(progress)) };
+        await this.container
+            .getBlockBlobClient(blobs.step(jobId, progress.step))
+            .upload('', 0, { metadata, abortSignal: AbortSignal.timeout(PROGRESS_LIMIT_MS) });
+    }
+
+    /** The progress of every worker and step that has written one; how old it is follows from storage's own clock. */
+    async readProgress(jobId: string): Promise<AllProgress> {
+        const found: AllProgress = { slices: [], steps: [] };
+        const pages = this.container.listBlobsFlat({ prefix: blobs.progress(jobId, ''), includeMetadata: true }).byPage();
+        for await (const page of pages)
+            for (const { metadata, properties } of page.segment.blobItems) {
+                const age = Math.max(0, (page.date ?? properties.lastModified).getTime() - properties.lastModified.getTime());
+                if (metadata?.[PROGRESS]) found.slices.push({ ...progressDocument.read(JSON.parse(metadata[PROGRESS])), age });
+                if (metadata?.[STEP]) found.steps.push({ ...stepDocument.read(JSON.parse(metadata[STEP])), age });
+            }
         return found;
+    }
+
+    /** What the last slice in this worker's place has written; null when there is nothing. A look that does not wait. */
+    async glanceAtProgress(jobId: string, worker: string): Promise<Progress | null> {
+        try {
+            const client = this.container.getBlobClient(blobs.progress(jobId, worker));
+            const { metadata } = await client.getProperties({ abortSignal: AbortSignal.timeout(CONTROL_LIMIT_MS) });
+            return metadata?.[PROGRESS] ? progressDocument.read(JSON.parse(metadata[PROGRESS])) : null;
+        } catch (error) {
+            if (isStatus(error, 404)) return null;
+            throw error;
+        }
     }
 
     // --- items ----------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
-import { afterSuccess, afterThrottle, newConcurrency, type Concurrency } from '../../core/concurrency';
+import { compileWindows, type CallingWindows } from '../../core/callingWindows';
+import { afterSuccess, afterThrottle, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import type { Calling, Limits } from '../../core/control';
+import type { Hold, Lease } from '../../core/ledger';
 
 /** Not now. */
 export interface Refusal {
-    why: 'concurrency';
+    why: 'concurrency' | 'window';
     /** When to ask again, in ms; null: when a call has ended. */
     askAgainAt: number | null;
 }
@@ -21,20 +24,50 @@ export interface Admission {
     ask(now: number): 'admitted' | Refusal;
     /** Gives the place of a call back. */
     ended(ending: CallEnding, now: number): void;
+    /** What keeps every call off for longer than a slice waits; null when nothing does. */
+    holdsOff(now: number): Hold | null;
 }
 
 const FULL: Refusal = { why: 'concurrency', askAgainAt: null };
+/** A slice without a place asks again after so long: it may have been given one. In ms. */
+const WITHOUT_PLACE_MS = 500;
+/** A slice waits so long for calls to be allowed again, in ms; for longer it ends, and nobody works until then. */
+const WORTH_WAITING_MS = 5_000;
 
-/** As many calls in flight as the job's concurrency allows this slice, fewer when the target throttles. */
-export class ConcurrencyAdmission implements Admission {
+/** The limits of a job, as far as they concern one slice: its share of the calls in flight, fewer when the target throttles, and the windows for calls. */
+export class SliceAdmission implements Admission {
     private concurrency: Concurrency;
     private inFlight = 0;
+    private calling: Calling | undefined;
+    private windows: CallingWindows | null = null;
+    /** What was found of the windows last, and until when it holds, in ms. */
+    private found: { isOpen: boolean; until: number } = { isOpen: true, until: -Infinity };
 
-    constructor(max: number, adaptive: boolean, startAt: number | null) {
-        this.concurrency = newConcurrency(max, adaptive, startAt);
+    constructor(
+        private readonly lease: Pick<Lease, 'concurrency' | 'share' | 'startAt'>,
+        limits: Limits,
+    ) {
+        this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
+        this.retune(limits);
     }
 
-    ask(): 'admitted' | Refusal {
+    /** Goes by these limits from now on. What is in flight beyond them is not called off. */
+    retune(limits: Limits): void {
+        this.concurrency = withMax(this.concurrency, this.maxOf(limits), limits.concurrency.adaptive);
+        if (JSON.stringify(limits.calling) === JSON.stringify(this.calling)) return;
+        this.calling = limits.calling;
+        this.windows = limits.calling ? compileWindows(limits.calling) : null;
+        this.found = { isOpen: true, until: -Infinity };
+    }
+
+    private maxOf({ concurrency }: Limits): number {
+        return this.lease.share ? shareOf(concurrency.max, this.lease.share) : Math.min(concurrency.max, this.lease.concurrency);
+    }
+
+    ask(now: number): 'admitted' | Refusal {
+        const opensAt = this.opensAt(now);
+        if (opensAt > now) return { why: 'window', askAgainAt: opensAt };
+        if (this.concurrency.max === 0) return { why: 'concurrency', askAgainAt: now + WITHOUT_PLACE_MS };
         if (this.inFlight >= this.concurrency.limit) return FULL;
         this.inFlight++;
         return 'admitted';
@@ -46,9 +79,30 @@ export class ConcurrencyAdmission implements Admission {
         else if (throttles) this.concurrency = afterThrottle(this.concurrency, now, ms);
     }
 
+    holdsOff(now: number): Hold | null {
+        const opensAt = this.opensAt(now);
+        return opensAt - now > WORTH_WAITING_MS
+            ? { code: 'WINDOW', why: 'the next window in which calls may be made', until: opensAt }
+            : null;
+    }
+
+    /** When calls may be made, in ms: `now` or before when they may now. */
+    private opensAt(now: number): number {
+        if (!this.windows) return now;
+        if (now >= this.found.until) {
+            const isOpen = this.windows.isOpen(now);
+            // No document holds Infinity: where no window ever opens, it is looked for again in a year.
+            const until = isOpen ? this.windows.closesAt(now) : Math.min(this.windows.opensAt(now), now + YEAR_MS);
+            this.found = { isOpen, until };
+        }
+        return this.found.isOpen ? now : this.found.until;
+    }
+
     /** The limit that has been learned, or null while it is the highest. */
     get learned(): number | null {
         const { limit, max } = this.concurrency;
         return limit < max ? limit : null;
     }
 }
+
+const YEAR_MS = 365 * 86_400_000;

@@ -1,6 +1,6 @@
 // The scheduler of a slice's calls: keeps as many in flight as are admitted, records what comes back, stops in time.
 import { MAX_WAITING } from '../../core/partition';
-import type { Admission } from './admission';
+import type { Admission, Refusal } from './admission';
 import type { Clock } from './clock';
 import type { CallEnd, ItemCalls } from './itemCalls';
 import type { PartitionWriter } from './partitionWriter';
@@ -51,14 +51,17 @@ type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: Part
  * Phases, and what leads from one to the next:
  *
  *     calling ── time is up ─────────────────────────────────────────► closing (time)
- *     calling ── the job is cancelled, or room is asked for ─────────► closing (cancelled, makingRoom)
+ *     calling ── it is asked to stop ────────────────────────────────► closing (cancelled, paused, expired, makingRoom)
+ *     calling ── nothing may be called for longer than is waited ────► closing (held)
  *     calling ── a partition cannot be opened or recorded ───────────► closing (trouble)
  *     calling ── nothing is left that can be done in time ───────────► closing (done)
  *     closing ── a partition cannot be opened or recorded ───────────► closing (trouble)
+ *     closing (paused, expired) ── that is withdrawn ────────────────► calling
  *     closing ── no call is in flight, and no partition being opened ► closed
  *
- * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is admitted, when not too much is unrecorded, and when no append is being
- * tried again. While closing, none is begun; what is in flight is waited for and taken to be recorded. `run` resolves when closed.
+ * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is
+ * admitted, when not too much is unrecorded, and when no append is being tried again. While closing, none is begun; what is in flight
+ * is waited for and taken to be recorded. `run` resolves when closed.
  */
 export class CallScheduler {
     private phase: Phase = { is: 'calling' };
@@ -95,6 +98,18 @@ export class CallScheduler {
     /** No new calls from now on; what is in flight is waited for and recorded. */
     stop(why: AskedToStop): void {
         this.close({ why });
+    }
+
+    /** It is not asked to stop any more: what was stopped for that alone goes on. */
+    goOn(): void {
+        if (this.phase.is !== 'closing' || (this.phase.end.why !== 'paused' && this.phase.end.why !== 'expired')) return;
+        this.phase = { is: 'calling' };
+        this.pump();
+    }
+
+    /** Asks again for what was refused: the limits have changed. */
+    lookAgain(): void {
+        this.pump();
     }
 
     private close(end: SliceEnd): void {
@@ -138,7 +153,7 @@ export class CallScheduler {
             const source = this.source(now);
             if (!source) return this.waitForWork(now);
             const verdict = this.o.admission.ask(now);
-            if (verdict !== 'admitted') return this.waitForAdmission(verdict.askAgainAt, now);
+            if (verdict !== 'admitted') return this.waitForAdmission(verdict, now);
             this.begin(source);
         }
         this.endIfIdle();
@@ -251,8 +266,10 @@ export class CallScheduler {
     }
 
     /** A call was refused: it is asked for again at that time, or when a call has ended. With neither to come, the slice is done. */
-    private waitForAdmission(askAgainAt: number | null, now: number): void {
-        if (askAgainAt !== null && askAgainAt <= this.o.until) this.wakeAt(askAgainAt, now);
+    private waitForAdmission({ askAgainAt }: Refusal, now: number): void {
+        const hold = this.o.admission.holdsOff(now);
+        if (hold) this.close({ why: 'held', hold });
+        else if (askAgainAt !== null && askAgainAt <= this.o.until) this.wakeAt(askAgainAt, now);
         else if (this.inFlight === 0) this.close({ why: 'done' });
     }
 

@@ -1,4 +1,4 @@
-// The mode of a cancelled job: each item without an outcome is recorded as cancelled. Needs the items only for their keys.
+// The mode of a job that is cancelled or has expired: each item without an outcome is recorded so. Needs the items only for their keys.
 import { parseExact } from '../../json/exactJson';
 import { outcomeLine } from '../../items/outcomeLines';
 import { pause } from './clock';
@@ -23,14 +23,15 @@ export async function cancelItems(work: SliceWork): Promise<SliceEnd> {
 
 async function cancelPartition(partition: PartitionWriter, work: SliceWork): Promise<void> {
     const { job, clock } = work;
+    const outcome = work.lease.ending;
     const named = job.spec.key === undefined || (await loadItems(partition, work));
     const at = new Date(clock.now()).toISOString();
     for (let index = partition.firstIndex; index < partition.firstIndex + partition.items; index++) {
         if (partition.isRecorded(index)) continue;
         const key = job.spec.key === undefined ? index : named ? job.keyOf(parseExact(partition.text(index)), index) : null;
         const attempts = partition.waiting.get(index)?.attempts ?? 0;
-        const text = outcomeLine({ index, outcome: 'cancelled', key, attempts, ms: 0, at });
-        partition.record({ text, index, outcome: 'cancelled', attempts });
+        const text = outcomeLine({ index, outcome, key, attempts, ms: 0, at });
+        partition.record({ text, index, outcome, attempts });
     }
     partition.cursor = partition.items;
     await partition.flush();

@@ -9,18 +9,17 @@ import type { Clock } from './clock';
 const EVERY_MS = 1_000;
 
 export interface Watch {
-    cancelled: () => boolean;
     /** What the document said last. */
     seen: () => Control;
     /** Resolves when it has been looked at once, or could not be within the limit of a look; rejects with NewerVersion. */
     first: Promise<void>;
-    /** Has `tell` called once: when the document says that the job is cancelled, or now when it has. */
-    onCancel: (tell: () => void) => void;
+    /** Has `tell` called with the document as it is now, and whenever it has changed. */
+    onChange: (tell: (control: Control) => void) => void;
     stop: () => void;
 }
 
 interface Watcher {
-    tell: () => void;
+    tell: (control: Control) => void;
 }
 
 /** A look that fails or takes too long is given up; the next one comes. */
@@ -46,10 +45,6 @@ class ControlWatch {
         this.lookNowAndThen();
     }
 
-    get cancelled(): boolean {
-        return this.control.desired === 'cancel';
-    }
-
     stop(): void {
         this.cancelNext();
     }
@@ -66,11 +61,14 @@ class ControlWatch {
     }
 
     private async look(): Promise<void> {
-        if (this.looking || this.cancelled) return;
+        // Nothing comes after a cancel.
+        if (this.looking || this.control.desired === 'cancel') return;
         this.looking = true;
         try {
-            this.control = await this.store.glanceAtControl(this.jobId);
-            if (this.cancelled) for (const { tell } of this.watchers) tell();
+            const found = await this.store.glanceAtControl(this.jobId);
+            if (found.generation <= this.control.generation) return;
+            this.control = found;
+            for (const { tell } of this.watchers) tell(found);
         } finally {
             this.looking = false;
         }
@@ -86,12 +84,11 @@ export function watchControl(store: JobStore, jobId: string, clock: Clock, log: 
     const watcher: Watcher = { tell: () => undefined };
     watch.watchers.add(watcher);
     return {
-        cancelled: () => watch.cancelled,
         seen: () => watch.control,
         first: watch.first,
-        onCancel: (tell) => {
+        onChange: (tell) => {
             watcher.tell = tell;
-            if (watch.cancelled) tell();
+            tell(watch.control);
         },
         stop: () => {
             watch.watchers.delete(watcher);

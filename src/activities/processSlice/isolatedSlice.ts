@@ -1,5 +1,6 @@
-// The mode of isolation: something in these partitions ends the process. Attempts are announced in the outcomes before they are made, a few at a time and nothing
-// else of the lease in flight, so that the next run finds the culprits in what was announced and never ended, and narrows them down.
+// The mode of isolation: something in these partitions ends the process. Attempts are announced in the outcomes before they are made, a few at
+// a time and nothing else of the lease in flight, so that the next run finds the culprits in what was announced and never ended, and narrows
+// them down.
 import { failure } from '../../core/errors';
 import { groupSize, suspicion, type Pair } from '../../core/poison';
 import { reach } from '../../crashPoints';
@@ -8,7 +9,6 @@ import { parseExact } from '../../json/exactJson';
 import { pause } from './clock';
 import type { PartitionWriter } from './partitionWriter';
 import type { SliceEnd, SliceWork } from './sliceWork';
-import type { StopReason } from './stopRequest';
 
 /** A suspect has the process to itself for so long; then others may go on, and its death does not count against it. */
 export const ALONE_MS = 15_000;
@@ -29,19 +29,23 @@ export const poisonError = (strikes: number) =>
 
 /** Works the partitions of a lease in isolation, one after the other, until nothing is to be suspected any more. */
 export async function workIsolated(work: SliceWork): Promise<SliceEnd> {
-    for (let stopped = stopOf(work); ; stopped = stopOf(work)) {
-        if (stopped) return { why: stopped };
+    for (;;) {
+        const end = endOf(work);
+        if (end) return end;
         const partition = await work.partitions.openNext({ withItems: true });
         if (!partition) return { why: 'done' };
         await isolate(partition, work);
     }
 }
 
-/** Why no further attempts are announced; null while they are. */
-function stopOf({ stop, calls, lease, clock, until }: SliceWork): Exclude<StopReason, 'trouble'> | null {
-    if (stop.asked) return stop.asked;
-    if (calls.made >= ISOLATED_CALLS + lease.concurrency) return 'done';
-    return clock.now() >= until ? 'time' : null;
+/** How the slice ends, when no further attempts are announced; null while they are. */
+function endOf({ stop, calls, lease, clock, until, admission }: SliceWork): SliceEnd | null {
+    const now = clock.now();
+    if (stop.asked) return { why: stop.asked };
+    if (calls.made >= ISOLATED_CALLS + lease.concurrency) return { why: 'done' };
+    if (now >= until) return { why: 'time' };
+    const hold = admission.holdsOff(now);
+    return hold && { why: 'held', hold };
 }
 
 /** Works one partition: suspects first, then attempts that are due, then fresh items. */
@@ -54,14 +58,14 @@ async function isolate(partition: PartitionWriter, work: SliceWork): Promise<voi
     if (found.kind === 'suspects') {
         const size = groupSize(found.pairs.length);
         const suspects = attemptsOf(found.pairs);
-        while (!stopOf(work)) {
+        while (!endOf(work)) {
             const group = await nextGroup(suspects, size, work);
             if (group.length === 0) break;
             if (group.length === 1) await accuse(partition, group[0]!, found.joined, work);
             else await announceAndCall(partition, group, false, work);
         }
     }
-    while (!stopOf(work)) {
+    while (!endOf(work)) {
         const group = await nextGroup(attemptsLeft(partition, work.clock.now()), work.lease.concurrency, work);
         if (group.length === 0) return;
         await announceAndCall(partition, group, false, work);
@@ -97,11 +101,14 @@ async function nextGroup(attempts: Attempts, most: number, work: SliceWork): Pro
     while (group.length < most && !attempts.isEmpty()) {
         const now = clock.now();
         const verdict = admission.ask(now);
-        if (verdict === 'admitted') group.push(attempts.take());
-        else if (group.length > 0 || verdict.askAgainAt === null || verdict.askAgainAt > work.until) break;
-        else await pause(clock, Math.max(1, verdict.askAgainAt - now));
+        if (verdict === 'admitted') {
+            group.push(attempts.take());
+            continue;
+        }
+        if (group.length > 0 || verdict.askAgainAt === null || verdict.askAgainAt > work.until) break;
+        await pause(clock, Math.max(1, verdict.askAgainAt - now));
         // Asked to stop meanwhile: nothing is announced any more.
-        if (group.length === 0 && stopOf(work)) break;
+        if (endOf(work)) break;
     }
     return group;
 }

@@ -1,4 +1,5 @@
 // One call of one item, and how it ended: an outcome, or a failed attempt and the time of the next.
+import { CallCounter, type CallStats } from '../../core/callStats';
 import { throttles } from '../../core/concurrency';
 import { failure, type Failure } from '../../core/errors';
 import { mergeFailures, type FailureGroup } from '../../core/failures';
@@ -26,7 +27,8 @@ export interface ItemCallsOptions {
     keyOf: (item: unknown, index: number) => ItemKey;
     /** Items are parsed; otherwise `call` and `keyOf` get undefined in their place. */
     readsItem: boolean;
-    retry: RetryPolicy;
+    /** As it is now. */
+    retry: () => RetryPolicy;
     /** Whether the output of an item that ended well, or not, is kept. */
     keepOutput: (ok: boolean) => boolean;
     /** Has admitted each call before it is made. */
@@ -67,9 +69,15 @@ export class ItemCalls {
     made = 0;
     inFlight = 0;
     failures: FailureGroup[] = [];
+    private readonly counter = new CallCounter();
     private lastIso = { ms: 0, text: '' };
 
     constructor(private readonly o: ItemCallsOptions) {}
+
+    /** How long they took, and how they were answered. */
+    get stats(): CallStats {
+        return this.counter.stats;
+    }
 
     /** Makes a call that was admitted; resolves when what it came to is taken to be recorded, and never rejects. */
     call(partition: PartitionWriter, index: number, attempt: number): Promise<CallEnd> {
@@ -98,6 +106,7 @@ export class ItemCalls {
         const told: Told = { at: this.iso(now), ms: now - current.began };
         let ending = { ok: false, throttles: false };
         try {
+            this.count(result, told.ms);
             ending = endingOf(result);
             return this.record(current, result, told, now);
         } catch (error) {
@@ -109,6 +118,13 @@ export class ItemCalls {
             this.o.admission.ended({ ...ending, ms: told.ms }, now);
             reach('call.answered');
         }
+    }
+
+    private count(result: ProcessorResult, ms: number): void {
+        const answer = result.status ?? (result.ok ? 'succeeded' : result.error.code);
+        // What was never sent, or never connected, says nothing of how long the target takes.
+        const took = result.ok || result.status !== undefined || result.error.code === 'TIMEOUT' ? ms : null;
+        this.counter.add(took, answer);
     }
 
     /** Records how an attempt ended: an outcome, or a failed attempt with the time of the next. */
@@ -124,7 +140,7 @@ export class ItemCalls {
         }
         const { code, message, retryable } = result.error;
         const error = failure(code, message, retryable);
-        const next = afterFailure(this.o.retry, { attempt, retryable, retryAfterMs: result.retryAfterMs }, now, this.o.chance());
+        const next = afterFailure(this.o.retry(), { attempt, retryable, retryAfterMs: result.retryAfterMs }, now, this.o.chance());
         if (next.kind === 'retry') {
             const retryAt = new Date(next.due).toISOString();
             partition.record({ text: attemptLine({ attempt, index, ...told, error, retryAt }) });

@@ -13,6 +13,8 @@ import { missing } from '../../storage/trouble';
 import type { Call } from './itemCalls';
 
 export interface LoadedJob {
+    /** ISO. */
+    createdAt: string;
     spec: StoredSpec;
     plan: Plan;
     call: (call: Call) => Promise<ProcessorResult>;
@@ -49,6 +51,7 @@ async function load(store: JobStore, jobId: string): Promise<LoadedJob> {
     if (!job || !plan) throw missing(job ? blobs.plan(jobId) : blobs.spec(jobId));
     const run = compileProcess(job.spec, findSecret);
     return {
+        createdAt: job.createdAt,
         spec: job.spec,
         plan,
         keyOf: keyReader(job.spec.key, job.spec.keyForm),

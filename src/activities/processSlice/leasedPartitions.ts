@@ -1,6 +1,6 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
 import { addCounts, noCounts, finished, type Counts } from '../../core/counts';
-import type { Delayed, Lease, SliceDone } from '../../core/ledger';
+import type { Delayed, Lease, PartCounts, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
 import { companyLine } from '../../items/outcomeLines';
 import type { JobStore } from '../../storage/jobStore';
@@ -23,6 +23,8 @@ export interface LeasedPartitionsOptions {
     runId: string;
     clock: Clock;
     patience: Patience;
+    /** What earlier runs of this lease have recorded of its partitions, as far as they have told. */
+    inherited: PartCounts[];
 }
 
 export class LeasedPartitions {
@@ -31,12 +33,15 @@ export class LeasedPartitions {
     private readonly queue: number[];
     /** What each of them had counted when it was taken over. */
     private readonly before: Counts[] = [];
+    /** By partition. Those were the first of the queue then, as they are now. */
+    private readonly inherited: Map<number, Counts>;
     /** The partition that is being opened, or that could not be. */
     private opening: number | null = null;
 
     constructor(private readonly o: LeasedPartitionsOptions) {
         const { resume, from, to } = o.lease;
         this.queue = [...resume, ...Array.from({ length: to - from }, (_, i) => from + i)];
+        this.inherited = new Map(o.inherited.map(({ part, counts }) => [part, counts]));
     }
 
     /**
@@ -82,9 +87,17 @@ export class LeasedPartitions {
         return refused?.reason ?? null;
     }
 
-    /** Counts of all that were taken over. */
-    get counts(): Counts {
-        return total(this.opened);
+    /** What is recorded of the partitions that this run or an earlier one has taken over. */
+    get recordedParts(): PartCounts[] {
+        return [...this.opened.map(({ part, counts }) => ({ part, counts: { ...counts } })), ...this.begun];
+    }
+
+    /** Those that an earlier run has taken over, and this one has not. */
+    private get begun(): PartCounts[] {
+        return this.queue.flatMap((part) => {
+            const counts = this.inherited.get(part);
+            return counts ? [{ part, counts }] : [];
+        });
     }
 
     /** Items to which this slice has given their outcome. */
@@ -99,16 +112,18 @@ export class LeasedPartitions {
     }
 
     /** How the lease stands, as the ledger wants to know it. */
-    standing(now: number): Pick<SliceDone, 'closed' | 'counts' | 'open' | 'unreached' | 'untouched'> {
+    standing(now: number): Pick<SliceDone, 'closed' | 'counts' | 'open' | 'unreached' | 'untouched' | 'begun'> {
         const { lease } = this.o;
         const closed = this.opened.filter(isClosed);
-        const fresh = this.queue.filter((part) => !lease.resume.includes(part));
+        const { begun } = this;
+        const fresh = this.queue.filter((part) => !lease.resume.includes(part) && !this.inherited.has(part));
         return {
             closed: closed.length,
             counts: total(closed),
             open: this.opened.filter((partition) => !isClosed(partition)).map((partition) => delayed(partition, now)),
             unreached: this.queue.filter((part) => lease.resume.includes(part)),
             untouched: fresh[0] ?? lease.to,
+            ...(begun.length > 0 ? { begun } : {}),
         };
     }
 }

@@ -2,7 +2,7 @@
 import { CallScheduler } from './callScheduler';
 import type { SliceEnd, SliceWork } from './sliceWork';
 
-export async function workNormally({ partitions, calls, admission, clock, until, stop }: SliceWork): Promise<SliceEnd> {
+export async function workNormally({ partitions, calls, admission, clock, until, stop, onRetuned }: SliceWork): Promise<SliceEnd> {
     const scheduler = new CallScheduler({
         calls,
         admission,
@@ -11,6 +11,7 @@ export async function workNormally({ partitions, calls, admission, clock, until,
         until,
         clock,
     });
-    stop.onAsked((why) => scheduler.stop(why));
+    stop.onAsked((why) => (why ? scheduler.stop(why) : scheduler.goOn()));
+    onRetuned(() => scheduler.lookAgain());
     return scheduler.run();
 }

@@ -2,13 +2,13 @@
 // of the process, which it is not.
 import type { Details, Log } from '../../log';
 import type { SliceInput } from '../../contracts/payloads';
-import { limitsOf } from '../../core/control';
-import { nothingOpened, SLICE_MS, type Lease, type SliceReport } from '../../core/ledger';
-import { retryPolicy } from '../../core/retry';
+import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
+import { nothingOpened, SLICE_MS, type Lease, type PartCounts, type SliceReport } from '../../core/ledger';
+import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import { reach } from '../../crashPoints';
 import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
-import { ConcurrencyAdmission } from './admission';
+import { SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
 import type { Clock } from './clock';
 import { watchControl, type Watch } from './controlWatch';
@@ -18,7 +18,7 @@ import { loadJob, type LoadedJob } from './jobCache';
 import { LeasedPartitions, Redelivered } from './leasedPartitions';
 import { workNormally } from './normalSlice';
 import { cancelPatience, slicePatience, Superseded } from './partitionWriter';
-import { writeProgress } from './progress';
+import { RecentRate, writeProgress } from './progress';
 import type { SliceEnd, SliceWork } from './sliceWork';
 import { StopRequest, type StopReason } from './stopRequest';
 
@@ -48,8 +48,8 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
-        const [job] = await Promise.all([loadJob(store, input.jobId), looked]);
-        return await new Slice(input, store, job, watch, { ...around, log }, occupant, stop).run();
+        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), inheritedBy(input, store, log), looked]);
+        return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
         const trouble = await store.diagnose(error);
@@ -61,32 +61,60 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     }
 }
 
+/** What an earlier run of the lease has told of its partitions: best effort, for a count that does not go down. */
+async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<PartCounts[]> {
+    try {
+        const last = await store.glanceAtProgress(jobId, worker);
+        return last && last.epoch >= lease.first && last.epoch <= lease.epoch ? last.parts : [];
+    } catch (error) {
+        log.warn('progress of an earlier run was not read', {}, error);
+        return [];
+    }
+}
+
+interface SliceParts {
+    input: SliceInput;
+    store: JobStore;
+    job: LoadedJob;
+    watch: Watch;
+    around: SliceSurroundings;
+    occupant: Occupant;
+    stop: StopRequest;
+    inherited: PartCounts[];
+}
+
 class Slice {
+    private readonly input: SliceInput;
+    private readonly store: JobStore;
+    private readonly job: LoadedJob;
+    private readonly watch: Watch;
+    private readonly around: SliceSurroundings;
+    private readonly stop: StopRequest;
     private readonly began: number;
-    private readonly admission: ConcurrencyAdmission;
+    private readonly recent: RecentRate;
+    private readonly admission: SliceAdmission;
     private readonly calls: ItemCalls;
     private readonly partitions: LeasedPartitions;
+    private retry: RetryPolicy;
+    private tellRetuned = (): void => undefined;
+    private cancelExpiry = (): void => undefined;
 
-    constructor(
-        private readonly input: SliceInput,
-        private readonly store: JobStore,
-        private readonly job: LoadedJob,
-        private readonly watch: Watch,
-        private readonly around: SliceSurroundings,
-        private readonly occupant: Occupant,
-        private readonly stop: StopRequest,
-    ) {
+    constructor(private readonly parts: SliceParts) {
+        const { input, store, job, watch, around, stop, inherited } = parts;
+        [this.input, this.store, this.job, this.watch, this.around, this.stop] = [input, store, job, watch, around, stop];
         const { lease } = input;
         const { clock, chance, newRunId } = around;
         const limits = limitsOf(job.spec, watch.seen());
         const { keep } = job.spec.results;
         this.began = clock.now();
-        this.admission = new ConcurrencyAdmission(lease.concurrency, limits.concurrency.adaptive, lease.startAt);
+        this.recent = new RecentRate(this.began);
+        this.admission = new SliceAdmission(lease, limits);
+        this.retry = retryPolicy(limits.retry);
         this.calls = new ItemCalls({
             call: job.call,
             keyOf: job.keyOf,
             readsItem: job.readsItem,
-            retry: retryPolicy(limits.retry),
+            retry: () => this.retry,
             keepOutput: (ok) => keep === 'all' || (keep === 'failed' && !ok),
             admission: this.admission,
             clock,
@@ -98,8 +126,29 @@ class Slice {
             lease,
             runId: newRunId(),
             clock,
-            patience: (trouble) => (lease.mode === 'cancel' || watch.cancelled() ? cancelPatience : slicePatience)(trouble),
+            patience: (trouble) => (lease.mode === 'cancel' || this.isCancelled ? cancelPatience : slicePatience)(trouble),
+            inherited,
         });
+    }
+
+    private get isCancelled(): boolean {
+        return this.watch.seen().desired === 'cancel';
+    }
+
+    /** Goes by the control document as it is now: what is wanted, the limits, and the deadline. */
+    private heed(control: Control): void {
+        const { clock } = this.around;
+        const limits = limitsOf(this.job.spec, control);
+        this.retry = retryPolicy(limits.retry);
+        this.admission.retune(limits);
+        const deadline = deadlineOf(this.job, control) ?? Infinity;
+        this.cancelExpiry();
+        const left = deadline - clock.now();
+        if (left > 0 && left < SLICE_MS) this.cancelExpiry = clock.after(left, () => this.stop.ask('expired'));
+        this.stop.set('expired', left <= 0);
+        this.stop.set('cancelled', control.desired === 'cancel');
+        this.stop.set('paused', control.desired === 'pause');
+        this.tellRetuned();
     }
 
     async run(): Promise<SliceReport> {
@@ -112,22 +161,28 @@ class Slice {
             to: lease.to,
             concurrency: lease.concurrency,
         });
-        this.watch.onCancel(() => this.stop.ask('cancelled'));
+        // What has been accepted already records what is left of the job, whatever is wanted now.
+        if (lease.mode !== 'cancel') this.watch.onChange((control) => this.heed(control));
         const endProgress = writeProgress({
             clock: this.around.clock,
+            look: (now) => this.recent.note(now, this.partitions.recorded),
             read: (now) => ({
                 worker,
                 epoch: lease.epoch,
-                counts: this.partitions.counts,
-                opened: this.partitions.opened.length,
+                parts: this.partitions.recordedParts,
                 inFlight: this.calls.inFlight,
-                rate: this.rate(now),
+                rate: this.recent.at(now, this.partitions.recorded),
+                calls: this.calls.stats,
+                before: lease.before,
                 at: new Date(now).toISOString(),
             }),
             write: (progress) => this.store.writeProgress(jobId, progress),
             complain: (error) => log.warn('progress was not written', {}, error),
         });
-        const end = await this.work().finally(endProgress);
+        const end = await this.work().finally(() => {
+            endProgress();
+            this.cancelExpiry();
+        });
         reach('slice.recorded');
         const error = end.why === 'trouble' ? end.error : null;
         if (error instanceof Redelivered) {
@@ -148,13 +203,21 @@ class Slice {
         return end.why === 'trouble' || refused === null ? end : { why: 'trouble', error: refused };
     }
 
-    private workInMode(): Promise<SliceEnd> {
-        const { job, store, partitions, calls, admission, occupant, stop } = this;
+    private async workInMode(): Promise<SliceEnd> {
+        const { job, store, partitions, calls, admission, stop } = this;
         const { lease } = this.input;
         const { clock, log } = this.around;
+        const { occupant } = this.parts;
+        // Where nothing may be called, no partition is opened for it.
+        if (lease.mode !== 'cancel') {
+            if (stop.asked) return { why: stop.asked };
+            const hold = admission.holdsOff(this.began);
+            if (hold) return { why: 'held', hold };
+        }
         return modes[lease.mode]({
             ...{ lease, job, store, partitions, calls, admission, occupant, clock, log, stop },
             until: this.began + SLICE_MS,
+            onRetuned: (tell) => (this.tellRetuned = tell),
         });
     }
 
@@ -188,7 +251,9 @@ class Slice {
             rate: lease.mode === 'cancel' ? 0 : this.rate(now),
             limit: this.admission.learned,
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
-            ...(this.watch.cancelled() ? { control: this.watch.seen() } : {}),
+            calls: this.calls.stats,
+            ...(this.watch.seen().generation > 0 ? { control: seenOf(this.job, this.watch.seen()) } : {}),
+            ...(end.why === 'held' ? { hold: end.hold } : {}),
         };
         if (end.why !== 'trouble') {
             this.tellEnd(end.why);

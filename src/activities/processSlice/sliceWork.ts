@@ -1,6 +1,6 @@
 // What the modes of a slice have in common: what they work on, and how they end.
 import type { Log } from '../../log';
-import type { Lease } from '../../core/ledger';
+import type { Hold, Lease } from '../../core/ledger';
 import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
 import type { Admission } from './admission';
@@ -23,7 +23,9 @@ export interface SliceWork {
     /** No new call after this time (ms). */
     until: number;
     stop: StopRequest;
+    /** Has `tell` called whenever the job's limits have changed. */
+    onRetuned: (tell: () => void) => void;
 }
 
 /** How a mode ended; `error` is what kept a partition from being opened or recorded, the first that did. */
-export type SliceEnd = { why: Exclude<StopReason, 'trouble'> } | { why: 'trouble'; error: unknown };
+export type SliceEnd = { why: Exclude<StopReason, 'trouble' | 'held'> } | { why: 'held'; hold: Hold } | { why: 'trouble'; error: unknown };

@@ -1,22 +1,36 @@
-/** Why a slice stopped making calls. `done`: nothing is left that can be done in its time. */
-export type StopReason = 'done' | 'time' | 'cancelled' | 'makingRoom' | 'trouble';
+/**
+ * Why a slice stopped making calls. `done`: nothing is left that can be done in its time. `held`: nothing may be called before a time that is farther
+ * off than a slice waits.
+ */
+export type StopReason = 'done' | 'time' | 'held' | 'cancelled' | 'paused' | 'expired' | 'makingRoom' | 'trouble';
 
-/** Why a slice is asked from outside to stop: its job is cancelled, or another slice wants the process to itself. */
-export type AskedToStop = Extract<StopReason, 'cancelled' | 'makingRoom'>;
+/** Why a slice is asked from outside to stop: what is wanted of its job, the job's deadline, or another slice that wants the process to itself. */
+export type AskedToStop = Extract<StopReason, 'cancelled' | 'paused' | 'expired' | 'makingRoom'>;
 
-/** Asks a slice to make no new calls; the first reason holds. */
+/** Asks a slice to make no new calls. A pause, and a deadline that is put off, can be withdrawn. */
 export class StopRequest {
-    asked: AskedToStop | null = null;
-    private listener = (_why: AskedToStop): void => undefined;
+    private readonly reasons = new Set<AskedToStop>();
+    private listener = (_why: AskedToStop | null): void => undefined;
 
-    ask(why: AskedToStop): void {
-        if (this.asked) return;
-        this.asked = why;
-        this.listener(why);
+    /** The first reason that still holds. */
+    get asked(): AskedToStop | null {
+        return this.reasons.values().next().value ?? null;
     }
 
-    /** Has `tell` called once: when the slice is asked, or now if it has been. */
-    onAsked(tell: (why: AskedToStop) => void): void {
+    /** Asks for it, or takes that back. */
+    set(why: AskedToStop, wanted: boolean): void {
+        const before = this.asked;
+        if (wanted) this.reasons.add(why);
+        else this.reasons.delete(why);
+        if (this.asked !== before) this.listener(this.asked);
+    }
+
+    ask(why: AskedToStop): void {
+        this.set(why, true);
+    }
+
+    /** Has `tell` called whenever the reason is another, null when there is none any more; and now if there is one. */
+    onAsked(tell: (why: AskedToStop | null) => void): void {
         this.listener = tell;
         if (this.asked) tell(this.asked);
     }

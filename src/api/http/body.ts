@@ -27,7 +27,7 @@ export async function readBody(request: Incoming, mebibytes = BODY_LIMIT): Promi
     }
     if (size > limit) {
         throw problem('TOO_LARGE', {
-            detail: `The body has ${size} bytes; at most ${limit} are allowed here. Upload the items (POST /api/uploads) and name the upload as the source.`,
+            detail: `The body has ${size} bytes; at most ${limit} are allowed here.${mebibytes === BODY_LIMIT ? ' Upload the items (POST /api/uploads) and name the upload as the source.' : ''}`,
             limit,
         });
     }

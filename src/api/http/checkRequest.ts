@@ -4,8 +4,8 @@ import { problem, type Problem } from '../../core/errors';
 import { readSettings } from '../../settings';
 import type { Handler } from './frame';
 
-/** What a route takes as a body: one JSON document, a document that may be left out, or bytes of any kind. */
-export type Takes = 'json' | 'maybeJson' | 'bytes';
+/** What a route takes as a body: one JSON document, a document that may be left out, a merge patch (RFC 7396), or bytes of any kind. */
+export type Takes = 'json' | 'maybeJson' | 'patch' | 'bytes';
 
 type Headers = Pick<HttpRequest['headers'], 'get'>;
 
@@ -81,7 +81,8 @@ export function refuseBody(headers: Headers, takes: Takes): Problem | null {
             headers: { accept: 'application/json' },
         });
     if (type === null) return refused('The request does not say what its body is.');
-    if (kind !== 'application/json') return refused(`The body is said to be ${JSON.stringify(type.slice(0, 100))}.`);
+    if (kind !== 'application/json' && !(takes === 'patch' && kind === 'application/merge-patch+json'))
+        return refused(`The body is said to be ${JSON.stringify(type.slice(0, 100))}.`);
     if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset))
         return refused(`The body is said to be in ${JSON.stringify(charset.slice(0, 40))}.`);
     return null;

@@ -19,7 +19,7 @@ export const startJob: Handler = async (request, { client, invocation, store: op
     const asked = { text, bodyHash: sha256(body), key };
     const ports = { store, engine, clock: Date.now, log: new Log(invocation) };
     const { job, replayed, stoodBefore } = await start(ports, asked);
-    const status = statusDocument(stoodBefore ? await readStatus(ports, job) : newStatus(job), rootOf(request));
+    const status = statusDocument(stoodBefore ? await readStatus(ports, job) : newStatus(job, Date.now()), rootOf(request));
     const replay = replayed ? { 'idempotency-replayed': 'true' } : {};
     return json(202, status, { location: status.links.self!, 'retry-after': '1', ...replay });
 };

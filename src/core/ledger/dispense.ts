@@ -1,7 +1,7 @@
 // What there is to do, as far as nobody holds it, and how much of it a worker takes.
 import type { WaitCode } from '../codes';
 import type { Trouble } from '../trouble';
-import type { Delayed, LedgerState, Range } from './state';
+import type { Delayed, Hold, LedgerState, Range } from './state';
 
 /** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
 export const SLICE_MS = 15_000;
@@ -14,6 +14,12 @@ const FIRST_FRESH = 4;
 export const DUE_SOON_MS = 5_000;
 /** This many crashes of one partition, and it is worked in isolation until the item that kills is found. */
 export const CRASHES_BEFORE_ISOLATION = 2;
+/** A worker has this many calls in flight, before there is another. */
+const WORKER_CONCURRENCY = 32;
+const MAX_WORKERS = 8;
+
+/** Workers for so many calls in flight. */
+export const workersFor = (concurrency: number): number => Math.min(Math.ceil(concurrency / WORKER_CONCURRENCY), MAX_WORKERS);
 
 export const NOTHING: Range = { from: 0, to: 0 };
 
@@ -24,7 +30,7 @@ export function earliest(state: LedgerState, now: number): number {
     const blocked = (part: number) => state.troubles[part]?.until ?? 0;
     const times = state.delayed.map(({ part, wakeAt }) => Math.max(state.state === 'cancelling' ? now : wakeAt, blocked(part)));
     for (const { from } of state.returned) times.push(Math.max(now, blocked(from)));
-    if (state.next < state.partitions) times.push(now);
+    if (state.next < state.partitions || Object.keys(state.orphans).length > 0) times.push(now);
     // Nothing is delayed and nothing fresh: what is left is in workers' hands.
     const first = times.reduce((a, b) => Math.min(a, b), Infinity);
     return first === Infinity ? first : Math.max(first, state.troubles.job?.until ?? 0);
@@ -61,6 +67,10 @@ export function takeFresh(state: LedgerState, now: number): Range {
     else if (to < range.to) state.returned.unshift({ from: to, to: range.to });
     return { from: range.from, to };
 }
+
+/** What holds all calls off now; null when nothing does. */
+export const holdNow = ({ hold, state }: LedgerState, now: number): Hold | null =>
+    hold !== null && hold.until > now && state !== 'cancelling' ? hold : null;
 
 /** What a wait until then is for. */
 export function waitFor(state: LedgerState, until: number): { code: WaitCode; why: string } {

@@ -2,7 +2,7 @@
 // A pure reducer (state, operation, now) → (state, reply). It never throws: a reply is data, and an operation that
 // arrives twice, late or out of place changes nothing and says so.
 import { lease } from './lease';
-import { control, end, open, reopen } from './moves';
+import { control, end, note, open, reopen, schedule } from './moves';
 import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
@@ -26,14 +26,18 @@ function apply(state: LedgerState, operation: LedgerOperation, now: number): Led
     switch (operation.op) {
         case 'open':
             return open(state, operation, now);
+        case 'schedule':
+            return schedule(state, operation, now);
+        case 'note':
+            return note(state, operation, now);
         case 'lease':
             return lease(state, operation, now);
         case 'settle':
             return nextRound(state, operation, now);
         case 'control':
-            return control(state, operation);
+            return control(state, operation, now);
         case 'reopen':
-            return reopen(state, operation);
+            return reopen(state, operation, now);
         case 'end':
             return end(state, operation, now);
     }

@@ -1,7 +1,20 @@
 // Leases: a worker reports on the one it had, and gets its next, or a wait, or the end of its work.
-import { CRASHES_BEFORE_ISOLATION, earliest, itemsOfPartition, NOTHING, takeDue, takeFresh, waitFor, waitOut } from './dispense';
-import { isAtWork, sum } from './moves';
-import { takeReport } from './report';
+import { shareOf } from '../concurrency';
+import {
+    CRASHES_BEFORE_ISOLATION,
+    earliest,
+    holdNow,
+    itemsOfPartition,
+    NOTHING,
+    takeDue,
+    takeFresh,
+    waitFor,
+    waitOut,
+    workersFor,
+} from './dispense';
+import { isAtWork, isOver, sum } from './moves';
+import { addCounts } from '../counts';
+import { leftOpen, takeReport } from './report';
 import {
     partsOf,
     type Delayed,
@@ -11,6 +24,7 @@ import {
     type LedgerState,
     type OperationOf,
     type Range,
+    type SliceReport,
 } from './state';
 
 /** Beyond so many partitions whose items wait for their retries, no fresh one is handed out. */
@@ -27,17 +41,35 @@ export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number):
     const last = state.answered[o.worker];
     if (last && o.seq <= last.seq)
         return o.seq === last.seq ? last.reply : { kind: 'stop', why: 'this operation is older than one already answered' };
+    state.heardAt = now;
+    const before = o.report ? cameTo(state, o.worker, o.report) : null;
     const idle = o.report ? takeReport(state, o, o.report, now) : null;
-    const reply = idle ?? nextFor(state, o.worker, o.slot, now);
+    const reply = idle ?? nextFor(state, o, now, before);
     state.answered[o.worker] = { seq: o.seq, reply };
     state.waiting = reply.kind === 'wait' ? { code: reply.code, for: reply.why, until: reply.until } : null;
     return reply;
 }
 
+/** What a worker's lease has come to by this report, if it is its own; nothing of one that was lost. */
+function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease['before'] {
+    const held = state.leases[worker];
+    if (!held || held.epoch !== report.epoch || report.lost) return null;
+    return { epoch: report.epoch, counts: addCounts(report.counts, sum([...report.open, ...leftOpen(held, report, 0)])) };
+}
+
 /** What a worker without a report of its own does next. */
-function nextFor(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
+function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: number }, now: number, before: Lease['before']): LeaseReply {
     if (state.failure) return { kind: 'stop', why: `the job ends: ${state.failure.message}` };
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
+    const cancel = state.state === 'cancelling';
+    if (!cancel && isOver(state, now)) return { kind: 'stop', why: 'the deadline has come' };
+    // Another number of calls at once is work for another number of workers: the next round has them.
+    if (!cancel && workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency))
+        return { kind: 'stop', why: 'the concurrency of the job has changed' };
+    if (!cancel && share(state, slot) === 0) return { kind: 'stop', why: 'there are more workers than calls at once' };
+    const hold = holdNow(state, now);
+    if (hold) return hold.until - now <= WORTH_WAITING_MS ? { kind: 'wait', ...hold } : { kind: 'stop', why: hold.why };
+    adopt(state, worker, slot, now);
     const held = state.leases[worker];
     if (held) return regrant(state, worker, held, now);
     if (state.isolatedWorker)
@@ -45,10 +77,9 @@ function nextFor(state: LedgerState, worker: string, slot: number, now: number):
     const { job: trouble } = state.troubles;
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
 
-    const cancel = state.state === 'cancelling';
     const resumed = takeDue(state, cancel, now);
     const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
-    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, worker, slot, resumed, fresh, now);
+    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, resumed, fresh, now, before);
     if (othersMayGiveBack(state, worker, now))
         return {
             kind: 'wait',
@@ -63,21 +94,49 @@ function nextFor(state: LedgerState, worker: string, slot: number, now: number):
         : { kind: 'stop', why: 'the next retry is far off' };
 }
 
-function grant(state: LedgerState, worker: string, slot: number, resumed: Delayed[], { from, to }: Range, now: number): LeaseReply {
+/** Takes over what a worker of an earlier round in the same place has left. */
+function adopt(state: LedgerState, worker: string, slot: number, now: number): void {
+    const orphan = state.orphans[slot];
+    if (!orphan || state.leases[worker]) return;
+    delete state.orphans[slot];
+    state.leases[worker] = { ...orphan, againAt: now };
+}
+
+function grant(
+    state: LedgerState,
+    { worker, slot }: { worker: string; slot: number },
+    resumed: Delayed[],
+    { from, to }: Range,
+    now: number,
+    before: Lease['before'],
+): LeaseReply {
     const resume = resumed.map(({ part }) => part);
     const isolated = partsOf({ resume, from, to }).some((part) => (state.crashed[part] ?? 0) >= CRASHES_BEFORE_ISOLATION);
+    const epoch = ++state.epoch;
     const granted: Lease = {
-        epoch: ++state.epoch,
+        epoch,
         resume,
         from,
         to,
-        mode: state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal',
-        concurrency: share(state, slot),
-        startAt: state.limits[slot] ?? null,
+        ...kindOf(state, isolated),
+        ...concurrencyOf(state, slot),
+        first: epoch,
+        before,
     };
     state.leases[worker] = { ...granted, base: sum(resumed), resumed, since: now, crashes: 0, againAt: null };
     return { kind: 'work', lease: granted };
 }
+
+const kindOf = (state: LedgerState, isolated: boolean): Pick<Lease, 'mode' | 'ending'> => ({
+    mode: state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal',
+    ending: state.ending ?? 'cancelled',
+});
+
+const concurrencyOf = (state: LedgerState, slot: number): Pick<Lease, 'concurrency' | 'share' | 'startAt'> => ({
+    concurrency: Math.max(1, share(state, slot)),
+    share: { slot, of: state.width },
+    startAt: state.limits[slot] ?? null,
+});
 
 /** Whether another worker holds so much that some of it is likely to come back: a slice gives back what it does not reach in its time. */
 function othersMayGiveBack(state: LedgerState, worker: string, now: number): boolean {
@@ -108,11 +167,10 @@ function regrant(state: LedgerState, worker: string, held: HeldLease, now: numbe
     held.epoch = ++state.epoch;
     held.againAt = null;
     held.since = now;
-    held.mode = state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal';
-    const { epoch, resume, from, to, mode, concurrency, startAt } = held;
-    return { kind: 'work', lease: { epoch, resume, from, to, mode, concurrency, startAt } };
+    Object.assign(held, kindOf(state, isolated), concurrencyOf(state, held.share?.slot ?? 0));
+    const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, first, before } = held;
+    return { kind: 'work', lease: { epoch, resume, from, to, mode, ending, concurrency, share, startAt, first, before } };
 }
 
-function share(state: LedgerState, slot: number): number {
-    return Math.max(1, Math.floor(state.maxConcurrency / state.width) + (slot < state.maxConcurrency % state.width ? 1 : 0));
-}
+/** Calls that a worker may have in flight; 0 where there are fewer than workers. */
+const share = ({ maxConcurrency, width }: LedgerState, slot: number): number => shareOf(maxConcurrency, { slot, of: width });

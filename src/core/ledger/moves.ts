@@ -1,50 +1,130 @@
-// The job's state, as operations move it.
+// The job's state, as operations move it, and the record of that.
+import type { ControlSeen } from '../control';
 import { addCounts, noCounts, type Counts } from '../counts';
-import { isEnded, next, type Move } from '../states';
-import type { ControlSeen, Delayed, LedgerState, OkReply, OperationOf } from './state';
+import { next, type Move } from '../states';
+import { appended, type LedgerEvent } from '../timeline';
+import type { Persisting } from '../trouble';
+import type { Delayed, LedgerState, OkReply, OperationOf } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
-export function move(state: LedgerState, by: Move): boolean {
+export function move(state: LedgerState, by: Move, now: number): boolean {
     const to = next(state.state, by);
-    if (to) state.state = to;
+    if (to && to !== state.state) {
+        state.state = to;
+        state.entered[to] = now;
+        tell(state, { at: now, kind: 'state', state: to });
+    }
     return to !== null;
 }
 
-export const isAtWork = ({ state, failure: ends }: LedgerState): boolean => !isEnded(state) && state !== 'folding' && ends === null;
+/** What happened, but for what the ledger adds to all of it. */
+type Happened = LedgerEvent extends infer Event ? (Event extends LedgerEvent ? Omit<Event, 'generation'> : never) : never;
+
+/** Keeps it in the timeline. */
+export function tell(state: LedgerState, event: Happened): void {
+    state.timeline = appended(state.timeline, { ...event, generation: state.generation } as LedgerEvent);
+}
+
+/** Whether slices may be given something to do. */
+export const isAtWork = ({ state, failure: ends }: LedgerState): boolean =>
+    (state === 'running' || state === 'cancelling') && ends === null;
+
+/** Whether the job's time is over, and it has not been told so. */
+export const isOver = ({ deadline, desired }: LedgerState, now: number): boolean =>
+    deadline !== null && now >= deadline && desired !== 'cancel';
 
 /**
  * Takes in what the control document says, unless a later word of it has come. The same word again may do what it could not before: the job was being
  * folded then, and has been opened again.
  */
-export function heard(state: LedgerState, { generation, desired }: ControlSeen): void {
+export function heard(state: LedgerState, seen: ControlSeen, now: number): void {
+    const { generation, desired, ending, concurrency, deadline } = seen;
     if (generation < state.generation) return;
+    // What holds calls off may be another thing from now on.
+    if (generation > state.generation) state.hold = null;
     state.generation = generation;
-    if (desired === 'cancel') move(state, 'cancel');
+    state.desired = desired;
+    if (concurrency !== undefined) state.maxConcurrency = concurrency;
+    if (deadline !== undefined) state.deadline = deadline;
+    heed(state, ending ?? null, now);
 }
 
-export function control(state: LedgerState, o: OperationOf<'control'>): OkReply {
-    heard(state, o);
+/** Moves the job to where it is wanted, as far as its state allows. */
+function heed(state: LedgerState, ending: LedgerState['ending'], now: number): void {
+    if (state.desired === 'cancel') {
+        state.ending ??= ending ?? 'cancelled';
+        move(state, state.ending === 'expired' ? 'expire' : 'cancel', now);
+    } else if (state.desired === 'pause') move(state, 'pause', now);
+    else move(state, 'resume', now);
+}
+
+export function control(state: LedgerState, o: OperationOf<'control'>, now: number): OkReply {
+    heard(state, o, now);
     return { kind: 'ok', state: state.state };
 }
 
+/** The job waits for its time, or its time has come. */
+export function schedule(state: LedgerState, { startAt }: OperationOf<'schedule'>, now: number): OkReply {
+    if (now < startAt && state.startedAt === null) move(state, 'schedule', now);
+    else move(state, 'plan', now);
+    state.waiting = state.state === 'scheduled' ? { code: 'SCHEDULED', for: 'the time at which it is to start', until: startAt } : null;
+    return { kind: 'ok', state: state.state };
+}
+
+/** Trouble of a step that is not a slice's, as it begins and ends. */
+export function note(state: LedgerState, { step, crashed, trouble }: OperationOf<'note'>, now: number): OkReply {
+    if (crashed) {
+        state.crashes++;
+        tell(state, { at: now, kind: 'crash', worker: null, partitions: 0 });
+    }
+    if (trouble !== undefined) {
+        keepTrouble(state, step, trouble ?? undefined, now);
+        state.waiting = trouble
+            ? { code: trouble.code === 'NEWER_VERSION' ? 'VERSION' : 'STORAGE', for: trouble.message, until: trouble.until }
+            : null;
+    }
+    return { kind: 'ok', state: state.state };
+}
+
+/** Keeps trouble of a place, or forgets it, and tells of its beginning and its end. */
+export function keepTrouble(state: LedgerState, place: string, trouble: Persisting | undefined, now: number): void {
+    const before = state.troubles[place];
+    // What is told of one partition, or of all, need not be told once more of the partitions together.
+    const isTold = place !== 'any';
+    if (trouble) {
+        state.troubles[place] = trouble;
+        if (isTold && before?.code !== trouble.code)
+            tell(state, { at: now, kind: 'trouble', code: trouble.code, message: trouble.message.slice(0, TOLD_CHARACTERS) });
+    } else if (before) {
+        delete state.troubles[place];
+        if (isTold) tell(state, { at: now, kind: 'recovered', code: before.code });
+    }
+}
+
+/** Of a message in the timeline. */
+const TOLD_CHARACTERS = 200;
+
 export function open(state: LedgerState, o: OperationOf<'open'>, now: number): OkReply {
     // A cancel may have come before the plan: the partitions are wanted all the same, to record every item as cancelled.
-    if (state.startedAt === null && (move(state, 'open') || state.state === 'cancelling')) {
-        Object.assign(state, {
-            jobId: o.jobId,
-            total: o.total,
-            invalid: o.invalid,
-            partitions: o.partitions,
-            maxConcurrency: o.maxConcurrency,
-            startedAt: now,
-        });
+    if (state.startedAt === null && (move(state, 'open', now) || state.state === 'cancelling')) {
+        const { jobId, total, invalid, partitions, maxConcurrency, deadline = null } = o;
+        // What was heard of the control document is later than what planning has read of it.
+        const limits = state.generation === 0 ? { maxConcurrency, deadline } : {};
+        Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, waiting: null });
+        keepTrouble(state, 'plan', undefined, now);
+        heed(state, state.ending, now);
     }
     return { kind: 'ok', state: state.state };
 }
 
 export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkReply {
-    const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled' } as const;
-    if (move(state, by[o.state])) Object.assign(state, { endedAt: now, leases: {}, waiting: null, failure: o.error ?? state.failure });
+    const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled', expired: 'endExpired' } as const;
+    keepTrouble(state, 'fold', undefined, now);
+    // Planning that met a cancel or the deadline ends the job before the ledger has heard of either.
+    if (o.state === 'cancelled') move(state, 'cancel', now);
+    if (o.state === 'expired') move(state, 'expire', now);
+    if (move(state, by[o.state], now))
+        Object.assign(state, { endedAt: now, leases: {}, orphans: {}, waiting: null, failure: o.error ?? state.failure });
     return { kind: 'ok', state: state.state };
 }
 
@@ -52,11 +132,17 @@ export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkR
  * Storage lost outcomes that it had acknowledged: the partitions they stood in are to be worked again. What is counted is what was found.
  * Numbered, so that an operation told twice opens the job once.
  */
-export function reopen(state: LedgerState, o: OperationOf<'reopen'>): OkReply {
-    if (o.repair === state.repairs + 1 && move(state, state.endsAs === 'cancelled' ? 'reopenCancelled' : 'reopen'))
+export function reopen(state: LedgerState, o: OperationOf<'reopen'>, now: number): OkReply {
+    const cancelled = state.endsAs === 'cancelled' || state.endsAs === 'expired';
+    if (o.repair === state.repairs + 1 && move(state, cancelled ? 'reopenCancelled' : 'reopen', now)) {
+        const partitions = o.ranges.reduce((n, { from, to }) => n + to - from, 0);
+        tell(state, { at: now, kind: 'repair', repair: o.repair, partitions });
         Object.assign(state, { repairs: o.repair, returned: o.ranges, delayed: [], counts: o.counts, closed: o.closed, endsAs: null });
+        heed(state, state.ending, now);
+    }
     return { kind: 'ok', state: state.state };
 }
 
 /** The counts that delayed partitions carry. */
-export const sum = (delayed: Delayed[]): Counts => delayed.reduce((total, { counts }) => addCounts(total, counts), noCounts());
+export const sum = (delayed: Pick<Delayed, 'counts'>[]): Counts =>
+    delayed.reduce((total, { counts }) => addCounts(total, counts), noCounts());

@@ -1,11 +1,12 @@
 // Takes in what a slice says of its lease.
+import { addCalls } from '../callStats';
 import { addCounts } from '../counts';
 import { failure } from '../errors';
 import { mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
 import { waitOut } from './dispense';
-import { heard, isAtWork } from './moves';
-import { partsOf, type HeldLease, type LeaseReply, type LedgerState, type SliceDone, type SliceReport } from './state';
+import { heard, isAtWork, isOver, keepTrouble, tell } from './moves';
+import { partsOf, type Delayed, type HeldLease, type LeaseReply, type LedgerState, type SliceDone, type SliceReport } from './state';
 
 /** A slice that made no call and recorded nothing is not followed by another before this time, whatever it says. */
 const IDLE_PAUSE_MS = 1_000;
@@ -18,6 +19,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
         if (report.lost === 'crashed') {
             held.crashes++;
             state.crashes++;
+            tell(state, { at: now, kind: 'crash', worker: o.worker, partitions: partsOf(held).length });
             for (const part of partsOf(held)) state.crashed[part] = (state.crashed[part] ?? 0) + 1;
         }
         // A fence later than any lease of this ledger: the ledger was lost, and began anew. Its next leases come after what the outcomes know.
@@ -31,19 +33,32 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     state.counts = addCounts(state.counts, report.counts);
     const notBefore = report.worked ? 0 : now + IDLE_PAUSE_MS;
     for (const entry of report.open) state.delayed.push({ ...entry, wakeAt: Math.max(entry.wakeAt, notBefore) });
-    state.delayed.push(...held.resumed.filter(({ part }) => report.unreached.includes(part)));
+    state.delayed.push(...leftOpen(held, report, notBefore));
     if (report.untouched < held.to) state.returned.push({ from: report.untouched, to: held.to });
     state.failures = mergeFailures(state.failures, report.failures);
     if (report.rate > 0) state.rate = state.rate === 0 ? report.rate : state.rate * 0.5 + report.rate * 0.5;
     state.limits[o.slot] = report.limit;
     forgetCrashes(state, held, report);
-    if (report.control) heard(state, report.control);
+    if (report.calls) state.calls = addCalls(state.calls, report.calls);
+    if (report.control) heard(state, report.control, now);
+    state.hold = report.hold ?? (report.worked ? null : state.hold);
     noteTrouble(state, held, report, now);
     const { trouble } = report;
-    if (report.worked || (state.state === 'cancelling' && held.mode !== 'cancel') || !isAtWork(state)) return null;
+    if (report.worked || report.hold || isOver(state, now) || (state.state === 'cancelling' && held.mode !== 'cancel') || !isAtWork(state))
+        return null;
     return trouble
         ? { kind: 'wait', until: Math.max(notBefore, now + IDLE_PAUSE_MS), ...waitOut(trouble) }
         : { kind: 'wait', until: notBefore, code: 'WORK', why: 'the last slice found nothing that it could do' };
+}
+
+/** What was not taken up, of which something is recorded: as it was, or as an earlier run of the lease has left it. */
+export function leftOpen(held: HeldLease, { unreached, begun = [] }: SliceDone, notBefore: number): Delayed[] {
+    const known = new Map(begun.map(({ part, counts }) => [part, counts]));
+    const resumed = held.resumed
+        .filter(({ part }) => unreached.includes(part))
+        .map((entry) => ({ ...entry, counts: known.get(entry.part) ?? entry.counts }));
+    const fresh = begun.filter(({ part }) => !held.resume.includes(part));
+    return [...resumed, ...fresh.map(({ part, counts }) => ({ part, counts, wakeAt: notBefore }))];
 }
 
 /**
@@ -55,7 +70,7 @@ function forgetCrashes(state: LedgerState, held: HeldLease, report: SliceDone): 
     for (const part of partsOf(held)) {
         const crashes = state.crashed[part];
         if (crashes === undefined) continue;
-        if (report.unreached.includes(part)) continue;
+        if (report.unreached.includes(part) || report.begun?.some((b) => b.part === part)) continue;
         if (open.has(part) && held.mode === 'isolated') state.crashed[part] = 1;
         else if (!open.has(part)) delete state.crashed[part];
     }
@@ -63,16 +78,23 @@ function forgetCrashes(state: LedgerState, held: HeldLease, report: SliceDone): 
 
 /** Keeps what storage refused, with growing pauses, until it works again; when it never does, the job ends. */
 function noteTrouble(state: LedgerState, held: HeldLease, report: SliceDone, now: number): void {
-    const opened = partsOf(held).filter((part) => !report.unreached.includes(part) && !(part >= report.untouched && part < held.to));
+    const begun = new Set(report.begun?.map(({ part }) => part));
+    const opened = partsOf(held).filter(
+        (part) => !report.unreached.includes(part) && !begun.has(part) && !(part >= report.untouched && part < held.to),
+    );
     const { trouble } = report;
     // Storage that is away is away for all: one partition after the other would find that out, and each keep a note of it.
     const place = !trouble ? null : trouble.part === null || trouble.code === 'STORAGE_AWAY' ? 'job' : String(trouble.part);
-    if (place !== 'job') delete state.troubles.job;
-    for (const part of opened) if (part !== trouble?.part) delete state.troubles[part];
+    if (place !== 'job') keepTrouble(state, 'job', undefined, now);
+    for (const part of opened) if (part !== trouble?.part) keepTrouble(state, String(part), undefined, now);
     if (report.closed > 0 || (report.worked && !trouble)) delete state.troubles.any;
     if (!trouble || place === null) return;
     const { part, code, message } = trouble;
-    const note = (where: string): Persisting => (state.troubles[where] = persisting(state.troubles[where], { code, message }, now));
+    const note = (where: string): Persisting => {
+        const persists = persisting(state.troubles[where], { code, message }, now);
+        keepTrouble(state, where, persists, now);
+        return persists;
+    };
     const own = note(place);
     if (place !== 'job') for (const entry of state.delayed) if (entry.part === part) entry.wakeAt = Math.max(entry.wakeAt, own.until);
     // A partition has few tries in the time that thousands of them take: refused one after the other, with nothing finished between, they are one trouble.

@@ -1,59 +1,87 @@
 // The job as a whole: whether there is another round of workers, something to wait for, or the end.
 import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
-import { DUE_SOON_MS, earliest, waitFor } from './dispense';
+import { DUE_SOON_MS, earliest, holdNow, waitFor, workersFor } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
-import { heard, move } from './moves';
-import type { LedgerState, OperationOf, SettleReply } from './state';
+import { heard, isOver, move } from './moves';
+import type { HeldLease, LedgerState, OperationOf, SettleReply, Told } from './state';
 
-const WORKER_CONCURRENCY = 32;
-const MAX_WORKERS = 8;
 /** The last time that a date can hold, in ms. */
 const MAX_TIME = 8.64e15;
 /** What was written to the control document is told to the ledger within a moment. */
 const TOLD_WITHIN_MS = 1_000;
+/** A job that stands still is looked at again after so long: what wakes it may be lost. */
+const LOOK_MS = 3_600_000;
 
 export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: number): SettleReply {
-    const { total, invalid, failure: error } = state;
-    if (isEnded(state.state)) return { kind: 'ended', state: state.state, total, invalid, error };
+    state.heardAt = now;
+    state.restsAt = null;
+    if (isEnded(state.state)) return { kind: 'ended', state: state.state, ...told(state) };
     if (o.broken && Object.values(state.leases).some((l) => l.againAt === null && now - l.since < OLD_LEASE_MS))
-        return waits(state, now + WORTH_WAITING_MS, { code: 'WORK', why: 'a worker has failed; the others finish first' });
-    if (o.cancel) heard(state, { generation: Math.max(1, state.generation), desired: 'cancel' });
+        return waits(state, now, now + WORTH_WAITING_MS, { code: 'WORK', why: 'a worker has failed; the others finish first' });
+    if (o.cancel) heard(state, { generation: Math.max(1, state.generation), desired: 'cancel' }, now);
     if ((o.seen ?? 0) > state.generation)
-        return waits(state, now + TOLD_WITHIN_MS, { code: 'CONTROL', why: 'what was asked for is on its way' });
+        return waits(state, now, now + TOLD_WITHIN_MS, { code: 'CONTROL', why: 'what was asked for is on its way' });
     reclaim(state, now);
+    if (state.state !== 'folding' && isOver(state, now)) return { kind: 'expire', generation: state.generation };
+    if (state.state === 'paused')
+        return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
     const left = state.partitions - state.closed;
     const until = earliest(state, now);
     // Nothing to do and yet something left cannot be; the fold finds out what is missing.
     if (state.failure || (state.startedAt !== null && (left === 0 || until === Infinity))) {
         // Asked again after the answer was lost, the state is folding already: the first answer holds.
-        state.endsAs ??= state.state === 'cancelling' ? 'cancelled' : state.failure ? 'failed' : 'completed';
-        move(state, 'fold');
+        state.endsAs ??= state.state === 'cancelling' ? (state.ending ?? 'cancelled') : state.failure ? 'failed' : 'completed';
+        move(state, 'fold', now);
         state.waiting = null;
-        return { kind: 'done', as: state.endsAs, total, invalid, error };
+        return { kind: 'done', as: state.endsAs, ...told(state) };
     }
-    if (until - now > DUE_SOON_MS) return waits(state, until, waitFor(state, until));
-    state.width = Math.max(1, Math.min(Math.ceil(state.maxConcurrency / WORKER_CONCURRENCY), MAX_WORKERS, left));
+    const hold = holdNow(state, now);
+    if (hold) return waits(state, now, hold.until, hold);
+    if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
+    // What a worker in some place has left is taken over by the next in that place.
+    const places = Math.max(0, ...Object.keys(state.orphans).map(Number)) + 1;
+    state.width = Math.max(1, places, Math.min(workersFor(state.maxConcurrency), left));
+    state.roundConcurrency = state.maxConcurrency;
     return { kind: 'work', workers: state.width, round: ++state.round };
 }
 
-function waits(state: LedgerState, earliest: number, { code, why }: { code: WaitCode; why: string }): SettleReply {
+function waits(state: LedgerState, now: number, earliest: number, { code, why }: { code: WaitCode; why: string }): SettleReply {
     // Never: only of a ledger that was lost, and has not been told of the plan again. No document holds Infinity.
-    const until = Math.min(earliest, MAX_TIME);
+    const until = Math.min(earliest, MAX_TIME, state.desired === 'cancel' ? Infinity : Math.max(now, state.deadline ?? Infinity));
+    state.restsAt = state.generation;
     state.waiting = { code, for: why, until };
     return { kind: 'wait', until, code, why };
 }
 
+const told = ({ total, invalid, failure: error, startedAt, entered, calls }: LedgerState): Told => ({
+    total,
+    invalid,
+    error,
+    startedAt,
+    entered,
+    calls,
+});
+
 /**
- * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed.
- * Slices that still run are superseded by the next epoch.
+ * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed. The next worker in its place takes it
+ * over, where there is one; slices that still run are superseded by the next epoch.
  */
 function reclaim(state: LedgerState, now: number): void {
-    for (const held of Object.values(state.leases)) {
-        for (const entry of held.resumed) state.delayed.push({ ...entry, wakeAt: now });
-        if (held.to > held.from) state.returned.push({ from: held.from, to: held.to });
+    const places = Math.max(1, workersFor(state.maxConcurrency));
+    const found = [...Object.values(state.orphans), ...Object.values(state.leases)];
+    state.orphans = {};
+    for (const held of found) {
+        const slot = held.share?.slot ?? 0;
+        if (slot < Math.min(places, state.maxConcurrency) && !state.orphans[slot]) state.orphans[slot] = held;
+        else giveBack(state, held, now);
     }
     state.leases = {};
     state.answered = {};
     state.isolatedWorker = null;
+}
+
+function giveBack(state: LedgerState, held: HeldLease, now: number): void {
+    for (const entry of held.resumed) state.delayed.push({ ...entry, wakeAt: now });
+    if (held.to > held.from) state.returned.push({ from: held.from, to: held.to });
 }

@@ -1,10 +1,12 @@
 // What the ledger of one job knows, what it can be told, and what it answers.
 import type { WaitCode } from '../codes';
 import { noCounts, type Counts } from '../counts';
-import type { Control } from '../control';
+import { noCalls, type CallStats } from '../callStats';
+import type { ControlSeen, Ending } from '../control';
 import type { Failure } from '../errors';
 import type { FailureGroup } from '../failures';
-import type { EndState, JobState } from '../states';
+import type { Desire, EndState, JobState } from '../states';
+import { emptyLog, type EventLog, type LedgerEvent } from '../timeline';
 import type { Persisting, Trouble } from '../trouble';
 
 /** Partitions: from (inclusive) to (exclusive). */
@@ -20,6 +22,12 @@ export interface Delayed {
     counts: Counts;
 }
 
+/** What is recorded of a partition. */
+export interface PartCounts {
+    part: number;
+    counts: Counts;
+}
+
 export interface Lease {
     epoch: number;
     /** Partitions to take up again. */
@@ -28,10 +36,18 @@ export interface Lease {
     from: number;
     to: number;
     mode: 'normal' | 'isolated' | 'cancel';
+    /** What items without an outcome end as, in the mode `cancel`. */
+    ending: Ending;
     /** Calls in flight at most. */
     concurrency: number;
+    /** Of how many workers this is which: what its share of the concurrency follows from, whatever that becomes. Null: in leases of older versions. */
+    share: { slot: number; of: number } | null;
     /** Where adaptive concurrency stood when the last slice ended. */
     startAt: number | null;
+    /** The epoch under which these partitions were first given: what has been said of them since is said of the same. */
+    first: number;
+    /** What the lease before it came to: for whoever still sees the ledger as it was then. */
+    before: { epoch: number; counts: Counts } | null;
 }
 
 export interface HeldLease extends Lease {
@@ -51,6 +67,19 @@ export interface LedgerState {
     state: JobState;
     /** Of the control document: what it said then has been taken in. */
     generation: number;
+    /** What is wanted: it takes effect where the state allows it. */
+    desired: Desire;
+    /** What the job ends as that is not run to its end. */
+    ending: Ending | null;
+    /** When its time is over, in ms. */
+    deadline: number | null;
+    /** The generation up to which `runJob` has been told, when it was last told to wait; null while it need not wait. */
+    restsAt: number | null;
+    /** When each state was entered last, in ms. */
+    entered: Partial<Record<JobState, number>>;
+    timeline: EventLog<LedgerEvent>;
+    /** When a worker or `runJob` was last heard of, in ms. */
+    heardAt: number | null;
     total: number | null;
     invalid: number;
     partitions: number;
@@ -61,6 +90,8 @@ export interface LedgerState {
     /** Partitions that were begun and whose items wait for their retries. */
     delayed: Delayed[];
     leases: Record<string, HeldLease>;
+    /** Leases of workers that are gone, by slot: the next worker there takes them over, and what was counted of them is known by the slot. */
+    orphans: Record<string, HeldLease>;
     /** Workers belong to a round; those of an earlier one are told to stop. */
     round: number;
     /** Per worker of this round the last operation answered, so that a repeated one gets the same answer. */
@@ -71,6 +102,12 @@ export interface LedgerState {
     epoch: number;
     width: number;
     maxConcurrency: number;
+    /** What it was when the round began. */
+    roundConcurrency: number;
+    /** No call may be made before: something beside the job says so. */
+    hold: Hold | null;
+    /** Calls that slices have reported. */
+    calls: CallStats;
     /** What the job ends as, once every partition is closed or nothing more can be done. */
     endsAs: EndState | null;
     /** The worker whose lease is worked alone. */
@@ -95,6 +132,13 @@ export interface LedgerState {
     repairs: number;
 }
 
+/** Until when nothing may be called (ms), and why. */
+export interface Hold {
+    code: WaitCode;
+    why: string;
+    until: number;
+}
+
 /** What kept a partition from being opened or recorded; `part` null: spec or plan, which all need. */
 export interface SliceTrouble extends Trouble {
     part: number | null;
@@ -110,8 +154,10 @@ export interface SliceDone {
     open: Delayed[];
     /** Partitions that were to be resumed and were not taken up: they are as they were. */
     unreached: number[];
-    /** First fresh partition that was not touched; `to` when all were. */
+    /** First fresh partition that was not touched, by an earlier run either; `to` when all were. */
     untouched: number;
+    /** Those that an earlier run of the lease has begun and this one has not taken up, with what is known to be recorded of them. */
+    begun?: PartCounts[];
     failures: FailureGroup[];
     /** Items given their outcome per second by this slice. */
     rate: number;
@@ -121,6 +167,10 @@ export interface SliceDone {
     /** The control document as the slice saw it. */
     control?: ControlSeen;
     trouble?: SliceTrouble;
+    /** Nothing may be called before. */
+    hold?: Hold;
+    /** Its calls. */
+    calls?: CallStats;
 }
 
 export interface SliceLost {
@@ -134,11 +184,12 @@ export interface SliceLost {
 
 export type SliceReport = SliceDone | SliceLost;
 
-/** What of the control document the ledger goes by. */
-export type ControlSeen = Pick<Control, 'generation' | 'desired'>;
-
 export type LedgerOperation =
-    | { op: 'open'; jobId: string; total: number; invalid: number; partitions: number; maxConcurrency: number }
+    | { op: 'open'; jobId: string; total: number; invalid: number; partitions: number; maxConcurrency: number; deadline?: number | null }
+    /** The job is to be planned at that time (ms), not before. */
+    | { op: 'schedule'; startAt: number }
+    /** What a step beside the slices met, planning or folding: a process that died, or trouble with storage. */
+    | { op: 'note'; step: 'plan' | 'fold'; crashed?: boolean; trouble?: Persisting | null }
     | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
     /**
      * What comes next for the job. `broken`: a worker of the last round has failed, and others may still be at work. `seen`: a generation of the control
@@ -155,8 +206,20 @@ export type LeaseReply =
 export type SettleReply =
     | { kind: 'work'; workers: number; round: number }
     | { kind: 'wait'; until: number; code: WaitCode; why: string }
-    | { kind: 'done'; as: EndState; total: number | null; invalid: number; error: Failure | null }
-    | { kind: 'ended'; state: EndState; total: number | null; invalid: number; error: Failure | null };
+    /** The deadline has come: the control document is to say so. */
+    | { kind: 'expire'; generation: number }
+    | ({ kind: 'done'; as: EndState } & Told)
+    | ({ kind: 'ended'; state: EndState } & Told);
+/** What the ledger knows of a job that is at its end, for its summary. */
+export interface Told {
+    total: number | null;
+    invalid: number;
+    error: Failure | null;
+    /** In ms. */
+    startedAt?: number | null;
+    entered?: LedgerState['entered'];
+    calls?: CallStats;
+}
 export interface OkReply {
     kind: 'ok';
     state: JobState;
@@ -165,6 +228,8 @@ export interface OkReply {
 /** What each operation is answered with. */
 export interface LedgerReplies {
     open: OkReply;
+    schedule: OkReply;
+    note: OkReply;
     lease: LeaseReply;
     settle: SettleReply;
     control: OkReply;
@@ -178,6 +243,13 @@ export const newLedger = (jobId: string): LedgerState => ({
     jobId,
     state: 'planning',
     generation: 0,
+    desired: 'run',
+    ending: null,
+    deadline: null,
+    restsAt: null,
+    entered: {},
+    timeline: emptyLog(),
+    heardAt: null,
     total: null,
     invalid: 0,
     partitions: 0,
@@ -185,6 +257,7 @@ export const newLedger = (jobId: string): LedgerState => ({
     returned: [],
     delayed: [],
     leases: {},
+    orphans: {},
     round: 0,
     answered: {},
     counts: noCounts(),
@@ -192,6 +265,9 @@ export const newLedger = (jobId: string): LedgerState => ({
     epoch: 0,
     width: 1,
     maxConcurrency: 1,
+    roundConcurrency: 1,
+    hold: null,
+    calls: noCalls(),
     endsAs: null,
     isolatedWorker: null,
     rate: 0,
@@ -207,8 +283,8 @@ export const newLedger = (jobId: string): LedgerState => ({
     repairs: 0,
 });
 
-/** The report of a slice that could not even begin: its lease is given back as it was. */
-export const nothingOpened = (lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>, trouble: Trouble): SliceDone => ({
+/** The report of a slice that has opened nothing: its lease is given back as it was. */
+export const nothingOpened = (lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>, trouble?: Trouble): SliceDone => ({
     epoch: lease.epoch,
     closed: 0,
     counts: noCounts(),
@@ -219,7 +295,7 @@ export const nothingOpened = (lease: Pick<Lease, 'epoch' | 'resume' | 'from' | '
     rate: 0,
     limit: lease.startAt,
     worked: false,
-    trouble: { ...trouble, part: null },
+    ...(trouble ? { trouble: { ...trouble, part: null } } : {}),
 });
 
 /** All partitions of a lease. */

@@ -1,0 +1,33 @@
+// A merge patch of the limits of a job: what they become, checked as those of a spec are.
+import type { StoredJob } from '../contracts/documents';
+import { fieldErrors, limitsSpec } from '../contracts/jobSpec';
+import { deadlineAt, limitNames, startsAt, type Limits } from '../core/control';
+import { badFields } from '../core/errors';
+
+/** The limits after the patch (RFC 7396: null takes away, and what is away has its default). @throws Problem BAD_SPEC, with a pointer for each problem */
+export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job: StoredJob, now: number): Limits {
+    const merged = mergePatch(inForce, patch);
+    const read = limitsSpec.safeParse(merged);
+    if (!read.success) throw badFields('BAD_SPEC', fieldErrors(read.error, merged, [...limitNames, 'reason']));
+    const limits = read.data;
+    const isOver = limits.deadline !== undefined && 'deadline' in patch && deadlineAt(limits.deadline, startsAt(job)) <= now;
+    if (isOver) {
+        const message = `"${limits.deadline}" is over already`;
+        throw badFields('BAD_SPEC', [{ pointer: '/deadline', message, allowed: 'a time to come; to end the job now, cancel it' }]);
+    }
+    return limits;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** RFC 7396, section 2. What is undefined is not there. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+    if (!isObject(patch)) return patch;
+    const merged = isObject(target) ? Object.entries(target).filter(([, value]) => value !== undefined) : [];
+    const result = new Map<string, unknown>(merged);
+    for (const [name, value] of Object.entries(patch)) {
+        if (value === null) result.delete(name);
+        else result.set(name, mergePatch(result.get(name), value));
+    }
+    return Object.fromEntries(result);
+}

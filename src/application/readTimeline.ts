@@ -1,0 +1,39 @@
+// What happened to a job as a whole.
+import { startsAt } from '../core/control';
+import { emptyLog, timelineOf, type TimelineEntry } from '../core/timeline';
+import type { JobEngine } from './jobEngine';
+import { requireJob } from './readJob';
+import type { JobStore } from '../storage/jobStore';
+
+/** An entry as users see it: with its time as ISO text, and without the numbers by which the records are put together. */
+export type TimelineView = { at: string; kind: TimelineEntry['kind']; [field: string]: unknown };
+
+/** @throws Problem JOB_NOT_FOUND */
+export async function readTimeline(store: JobStore, engine: JobEngine, jobId: string): Promise<TimelineView[]> {
+    const job = await requireJob(store, jobId);
+    const [summary, control, ledger] = await Promise.all([store.readSummary(jobId), store.readControl(jobId), engine.readLedger(jobId)]);
+    const createdAt = Date.parse(job.createdAt);
+    const first = startsAt(job) > createdAt ? 'scheduled' : 'planning';
+    // The first state is entered when the job is stored, which no ledger has seen.
+    const told = timelineOf(control.changes, ledger?.timeline ?? emptyLog()).filter(
+        (entry, i) => !(i === 0 && entry.kind === 'state' && entry.state === first),
+    );
+    const entries: TimelineEntry[] = [{ kind: 'state', state: first, at: createdAt, generation: 0 }, ...told];
+    if (!summary) return entries.map(viewOf);
+    // The ledger hears of the end a moment after it stands in the summary.
+    const { state, endedAt } = summary;
+    const end = { kind: 'state' as const, state, at: Date.parse(endedAt), generation: control.generation };
+    return [...entries.filter((entry) => entry.kind !== 'state' || entry.state !== state), end].map(viewOf);
+}
+
+function viewOf(entry: TimelineEntry): TimelineView {
+    if (entry.kind === 'folded') {
+        const { from, to, counts } = entry;
+        return { at: iso(from), kind: 'folded', to: iso(to), counts };
+    }
+    const { at, kind, generation: _generation, ...rest } = entry;
+    const { id: _id, ...shown } = rest as typeof rest & { id?: string };
+    return { at: iso(at), kind, ...shown };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,90 @@
+// What happened to a job as a whole, in a bounded record: the first events and the last stand as they are, those between only as counts.
+import type { ControlMove } from './control';
+import type { JobState } from './states';
+
+/** A field that was retuned, as a JSON pointer into the spec, with the values before and after; null: it was not there. */
+export interface Retuned {
+    field: string;
+    from: unknown;
+    to: unknown;
+}
+
+/** Who changed what is wanted of a job, and why. `generation`: of the control document, after it. */
+interface Wanted {
+    generation: number;
+    by: string;
+    reason?: string;
+}
+
+/** What users, and what stands for them, have wanted. `id` names the request, so that one whose answer was lost is not done twice. */
+export type ControlEvent = { at: number } & (
+    ({ kind: 'move'; move: ControlMove; id?: string } & Wanted) | ({ kind: 'retune'; changes: Retuned[]; id?: string } & Wanted)
+);
+
+/** What happened in the ledger's sight. `generation`: of the control document, as far as the ledger had heard. */
+export type LedgerEvent = { at: number; generation: number } & (
+    | { kind: 'state'; state: JobState }
+    /** A process died at work. `worker`: null while the source was read or the results were folded. */
+    | { kind: 'crash'; worker: string | null; partitions: number }
+    /** Storage lost what it had acknowledged, and so many partitions are worked again. */
+    | { kind: 'repair'; repair: number; partitions: number }
+    /** Storage refuses something, or does not answer; and that it works again. */
+    | { kind: 'trouble'; code: string; message: string }
+    | { kind: 'recovered'; code: string }
+);
+
+/** Events that stand no more by themselves: how many of each kind, and the times of the first and the last of them. */
+export interface Folded {
+    kind: 'folded';
+    from: number;
+    to: number;
+    counts: Record<string, number>;
+}
+
+export interface EventLog<Event> {
+    first: Event[];
+    folded: Folded | null;
+    last: Event[];
+}
+
+/** Events that stand by themselves. */
+export const KEPT = { first: 20, last: 30 } as const;
+
+export const emptyLog = <Event>(): EventLog<Event> => ({ first: [], folded: null, last: [] });
+
+/** The log with one event more. */
+export function appended<Event extends { at: number; kind: string }>(log: EventLog<Event>, event: Event): EventLog<Event> {
+    if (log.first.length < KEPT.first && log.last.length === 0) return { ...log, first: [...log.first, event] };
+    const last = [...log.last, event];
+    return last.length <= KEPT.last ? { ...log, last } : { ...log, folded: withOne(log.folded, last[0]!), last: last.slice(1) };
+}
+
+function withOne(folded: Folded | null, { at, kind }: { at: number; kind: string }): Folded {
+    const { from, counts } = folded ?? { from: at, counts: {} as Record<string, number> };
+    return { kind: 'folded', from, to: at, counts: { ...counts, [kind]: (counts[kind] ?? 0) + 1 } };
+}
+
+const entriesOf = <Event>({ first, folded, last }: EventLog<Event>): (Event | Folded)[] => [...first, ...(folded ? [folded] : []), ...last];
+
+export type TimelineEntry = ControlEvent | LedgerEvent | Folded;
+
+/**
+ * Both records as one. Each is in the order in which things happened; between them, what the ledger says after it has heard of a generation comes after
+ * that generation, and else the earlier comes first, by clocks that may differ by a little.
+ */
+export function timelineOf(control: EventLog<ControlEvent>, ledger: EventLog<LedgerEvent>): TimelineEntry[] {
+    const wanted = entriesOf(control);
+    const merged: TimelineEntry[] = [];
+    for (const event of entriesOf(ledger)) {
+        while (wanted.length > 0 && isBefore(wanted[0]!, event)) merged.push(wanted.shift()!);
+        merged.push(event);
+    }
+    return [...merged, ...wanted];
+}
+
+function isBefore(wanted: ControlEvent | Folded, event: LedgerEvent | Folded): boolean {
+    if (wanted.kind !== 'folded' && event.kind !== 'folded' && wanted.generation <= event.generation) return true;
+    return beginOf(wanted) <= beginOf(event);
+}
+
+const beginOf = (entry: TimelineEntry): number => (entry.kind === 'folded' ? entry.from : entry.at);
