@@ -132,8 +132,8 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllP
     const { control } = facts;
     const ledger = facts.ledger ?? newLedger(job.id);
     const asked = { ledger, control, progress, createdAt: Date.parse(job.createdAt), startsAt: startsAt(job), now };
-    const { state: _state, startedAt, endedAt, waiting, step, ...live } = statusOf(asked);
-    const state = stateOf(facts, job, now);
+    const { state: running, startedAt, endedAt, waiting, step, ...live } = statusOf(asked);
+    const state = facts.ledger && isEnded(facts.ledger.state) ? stateOf(facts, job, now) : running;
     const endedWithout = failureWithoutSummary(facts);
     // What was accepted shows before the ledger has heard of it, and was entered when it was accepted.
     const { first, last } = control.changes;

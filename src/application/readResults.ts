@@ -1,4 +1,5 @@
 // The outcomes of a job, while it runs and after, from where a reader stands.
+import { isEnded } from '../core/states';
 import type { LedgerState, Range } from '../core/ledger';
 import { closedIn, lastPart, makeCursor, type Cursor } from '../core/resultsCursor';
 import type { JobStore, PartOutcomes, Segment } from '../storage/jobStore';
@@ -49,10 +50,12 @@ async function closedParts(store: JobStore, engine: Pick<JobEngine, 'readLedger'
 
 /** Read from a ledger that may lag: a partition that was closed then is closed now. */
 export function closedBy(ledger: LedgerState): (part: number) => boolean {
-    if (ledger.state !== 'running' && ledger.state !== 'cancelling') return () => ledger.state !== 'planning';
+    const { state } = ledger;
+    if (state === 'scheduled' || state === 'planning') return () => false;
+    if (state === 'folding' || isEnded(state)) return () => true;
     const open = new Set(ledger.delayed.map(({ part }) => part));
     const ranges: Range[] = [...ledger.returned];
-    for (const lease of Object.values(ledger.leases)) {
+    for (const lease of [...Object.values(ledger.leases), ...Object.values(ledger.orphans)]) {
         for (const part of lease.resume) open.add(part);
         ranges.push({ from: lease.from, to: lease.to });
     }

@@ -31,9 +31,9 @@ function viewOf(entry: TimelineEntry): TimelineView {
         const { from, to, counts } = entry;
         return { at: iso(from), kind: 'folded', to: iso(to), counts };
     }
-    const { at, kind, generation: _generation, ...rest } = entry;
-    const { id: _id, ...shown } = rest as typeof rest & { id?: string };
-    return { at: iso(at), kind, ...shown };
+    const hidden = new Set(['at', 'generation', 'id']);
+    const shown = Object.entries(entry).filter(([name]) => !hidden.has(name));
+    return { at: iso(entry.at), kind: entry.kind, ...Object.fromEntries(shown) };
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

@@ -2,6 +2,9 @@
 // Every call throws `ApiError` when the API answers with an error, `NetworkError` when nothing answers, and the signal's reason when that is aborted.
 import { realClock, sleep, type Clock } from './clock';
 import type {
+    LimitsPatch,
+    Timeline,
+    UserMove,
     Health,
     InvalidRow,
     Item,
@@ -89,6 +92,11 @@ export interface WaitOptions extends CallOptions {
     onProgress?: ((job: Job) => void) | undefined;
 }
 
+export interface MoveOptions extends CallOptions {
+    /** Kept in the job's timeline: 1 to 500 characters. */
+    reason?: string | undefined;
+}
+
 export interface UploadOptions extends CallOptions {
     /** Of the file: its ending tells the format, unless the spec does. */
     name?: string | undefined;
@@ -152,9 +160,39 @@ export class FanfoldClient {
         }
     }
 
+    /** Stops calls; what is in flight is recorded. Error: `ILLEGAL_MOVE` of a job that is scheduled, ends or has ended. */
+    pauseJob(id: string, options: MoveOptions = {}): Promise<Job> {
+        return this.move(id, 'pause', options);
+    }
+
+    /** Goes on with a paused job. Error: `ILLEGAL_MOVE` of a job that neither is paused nor runs. */
+    resumeJob(id: string, options: MoveOptions = {}): Promise<Job> {
+        return this.move(id, 'resume', options);
+    }
+
     /** Asks a job to stop; it has ended a moment later. Error: `ILLEGAL_MOVE` when it is folding or has ended. */
-    cancelJob(id: string, call: CallOptions = {}): Promise<Job> {
-        return this.requests.json({ method: 'POST', path: `${jobPath(id)}/cancel` }, call);
+    cancelJob(id: string, options: MoveOptions = {}): Promise<Job> {
+        return this.move(id, 'cancel', options);
+    }
+
+    private move(id: string, move: UserMove, { reason, ...call }: MoveOptions): Promise<Job> {
+        const body = reason === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ reason }) };
+        return this.requests.json({ method: 'POST', path: `${jobPath(id)}/${move}`, ...body }, call);
+    }
+
+    /**
+     * Changes the limits of a job that has not ended, by a merge patch (RFC 7396): null takes a limit away. Errors: `BAD_SPEC` with `errors`,
+     * `ILLEGAL_MOVE`.
+     */
+    retuneJob(id: string, patch: LimitsPatch, { reason, ...call }: MoveOptions = {}): Promise<Job> {
+        const body = JSON.stringify({ ...patch, ...(reason === undefined ? {} : { reason }) });
+        const headers = { 'content-type': 'application/merge-patch+json' };
+        return this.requests.json({ method: 'PATCH', path: jobPath(id), headers, body }, call);
+    }
+
+    /** What happened to the job as a whole, in its order. */
+    getTimeline(id: string, call: CallOptions = {}): Promise<Timeline> {
+        return this.requests.json({ method: 'GET', path: `${jobPath(id)}/timeline`, query: { format: 'json' } }, call);
     }
 
     /**

@@ -6,18 +6,35 @@ import type { ItemView } from '../application/readItem';
 import type { JobBrief, JobPage } from '../api/jobs/listJobs';
 import type { StatusDocument } from '../api/jobs/statusDocument';
 import type { Verdict } from '../application/verifyJob';
+import type { Timeline } from '../api/jobs/getTimeline';
 import type { UploadView } from '../api/uploads/uploadView';
 import type { Manifest } from '../contracts/documents';
-import type { JobSpecInput } from '../contracts/jobSpec';
+import type { JobSpecInput, LimitsInput } from '../contracts/jobSpec';
 import type { OutcomeKind } from '../core/counts';
 import type { ProblemCode } from '../core/codes';
 import type { FieldError } from '../core/errors';
-import type { JobState } from '../core/states';
+import type { JobState, UserMove } from '../core/states';
 import type { Outcome as StoredOutcome } from '../items/outcomeLines';
 
-export type { FieldError, Health, InvalidRow, JobBrief, JobPage, JobState, Manifest, OutcomeKind, ProblemCode, ProblemDocument, Verdict };
+export type {
+    FieldError,
+    Health,
+    InvalidRow,
+    JobBrief,
+    JobPage,
+    JobState,
+    Manifest,
+    OutcomeKind,
+    ProblemCode,
+    ProblemDocument,
+    Timeline,
+    UserMove,
+    Verdict,
+};
 
 export type JobSpec = JobSpecInput;
+/** What may change while a job runs, each field for itself; null takes it away. */
+export type LimitsPatch = { [Name in keyof LimitsInput]?: Partial<NonNullable<LimitsInput[Name]>> | LimitsInput[Name] | null };
 export type Job = StatusDocument;
 export type Upload = UploadView;
 

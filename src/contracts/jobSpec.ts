@@ -133,6 +133,8 @@ const limitFields = {
     calling: calling.optional(),
 };
 export const limitsSpec = z.strictObject(limitFields);
+/** As users write them. */
+export type LimitsInput = z.input<typeof limitsSpec>;
 
 export const jobSpec = z.strictObject({
     name: z.string().min(1).max(200).default('unnamed'),

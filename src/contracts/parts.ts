@@ -80,7 +80,7 @@ export const eventLog = <Event extends z.ZodType>(event: Event) =>
     });
 
 export const callStats = z.object({
-    latencies: z.record(z.string(), count) as z.ZodType<Record<number, number>>,
+    latencies: z.record(z.string(), count),
     statuses: z.record(z.string(), count),
 }) satisfies z.ZodType<CallStats>;
 

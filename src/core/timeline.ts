@@ -60,8 +60,9 @@ export function appended<Event extends { at: number; kind: string }>(log: EventL
 }
 
 function withOne(folded: Folded | null, { at, kind }: { at: number; kind: string }): Folded {
-    const { from, counts } = folded ?? { from: at, counts: {} as Record<string, number> };
-    return { kind: 'folded', from, to: at, counts: { ...counts, [kind]: (counts[kind] ?? 0) + 1 } };
+    const counts: Record<string, number> = { ...folded?.counts };
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    return { kind: 'folded', from: folded?.from ?? at, to: at, counts };
 }
 
 const entriesOf = <Event>({ first, folded, last }: EventLog<Event>): (Event | Folded)[] => [...first, ...(folded ? [folded] : []), ...last];

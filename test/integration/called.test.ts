@@ -1,4 +1,5 @@
 // Keys, secrets and digits on their whole way: posted, planned and called over real blob storage (Azurite), then read back from what was stored.
+import { anyLease } from '../support/lease';
 import { quiet } from '../support/log';
 import { randomUUID } from 'node:crypto';
 import { Occupancy } from '../../src/activities/occupancy';
@@ -52,7 +53,7 @@ async function run(spec: string, between: (id: string) => Promise<unknown> = asy
     await between(id);
     const plan = await planJob({ jobId: id }, store);
     if (!plan.ok) throw new Error(JSON.stringify(plan));
-    const lease = { epoch: 1, resume: [], from: 0, to: plan.partitions, mode: 'normal' as const, concurrency: 1, startAt: null };
+    const lease = { ...anyLease, to: plan.partitions, concurrency: 1 };
     const occupancy = new Occupancy();
     const report = await processSlice({ jobId: id, worker: `${id}:0`, lease }, store, {
         clock: systemClock,

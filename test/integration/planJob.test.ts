@@ -136,7 +136,7 @@ test('two runs of planning at once give one plan, and one items blob', async () 
 test('a job cancelled while it is planned stops reading', async () => {
     const line = JSON.stringify({ text: 'x'.repeat(1000) }) + '\n';
     const id = await job(Readable.from(Array.from({ length: 100 }, () => line.repeat(1000))), {}, 'long.ndjson');
-    await store.changeControl(id, (now) => moved(now, { move: 'cancel', by: 'test', at: 'T' }));
+    await store.changeControl(id, (now) => moved(now, 'cancel', { by: 'test', at: 1 }));
     expect(await plan(id)).toMatchObject({ ok: false, error: { code: 'CANCELLED' } });
     expect(await itemsOf(id)).toEqual([]);
 });

@@ -100,7 +100,7 @@ test.each([
     ['who asks for its status', (id: string) => call('GET', `jobs/${id}`)],
 ])('a cancel whose writer died before it could tell the ledger is told by %s, once', async (_who, look) => {
     const { id } = (await post()).json;
-    await store.changeControl(id, (now) => moved(now, { move: 'cancel', by: 'api', at: 'T' }));
+    await store.changeControl(id, (now) => moved(now, 'cancel', { by: 'test', at: 1 }));
     engine.told.length = 0;
     await look(id);
     expect(engine.told).toMatchObject([{ op: 'cancel', generation: 1 }]);

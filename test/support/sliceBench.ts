@@ -130,10 +130,11 @@ export class SliceBench {
             partitions: outcomes.map((_, i) => entry(i)),
         };
         const store = {
-            readJob: async () => ({ id: this.jobId, createdAt: 'T', spec }),
+            readJob: async () => ({ id: this.jobId, createdAt: new Date(0).toISOString(), spec }),
             readPlan: async () => plan,
             readPartition: (_plan: Plan, _part: number, abortSignal?: AbortSignal) => this.readPartition(abortSignal),
             glanceAtControl: () => this.glanceAtControl(),
+            glanceAtProgress: async () => this.progress.at(-1) ?? null,
             writeProgress: (_job: string, progress: Progress) => this.writeProgress(progress),
             createOutcomes: (job, part, segment) => of(part).createOutcomes(job, part, segment),
             appendOutcomes: (job, part, ...rest) => of(part).appendOutcomes(job, part, ...rest),
@@ -152,8 +153,12 @@ export class SliceBench {
             from: 0,
             to: this.partitions,
             mode: 'normal',
+            ending: 'cancelled',
             concurrency: 4,
+            share: null,
             startAt: null,
+            first: lease.epoch ?? 1,
+            before: null,
             ...lease,
         };
         const occupancy = new Occupancy((ms, what) => this.clock.after(ms, what));

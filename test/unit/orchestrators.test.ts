@@ -1,4 +1,5 @@
 // The orchestrators' story, told by hand: what they ask for, one step after the other, when things die on the way. Each task is yielded once.
+import { anyLease } from '../support/lease';
 import type { OrchestrationContext } from 'durable-functions';
 import type { LedgerOperation } from '../../src/core/ledger';
 import { runJob } from '../../src/orchestrators/runJob';
@@ -203,7 +204,7 @@ describe('runWorker', () => {
         });
         expect(names(asked)).toEqual(['lease', 'processSlice', 'lease']);
         expect(asked[2]!.input).toMatchObject({ seq: 2, report: { epoch: 1, lost: 'crashed' } });
-        expect(again).toEqual({ v: 1, jobId: 'j', round: 1, slot: 0, seq: 2, lease: { ...lease, epoch: 2 } });
+        expect(again).toEqual({ v: 2, jobId: 'j', round: 1, slot: 0, seq: 2, lease: { ...anyLease, ...lease, epoch: 2, first: 2 } });
     });
 
     test('an operation whose process dies is told again, and an answer to stop ends the worker', () => {

@@ -22,7 +22,7 @@ type Happened = LedgerEvent extends infer Event ? (Event extends LedgerEvent ? O
 
 /** Keeps it in the timeline. */
 export function tell(state: LedgerState, event: Happened): void {
-    state.timeline = appended(state.timeline, { ...event, generation: state.generation } as LedgerEvent);
+    state.timeline = appended(state.timeline, { ...event, generation: state.generation });
 }
 
 /** Whether slices may be given something to do. */

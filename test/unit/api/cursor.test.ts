@@ -1,3 +1,4 @@
+import { anyLease } from '../../support/lease';
 import fc from 'fast-check';
 import { decodeCursor, encodeCursor, seal } from '../../../src/api/http/cursor';
 import { closedBy, snapshot } from '../../../src/application/readResults';
@@ -117,13 +118,10 @@ describe('a snapshot of results', () => {
 
     test('a partition is closed when it was leased and is in nobody’s hands', () => {
         const lease = {
-            epoch: 1,
+            ...anyLease,
             resume: [1],
             from: 4,
             to: 6,
-            mode: 'normal' as const,
-            concurrency: 1,
-            startAt: null,
             crashes: 0,
             since: 0,
             base: noCounts(),

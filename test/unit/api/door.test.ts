@@ -116,5 +116,5 @@ describe('a JSON document', () => {
 test('every route that changes something takes JSON, or is an upload', () => {
     const changing = routes.filter((r) => r.methods.some((m) => !['GET', 'HEAD', 'OPTIONS'].includes(m)) && r.route !== '{*path}');
     for (const { name, route, takes } of changing)
-        expect([name, takes ?? 'bytes']).toEqual([name, route.startsWith('uploads') ? 'bytes' : expect.stringMatching(/json/i)]);
+        expect([name, takes ?? 'bytes']).toEqual([name, route.startsWith('uploads') ? 'bytes' : expect.stringMatching(/json|patch/i)]);
 });

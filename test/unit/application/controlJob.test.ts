@@ -1,26 +1,30 @@
 // Control without HTTP: what is decided, what is written, and who is told, against ports in memory.
 import { noted } from '../../support/log';
 import { controlJob } from '../../../src/application/controlJob';
+import { jobSpec } from '../../../src/contracts/jobSpec';
 import type { JobEngine } from '../../../src/application/jobEngine';
 import { stateOf, type JobFacts } from '../../../src/application/readJob';
 import { newControl, type Control } from '../../../src/core/control';
 import { newLedger } from '../../../src/core/ledger';
-import { decideMove, states, type JobState } from '../../../src/core/states';
+import { decideMove, states, type Desire, type JobState, type UserMove } from '../../../src/core/states';
 import type { JobStore } from '../../../src/storage/jobStore';
 
 const NOW = Date.parse('2026-11-01T12:00:00Z');
+const spec = jobSpec.parse({ source: { blob: 'x' }, process: { processor: 'digest' } });
+const job = { createdAt: new Date(NOW).toISOString(), spec };
 
 /** A job whose ledger is in this state, and what was done to it. `summary`: the state in which it has ended for its users. */
 function stage({ ledger, summary, exists = true }: { ledger?: JobState; summary?: JobState; exists?: boolean } = {}) {
     const done: string[] = [];
     let control = newControl();
     const store = {
-        readJob: async (id: string) => (exists ? { id, createdAt: new Date(NOW).toISOString(), spec: {} } : null),
+        readJob: async (id: string) => (exists ? { id, ...job } : null),
         readSummary: async () => (summary ? { state: summary } : null),
         readControl: async () => control,
         changeControl: async (_id: string, change: (now: Control) => Control | null) => {
+            const changed = change(control);
             done.push('document');
-            return (control = change(control) ?? control);
+            return (control = changed ?? control);
         },
     } as unknown as JobStore;
     const engine: JobEngine = {
@@ -44,8 +48,9 @@ test('a cancel is written before anyone is told of it, with who asked, why and w
     const { cancel, done } = stage({ ledger: 'running' });
     const { facts } = await cancel();
     expect(done).toEqual(['document', 'look', 'tell 1 cancel', 'wake 1']);
-    expect(facts.control.moves).toEqual([{ move: 'cancel', by: 'test', reason: 'enough', at: '2026-11-01T12:00:00.000Z' }]);
-    expect(stateOf(facts)).toBe('cancelling');
+    const made = { kind: 'move', move: 'cancel', by: 'test', reason: 'enough', at: NOW, generation: 1, id: expect.any(String) as string };
+    expect(facts.control.changes.first).toEqual([made]);
+    expect(stateOf(facts, job, NOW)).toBe('cancelling');
 });
 
 test('a cancel that is asked for again is told again and changes nothing', async () => {
@@ -83,23 +88,31 @@ test('a job that is not there is not found', async () => {
     await expect(stage({ exists: false }).cancel()).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
 });
 
-test('where a cancel is legal, for every state', () => {
-    const expected: Record<JobState, string> = {
-        planning: 'make',
-        running: 'make',
-        cancelling: 'underWay',
-        folding: 'illegal',
-        completed: 'illegal',
-        failed: 'illegal',
-        cancelled: 'illegal',
-    };
-    expect(Object.fromEntries(states.map((state) => [state, decideMove(state, 'cancel').kind]))).toEqual(expected);
+/** What a move comes to, by what is wanted of the job already. */
+const kinds = (move: UserMove, desired: Desire) =>
+    Object.fromEntries(states.map((state) => [state, decideMove(state, move, desired).kind]));
+const ends = { folding: 'illegal', completed: 'illegal', failed: 'illegal', cancelled: 'illegal', expired: 'illegal' };
+const cancels = { scheduled: 'make', planning: 'make', running: 'make', paused: 'make', cancelling: 'underWay', ...ends };
+const pauses = { scheduled: 'illegal', planning: 'make', running: 'make', paused: 'underWay', cancelling: 'illegal', ...ends };
+const resumes = { scheduled: 'illegal', planning: 'illegal', running: 'underWay', paused: 'make', cancelling: 'illegal', ...ends };
+
+test.each<[UserMove, Desire, Record<JobState, string>]>([
+    ['cancel', 'run', cancels],
+    ['cancel', 'pause', cancels],
+    ['pause', 'run', pauses],
+    // A pause of a job that is planned waits for its plan, and can be taken back until then.
+    ['pause', 'pause', { ...pauses, planning: 'underWay' }],
+    ['resume', 'run', resumes],
+    ['resume', 'pause', { ...resumes, planning: 'make' }],
+])('where %s is legal of a job that is wanted to %s, for every state', (move, desired, expected) => {
+    expect(kinds(move, desired)).toEqual(expected);
 });
 
 test('a job shows as folding until its summary is there, unless storage refuses even that', () => {
     const ledger = { ...newLedger('j'), state: 'failed' as const };
     const facts: JobFacts = { summary: null, ledger, control: newControl() };
-    expect(stateOf(facts)).toBe('folding');
-    expect(stateOf({ ...facts, ledger: { ...ledger, failure: { code: 'STORAGE_REFUSED', message: '' } } })).toBe('failed');
-    expect(stateOf({ ...facts, ledger: null })).toBe('planning');
+    expect(stateOf(facts, job, NOW)).toBe('folding');
+    expect(stateOf({ ...facts, ledger: { ...ledger, failure: { code: 'STORAGE_REFUSED', message: '' } } }, job, NOW)).toBe('failed');
+    expect(stateOf({ ...facts, ledger: null }, job, NOW)).toBe('planning');
+    expect(stateOf({ ...facts, ledger: null }, { ...job, spec: { ...spec, startAt: '2026-11-02T00:00:00Z' } }, NOW)).toBe('scheduled');
 });

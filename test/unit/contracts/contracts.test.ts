@@ -7,9 +7,11 @@ import * as documents from '../../../src/contracts/documents';
 import { ledgerDocument, operationMessage, readReply, reportMessage } from '../../../src/contracts/ledger';
 import * as payloads from '../../../src/contracts/payloads';
 import { jobSpec } from '../../../src/contracts/jobSpec';
-import { moved, newControl } from '../../../src/core/control';
+import { newControl } from '../../../src/core/control';
+import { anyLease } from '../../support/lease';
+import { controlAfter } from '../../support/moves';
 import { noCounts } from '../../../src/core/counts';
-import { newLedger, nothingOpened, reduceLedger, type LedgerState } from '../../../src/core/ledger';
+import { newLedger, nothingOpened, reduceLedger, type Lease, type LedgerState } from '../../../src/core/ledger';
 import { isHopeless, persisting } from '../../../src/core/trouble';
 import { ledger } from '../../../src/entities/ledger';
 import { runJob } from '../../../src/orchestrators/runJob';
@@ -21,11 +23,19 @@ const counts = { ...noCounts(), succeeded: 3, retries: 1 };
 const failure = { code: 'HTTP_STATUS', message: 'no', retryable: false };
 const trouble = { code: 'STORAGE_REFUSED' as const, message: 'storage answered 403' };
 const group = { code: 'X', count: 2, sample: { index: 1, key: null, message: 'm' } };
-const lease = { epoch: 4, resume: [1, 7], from: 9, to: 12, mode: 'normal' as const, concurrency: 8, startAt: null };
+const lease: Lease = {
+    ...anyLease,
+    ...{ epoch: 4, resume: [1, 7], from: 9, to: 12, concurrency: 8 },
+    ...{ ending: 'expired', share: { slot: 1, of: 2 }, first: 3, before: { epoch: 2, counts } },
+};
+const calls = { latencies: { 3: 4 }, statuses: { 200: 3, TIMEOUT: 1 } };
 const report = {
     ...{ epoch: 4, closed: 2, counts, open: [{ part: 7, wakeAt: 123_456, counts }], unreached: [1], untouched: 11 },
     ...{ failures: [group], rate: 12.5, limit: 6, worked: true, control: { generation: 2, desired: 'cancel' as const } },
     trouble: { ...trouble, part: null },
+    begun: [{ part: 9, counts }],
+    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5 },
+    calls,
 };
 
 /** A ledger with something in every field. */
@@ -40,6 +50,13 @@ function busyLedger(): LedgerState {
         failures: [group],
         troubles: { job: { ...trouble, count: 2, since: 1, until: 2 } },
         waiting: { code: 'RETRY', for: 'the next retry is due then', until: 9 },
+        ...{ desired: 'pause', ending: null, deadline: 99, restsAt: 1, entered: { running: 5 }, heardAt: 7, hold: report.hold, calls },
+        orphans: { '1': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
+        timeline: {
+            first: [{ kind: 'trouble', code: 'STORAGE_AWAY', message: 'm', at: 3, generation: 1 }],
+            folded: { kind: 'folded', from: 4, to: 5, counts: { crash: 2 } },
+            last: [{ kind: 'crash', worker: 'r1w0', partitions: 2, at: 6, generation: 1 }],
+        },
     };
     return reduceLedger(state, { op: 'lease', round: 1, worker: 'r1w0', slot: 0, seq: 1, report: null }, 10_000).state;
 }
@@ -58,8 +75,14 @@ const forms: [Contract<unknown>, unknown][] = [
             partitions: [{ offset: 0, bytes: 9, items: 3, firstIndex: 0 }],
         },
     ],
-    [documents.controlDocument, { ...moved(newControl(), { move: 'cancel', by: 'api', reason: 'enough', at: 'T' })! }],
-    [documents.progressDocument, { worker: 'r1w0', epoch: 1, counts, opened: 2, inFlight: 3, rate: 1.5, at: 'T' }],
+    [documents.controlDocument, { ...controlAfter('pause', 'resume', 'cancel') }],
+    [
+        documents.progressDocument,
+        {
+            ...{ worker: 'r1w0', epoch: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
+            ...{ calls: { latencies: { 3: 4 }, statuses: { 200: 4 } }, before: { epoch: 0, counts } },
+        },
+    ],
     [
         documents.manifestDocument,
         { jobId: 'j', total: 3, counts, parts: [{ part: 0, name: 'n', bytes: 1, items: 3, sha256: 's', counts }], createdAt: 'T' },
@@ -78,6 +101,14 @@ const forms: [Contract<unknown>, unknown][] = [
     [operationMessage, { op: 'control', generation: 3, desired: 'run' }],
     [payloads.planReplyMessage, { ok: false, trouble }],
     [payloads.planReplyMessage, { ok: true, total: 1, invalid: 0, partitions: 1, concurrency: 4 }],
+    [payloads.planReplyMessage, { ok: false, startAt: 12 }],
+    [operationMessage, { op: 'note', step: 'plan', trouble: null }],
+    [operationMessage, { op: 'schedule', startAt: 12 }],
+    [documents.stepDocument, { step: 'fold', done: 3, of: 9 }],
+    [
+        payloads.expireReplyMessage,
+        { kind: 'control', control: { generation: 2, desired: 'cancel', ending: 'expired', concurrency: 4, deadline: 5 } },
+    ],
     [payloads.sliceInputMessage, { jobId: 'j', worker: 'r1w0', lease }],
     [payloads.foldInputMessage, { jobId: 'j', as: 'failed', startedAt: null, error: { ...failure, invalid: 2 }, total: null, repairs: 1 }],
     [payloads.foldReplyMessage, { kind: 'lacking', ranges: [{ from: 0, to: 2 }], counts, closed: 1 }],
@@ -115,7 +146,7 @@ describe('version 1', () => {
         expect(documents.controlDocument.read({ generation: 0 })).toEqual(newControl());
         expect(documents.controlDocument.read({ cancelled: true, generation: 1 })).toMatchObject({ generation: 1, desired: 'cancel' });
         // And finds what it knows in what is written now.
-        const cancelled = moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })!;
+        const cancelled = controlAfter('cancel');
         expect(documents.controlDocument.write(cancelled)).toMatchObject({ cancelled: true, generation: 1 });
         expect(documents.controlDocument.write(newControl())).not.toHaveProperty('cancelled');
     });

@@ -1,40 +1,81 @@
-import { limitsOf, moved, newControl, seenState, type Control } from '../../../src/core/control';
+import {
+    controlMoves,
+    deadlineOf,
+    limitsOf,
+    moved,
+    newControl,
+    retuned,
+    seenState,
+    type Asked,
+    type Limits,
+} from '../../../src/core/control';
 import { ledgerDocument } from '../../../src/contracts/ledger';
 import { noCounts } from '../../../src/core/counts';
-import { newLedger, reduceLedger, type Lease, type LedgerState } from '../../../src/core/ledger';
-import { states } from '../../../src/core/states';
+import { newLedger, reduceLedger, type LedgerState } from '../../../src/core/ledger';
+import { states, type Desire } from '../../../src/core/states';
 
-const cancel = { move: 'cancel', by: 'api', at: '2026-11-27T00:00:00Z' } as const;
+const asked: Asked = { by: 'api', at: 1_000 };
+const spec: Limits = {
+    concurrency: { max: 64, adaptive: true },
+    retry: { attempts: 5, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 },
+};
 
 test('a cancel is one change, however often it is asked for; the first one holds', () => {
-    const once = moved(newControl(), { ...cancel, reason: 'enough' })!;
-    expect(once).toMatchObject({ generation: 1, desired: 'cancel', ending: 'cancelled', moves: [{ by: 'api', reason: 'enough' }] });
-    expect(moved(once, cancel)).toBeNull();
+    const once = moved(newControl(), 'cancel', { ...asked, reason: 'enough' })!;
+    expect(once).toMatchObject({ generation: 1, desired: 'cancel', ending: 'cancelled' });
+    expect(once.changes.first).toEqual([{ kind: 'move', move: 'cancel', generation: 1, by: 'api', reason: 'enough', at: 1_000 }]);
+    for (const move of controlMoves) expect(moved(once, move, asked)).toBeNull();
+    expect(moved(newControl(), 'expire', asked)).toMatchObject({ desired: 'cancel', ending: 'expired' });
 });
 
-test('of the moves the last twenty are kept', () => {
-    const busy: Control = { ...newControl(), moves: Array.from({ length: 25 }, (_, i) => ({ ...cancel, by: String(i) })) };
-    const { moves } = moved(busy, cancel)!;
-    expect(moves).toHaveLength(20);
-    expect(moves.at(-1)).toEqual(cancel);
+test('a request whose answer was lost is not done a second time, whatever has come between', () => {
+    const paused = moved(newControl(), 'pause', { ...asked, id: 'a' })!;
+    const resumed = moved(paused, 'resume', { ...asked, id: 'b' })!;
+    expect(moved(resumed, 'pause', { ...asked, id: 'a' })).toBeNull();
+    expect(moved(resumed, 'pause', { ...asked, id: 'c' })).toMatchObject({ desired: 'pause', generation: 3 });
 });
 
 test('limits of the control document win over those of the spec, one by one', () => {
-    const spec = {
-        concurrency: { max: 64, adaptive: true },
-        retry: { attempts: 5, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 },
-    };
     expect(limitsOf(spec, newControl())).toEqual(spec);
     const limits = { concurrency: { max: 3, adaptive: false } };
-    expect(limitsOf(spec, { ...newControl(), limits })).toEqual({ ...spec, ...limits });
+    expect(limitsOf(spec, { limits })).toEqual({ ...spec, ...limits });
+    expect(limitsOf({ ...spec, deadline: 'P1D' }, { limits: { deadline: null } }).deadline).toBeUndefined();
+});
+
+test('a retune tells each field that it has changed, and nothing is changed by one that changes none', () => {
+    const limits = { ...spec, concurrency: { max: 8, adaptive: true }, deadline: 'PT1H' };
+    const once = retuned(newControl(), spec, limits, asked)!;
+    expect(once).toMatchObject({ generation: 1, desired: 'run', limits: { concurrency: { max: 8 }, deadline: 'PT1H' } });
+    expect(once.changes.first[0]).toMatchObject({
+        kind: 'retune',
+        changes: [
+            { field: '/concurrency/max', from: 64, to: 8 },
+            { field: '/deadline', from: null, to: 'PT1H' },
+        ],
+    });
+    expect(retuned(once, spec, limits, asked)).toBeNull();
+    const without = retuned(once, spec, spec, asked)!;
+    expect(limitsOf(spec, without)).toEqual(spec);
+    expect(without.limits).toMatchObject({ deadline: null });
+});
+
+test('a deadline is a time, or so long after the job was to start', () => {
+    const job = { createdAt: '2026-11-01T12:00:00Z', spec: { ...spec, deadline: 'PT6H' } };
+    expect(deadlineOf(job, newControl())).toBe(Date.parse('2026-11-01T18:00:00Z'));
+    expect(deadlineOf({ ...job, spec: { ...job.spec, startAt: '2026-12-01T00:00:00+01:00' } }, newControl())).toBe(
+        Date.parse('2026-12-01T05:00:00Z'),
+    );
+    expect(deadlineOf(job, { limits: { deadline: '2026-11-01T13:00:00Z' } })).toBe(Date.parse('2026-11-01T13:00:00Z'));
+    expect(deadlineOf(job, { limits: { deadline: null } })).toBeNull();
 });
 
 test('what was asked for shows at once, where the job is still on its way', () => {
-    const asked = moved(newControl(), cancel)!;
-    expect(states.map((state) => seenState(state, asked))).toEqual(
-        states.map((state) => (state === 'planning' || state === 'running' ? 'cancelling' : state)),
-    );
-    for (const state of states) expect(seenState(state, newControl())).toBe(state);
+    const shown = (desired: Desire) => Object.fromEntries(states.map((state) => [state, seenState(state, { desired })]));
+    const same = Object.fromEntries(states.map((state) => [state, state]));
+    const cancelling = { scheduled: 'cancelling', planning: 'cancelling', running: 'cancelling', paused: 'cancelling' };
+    expect(shown('cancel')).toEqual({ ...same, ...cancelling });
+    expect(shown('pause')).toEqual({ ...same, running: 'paused' });
+    expect(shown('run')).toEqual({ ...same, paused: 'running' });
 });
 
 describe('the ledger', () => {
@@ -60,24 +101,10 @@ describe('the ledger', () => {
         const told = reduceLedger(folding, { op: 'control', generation: 1, desired: 'cancel' }, 1_001).state;
         const ranges = [{ from: 0, to: 1 }];
         const opened = reduceLedger(told, { op: 'reopen', repair: 1, ranges, counts: noCounts(), closed: 0 }, 1_002).state;
+        expect(opened.state).toBe('cancelling');
         const { state: round } = reduceLedger(opened, { op: 'settle' }, 1_003);
-        const ask = { op: 'lease' as const, round: round.round, worker: 'w', slot: 0 };
-        const leased = reduceLedger(round, { ...ask, seq: 1, report: null }, 1_004);
-        const { lease } = leased.reply as { lease: Lease };
-        const nothing = {
-            closed: 0,
-            counts: noCounts(),
-            open: [],
-            unreached: [],
-            untouched: lease.from,
-            failures: [],
-            rate: 0,
-            limit: null,
-        };
-        const report = { ...nothing, epoch: lease.epoch, worked: false, control: { generation: 1, desired: 'cancel' as const } };
-        const next = reduceLedger(leased.state, { ...ask, seq: 2, report }, 1_005);
-        expect(next.state.state).toBe('cancelling');
-        expect(next.reply).toMatchObject({ kind: 'work', lease: { mode: 'cancel' } });
+        const ask = { op: 'lease' as const, round: round.round, worker: 'r1w0', slot: 0, seq: 1, report: null };
+        expect(reduceLedger(round, ask, 1_004).reply).toMatchObject({ kind: 'work', lease: { mode: 'cancel', ending: 'cancelled' } });
     });
 
     test('that was lost under a job that runs waits for a time that can be written down', () => {

@@ -59,7 +59,7 @@ test('a job that storage refuses something ends with what could be read, and say
     expect(verdictOn({ as: 'failed', error: refused }, { parts: [lacking(1)], total: 8 })).toEqual({
         kind: 'end',
         state: 'failed',
-        counts: { ...noCounts(), succeeded: 3 },
+        counts: { ...noCounts(), succeeded: 3, unrecorded: 5 },
         error: refused,
     });
     expect(verdictOn({ as: 'cancelled', error: refused }, { parts: [lacking(1)], total: 8 })).toMatchObject({

@@ -12,7 +12,9 @@ import {
     type SliceReport,
 } from '../../../src/core/ledger';
 import { noCounts, finished } from '../../../src/core/counts';
-import { statusOf } from '../../../src/core/status';
+import { noCalls } from '../../../src/core/callStats';
+import { newControl } from '../../../src/core/control';
+import { statusOf, type Aged, type SliceProgress } from '../../../src/core/status';
 import type { TroubleCode } from '../../../src/core/trouble';
 import { dice } from '../../support/dice';
 import { runs } from '../../support/runs';
@@ -94,6 +96,7 @@ class World {
                 this.now = reply.until;
                 continue;
             }
+            if (reply.kind === 'expire') throw new Error('this job has no deadline');
             const workers = Array.from({ length: reply.workers }, (_, slot) => ({
                 slot,
                 seq: 0,
@@ -136,7 +139,7 @@ class World {
             for (let part = from; part < to; part++, held++) hands[part]!++;
         };
         for (const { part } of this.state.delayed) hold(part, part + 1);
-        for (const lease of Object.values(this.state.leases)) {
+        for (const lease of [...Object.values(this.state.leases), ...Object.values(this.state.orphans)]) {
             for (const part of lease.resume) hold(part, part + 1);
             hold(lease.from, lease.to);
         }
@@ -451,7 +454,9 @@ test('what partitions had counted is kept when they are given back unreached, an
     job.w.now += 2000;
     job.leased(0);
     job.settle();
-    expect(job.w.state.delayed[0]!.counts).toEqual({ ...noCounts(), succeeded: 7 });
+    expect(shown(job.w, []).counts.succeeded).toBe(7);
+    // The next worker in its place takes over what it held.
+    expect(job.leased(0)).toMatchObject({ resume: [0], first: 2 });
 });
 
 test('the siblings of a worker that failed are waited for, but not for ever', () => {
@@ -502,7 +507,7 @@ test('a partition keeps its crashes when it changes hands, and is worked in isol
         if (crash === 0) job.leased(0);
     }
     job.settle(); // the worker failed as well: its lease goes back
-    expect(job.leased(0)).toMatchObject({ mode: 'isolated', resume: [0] });
+    expect(job.leased(0)).toMatchObject({ mode: 'isolated', resume: [0, 1] });
 });
 
 test('counts do not go down while a slice has opened some of what it resumes: the rest counts as it stood', () => {
@@ -510,8 +515,20 @@ test('counts do not go down while a slice has opened some of what it resumes: th
     job.w.state.next = 4;
     job.w.state.delayed = range(0, 4).map((part) => ({ part: part, wakeAt: 0, counts: { ...noCounts(), succeeded: 7 } }));
     const { epoch } = job.leased(0);
-    const progress = { worker: 'r1w0', epoch, counts: counted(8), opened: 1, inFlight: 0, rate: 1, at: 'T' };
-    expect(statusOf(job.w.state, [], job.w.now).counts.succeeded).toBe(28);
-    expect(statusOf(job.w.state, [progress], job.w.now).counts.succeeded).toBe(29);
-    expect(statusOf(job.w.state, [{ ...progress, counts: counted(40), opened: 4 }], job.w.now).counts.succeeded).toBe(40);
+    const succeeded = (...parts: number[]): number => {
+        const slices = [{ ...progressOf('r1w0', epoch), parts: parts.map((n, part) => ({ part, counts: counted(n) })) }];
+        return shown(job.w, parts.length > 0 ? slices : []).counts.succeeded;
+    };
+    expect(succeeded()).toBe(28);
+    expect(succeeded(8)).toBe(29);
+    expect(succeeded(10, 10, 10, 10)).toBe(40);
 });
+
+const progressOf = (worker: string, epoch: number): Aged<SliceProgress> => ({
+    ...{ worker, epoch, parts: [], inFlight: 0, rate: 1, at: 'T', age: 0 },
+    ...{ calls: noCalls(), before: null },
+});
+
+/** The status of a job without a control document. */
+const shown = (w: World, slices: Aged<SliceProgress>[]) =>
+    statusOf({ ledger: w.state, control: newControl(), progress: { slices, steps: [] }, createdAt: 0, startsAt: 0, now: w.now });

@@ -2,7 +2,8 @@
 import { RestError } from '@azure/storage-blob';
 import * as fc from 'fast-check';
 import { finished } from '../../../src/core/counts';
-import { ConcurrencyAdmission, type Admission, type CallEnding, type Refusal } from '../../../src/activities/processSlice/admission';
+import type { Hold } from '../../../src/core/ledger';
+import { SliceAdmission, type Admission, type CallEnding, type Refusal } from '../../../src/activities/processSlice/admission';
 import { Superseded, type PartitionWriter } from '../../../src/activities/processSlice/partitionWriter';
 import { systemClock, type Clock } from '../../../src/activities/processSlice/clock';
 import { CallScheduler } from '../../../src/activities/processSlice/callScheduler';
@@ -36,7 +37,7 @@ class Noted implements Admission {
     inFlight = 0;
     /** The most calls in flight beyond the limit of that moment. */
     excess = 0;
-    private readonly concurrency: ConcurrencyAdmission;
+    private readonly concurrency: SliceAdmission;
     /** Refuses everything until then (ms). */
     closedUntil = 0;
 
@@ -44,7 +45,7 @@ class Noted implements Admission {
         readonly max: number,
         adaptive: boolean,
     ) {
-        this.concurrency = new ConcurrencyAdmission(max, adaptive, null);
+        this.concurrency = admissionOf(max, adaptive);
     }
 
     get limit(): number {
@@ -53,7 +54,7 @@ class Noted implements Admission {
 
     ask(now: number): 'admitted' | Refusal {
         if (now < this.closedUntil) return { why: 'concurrency', askAgainAt: this.closedUntil };
-        const verdict = this.concurrency.ask();
+        const verdict = this.concurrency.ask(now);
         if (verdict !== 'admitted') return verdict;
         this.inFlight++;
         this.excess = Math.max(this.excess, this.inFlight - this.limit);
@@ -64,7 +65,15 @@ class Noted implements Admission {
         this.inFlight--;
         this.concurrency.ended(ending, now);
     }
+
+    holdsOff(now: number): Hold | null {
+        return this.concurrency.holdsOff(now);
+    }
 }
+
+const admissionOf = (max: number, adaptive: boolean) =>
+    new SliceAdmission({ concurrency: max, share: null, startAt: null }, { concurrency: { max, adaptive }, retry: anyRetry });
+const anyRetry = { attempts: 3, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 };
 
 /** A slice over partitions of ten items each, whose calls the test answers. */
 class Bench {
@@ -105,7 +114,7 @@ class Bench {
                 }),
             keyOf: (_item, index) => index,
             readsItem: false,
-            retry: { attempts, initialDelayMs: 1000, maxDelayMs: 60_000, factor: 2 },
+            retry: () => ({ attempts, initialDelayMs: 1000, maxDelayMs: 60_000, factor: 2 }),
             keepOutput: () => true,
             admission: this.admission,
             clock: this.clock,
@@ -559,7 +568,7 @@ test('everything else in the process has its turn, however long it takes to begi
     let others = 0;
     let mostInTurn = 0;
     let since = 0;
-    const admission = new ConcurrencyAdmission(32, false, null);
+    const admission = admissionOf(32, false);
     const calls = new ItemCalls({
         // Each takes 20 ms to find that nothing is to be sent.
         call: async () => {
@@ -569,7 +578,7 @@ test('everything else in the process has its turn, however long it takes to begi
         },
         keyOf: (_item, index) => index,
         readsItem: false,
-        retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0, factor: 1 },
+        retry: () => ({ attempts: 1, initialDelayMs: 0, maxDelayMs: 0, factor: 1 }),
         keepOutput: () => false,
         admission,
         clock,

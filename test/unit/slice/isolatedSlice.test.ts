@@ -1,5 +1,5 @@
 // The mode of isolation, with an item that ends the process: what is announced before it is called, who is found, and who is left alone.
-import { moved, newControl } from '../../../src/core/control';
+import { controlAfter } from '../../support/moves';
 import type { SliceDone } from '../../../src/core/ledger';
 import { attemptLine, intentLine } from '../../../src/items/outcomeLines';
 import { SliceBench } from '../../support/sliceBench';
@@ -98,7 +98,7 @@ test('a cancel: what is in flight is recorded, and nothing more is announced', a
     const slice = bench.begin({ epoch: 2, mode: 'isolated', concurrency: 2 });
     await bench.clock.pass(100);
     expect(bench.called).toEqual([0, 1]);
-    bench.control = moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })!;
+    bench.control = controlAfter('cancel');
     await bench.clock.pass(2_000);
     bench.letGo();
     await bench.clock.pass(100);

@@ -2,7 +2,8 @@
 import { RestError } from '@azure/storage-blob';
 import { suspicion } from '../../../src/core/poison';
 import { NewerVersion } from '../../../src/contracts/contract';
-import { moved, newControl } from '../../../src/core/control';
+import { newControl } from '../../../src/core/control';
+import { controlAfter } from '../../support/moves';
 import {
     newLedger,
     reduceLedger,
@@ -36,7 +37,7 @@ test('the limits of the control document are in force in the slices that begin a
 
 test('a slice of a job that is cancelled already calls nothing, and says which word of it it has seen', async () => {
     const bench = new SliceBench(2);
-    bench.control = moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })!;
+    bench.control = controlAfter('cancel');
     const report = (await bench.slice()) as SliceDone;
     expect(bench.called).toEqual([]);
     expect(report).toMatchObject({ worked: false, untouched: 0, control: { generation: 1, desired: 'cancel' } });
@@ -137,7 +138,7 @@ test('a partition whose opening storage refuses only after the slice’s time is
     const dead = new SliceBench(2);
     await dead.slice({ to: 1 });
     let looks = 0;
-    dead.glanceAtControl = async () => (looks++ > 0 ? moved(newControl(), { move: 'cancel', by: 'api', at: 'T' })! : newControl());
+    dead.glanceAtControl = async () => (looks++ > 0 ? controlAfter('cancel') : newControl());
     dead.readPartition = async () => {
         await late(dead, 2_000);
         return Buffer.from('{"id":"x"}\n'.repeat(ITEMS));
