@@ -1,7 +1,8 @@
 // Every document that is stored for a job. Callers see objects; what is a tuple in storage is so for its size alone.
 import { z } from 'zod';
 import { noCalls } from '../core/callStats';
-import { controlMoves, type Control } from '../core/control';
+import type { Control } from '../core/control';
+import { controlMoves } from '../core/states';
 import type { SliceProgress, StepProgress } from '../core/status';
 import type { StoredSpec } from './jobSpec';
 import { contract, type Contract } from './contract';

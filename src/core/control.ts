@@ -1,11 +1,7 @@
 // What users want of a job: one document, changed by moves and retunes, one after the other.
 import { durationMs, parseDuration } from './duration';
-import { desireOf, next, type Desire, type JobState } from './states';
+import { desireOf, next, type ControlMove, type Desire, type JobState } from './states';
 import { appended, emptyLog, type ControlEvent, type EventLog, type Retuned } from './timeline';
-
-/** `expire`: the deadline has come. */
-export const controlMoves = ['pause', 'resume', 'cancel', 'expire'] as const;
-export type ControlMove = (typeof controlMoves)[number];
 
 /** What a job ends as that is not run to its end. */
 export const endings = ['cancelled', 'expired'] as const;

@@ -1,6 +1,5 @@
 // What happened to a job as a whole, in a bounded record: the first events and the last stand as they are, those between only as counts.
-import type { ControlMove } from './control';
-import type { JobState } from './states';
+import type { ControlMove, JobState } from './states';
 
 /** A field that was retuned, as a JSON pointer into the spec, with the values before and after; null: it was not there. */
 export interface Retuned {

@@ -1,18 +1,8 @@
-import {
-    controlMoves,
-    deadlineOf,
-    limitsOf,
-    moved,
-    newControl,
-    retuned,
-    seenState,
-    type Asked,
-    type Limits,
-} from '../../../src/core/control';
+import { deadlineOf, limitsOf, moved, newControl, retuned, seenState, type Asked, type Limits } from '../../../src/core/control';
 import { ledgerDocument } from '../../../src/contracts/ledger';
 import { noCounts } from '../../../src/core/counts';
 import { newLedger, reduceLedger, type LedgerState } from '../../../src/core/ledger';
-import { states, type Desire } from '../../../src/core/states';
+import { controlMoves, states, type Desire } from '../../../src/core/states';
 
 const asked: Asked = { by: 'api', at: 1_000 };
 const spec: Limits = {
