@@ -11,7 +11,7 @@ const EVERY_MS = 1_000;
 export interface Watch {
     /** What the document said last. */
     seen: () => Control;
-    /** Resolves when it has been looked at once, or could not be within the limit of a look; rejects with NewerVersion. */
+    /** Resolves when it has been looked at once since the watch began, or could not be within the limit of a look; rejects with NewerVersion. */
     first: Promise<void>;
     /** Has `tell` called with the document as it is now, and whenever it has changed. */
     onChange: (tell: (control: Control) => void) => void;
@@ -26,7 +26,6 @@ interface Watcher {
 class ControlWatch {
     control = newControl();
     readonly watchers = new Set<Watcher>();
-    readonly first: Promise<void>;
     private looking = false;
     private cancelNext = (): void => undefined;
 
@@ -36,13 +35,18 @@ class ControlWatch {
         private readonly clock: Clock,
         private readonly log: Log,
     ) {
-        this.first = this.look().catch((error: unknown) => {
+        this.lookNowAndThen();
+    }
+
+    /** A look that begins now: what others saw a moment ago may be older than what has been accepted since. */
+    lookFirst(): Promise<void> {
+        const first = this.look().catch((error: unknown) => {
             if (error instanceof NewerVersion) throw error;
             this.complain(error);
         });
         // Not everybody waits for it.
-        this.first.catch(() => undefined);
-        this.lookNowAndThen();
+        first.catch(() => undefined);
+        return first;
     }
 
     stop(): void {
@@ -52,7 +56,12 @@ class ControlWatch {
     private lookNowAndThen(): void {
         this.cancelNext = this.clock.after(EVERY_MS, () => {
             this.lookNowAndThen();
-            this.look().catch((error: unknown) => this.complain(error));
+            if (this.looking) return;
+            this.looking = true;
+            this.look()
+                .catch((error: unknown) => this.complain(error))
+                .finally(() => (this.looking = false))
+                .catch(() => undefined);
         });
     }
 
@@ -62,16 +71,12 @@ class ControlWatch {
 
     private async look(): Promise<void> {
         // Nothing comes after a cancel.
-        if (this.looking || this.control.desired === 'cancel') return;
-        this.looking = true;
-        try {
-            const found = await this.store.glanceAtControl(this.jobId);
-            if (found.generation <= this.control.generation) return;
-            this.control = found;
-            for (const { tell } of this.watchers) tell(found);
-        } finally {
-            this.looking = false;
-        }
+        if (this.control.desired === 'cancel') return;
+        const found = await this.store.glanceAtControl(this.jobId);
+        // An older look may come in after a newer one.
+        if (found.generation <= this.control.generation) return;
+        this.control = found;
+        for (const { tell } of this.watchers) tell(found);
     }
 }
 
@@ -85,7 +90,7 @@ export function watchControl(store: JobStore, jobId: string, clock: Clock, log: 
     watch.watchers.add(watcher);
     return {
         seen: () => watch.control,
-        first: watch.first,
+        first: watch.lookFirst(),
         onChange: (tell) => {
             watcher.tell = tell;
             tell(watch.control);
