@@ -51,8 +51,8 @@ export async function controlJob(ports: ControlPorts, jobId: string, { move, ...
     return change(ports, jobId, who, (control, asked, { state }) => {
         const decision = decideMove(state, move, control.desired);
         if (decision.kind === 'illegal') {
-            const detail = `The job is ${state} and ${isLate(state) ? 'can no longer' : 'cannot'} be ${pastTense[move]}.`;
-            throw illegal(jobId, state, move, control, detail);
+            const cannot = state === 'scheduled' || state === 'planning' ? 'cannot' : 'can no longer';
+            throw illegal(jobId, state, move, control, `The job is ${state} and ${cannot} be ${pastTense[move]}.`);
         }
         return moved(control, move, asked);
     });
@@ -65,18 +65,10 @@ export async function controlJob(ports: ControlPorts, jobId: string, { move, ...
 export async function retuneJob(ports: ControlPorts, jobId: string, who: Who, retune: Retune): Promise<Controlled> {
     return change(ports, jobId, who, (control, asked, { state, job }) => {
         if (!isRetunable(state))
-            throw illegal(
-                jobId,
-                state,
-                'retune',
-                control,
-                `The job is ${state}: its limits ${isLate(state) ? 'can no longer' : 'cannot'} be changed.`,
-            );
+            throw illegal(jobId, state, 'retune', control, `The job is ${state}: its limits can no longer be changed.`);
         return retuned(control, job.spec, retune(limitsOf(job.spec, control), job), asked);
     });
 }
-
-const isLate = (state: JobState): boolean => state !== 'scheduled' && state !== 'planning';
 
 const illegal = (jobId: string, state: JobState, move: string, { desired }: Control, detail: string): Problem =>
     problem('ILLEGAL_MOVE', { detail, jobId, state, move, allowed: allowedMoves(state, desired) });
@@ -115,5 +107,6 @@ const isOf = (control: Control, id: string): boolean => lastOf(control)?.id === 
 function toldOf(control: Control) {
     const event = lastOf(control)!;
     const { by, reason, generation } = event;
-    return { move: event.kind === 'move' ? event.move : event.changes.map(({ field }) => field).join(' '), by, reason, generation };
+    const what = event.kind === 'move' ? { move: event.move } : { fields: event.changes.map(({ field }) => field).join(' ') };
+    return { ...what, by, reason, generation };
 }

@@ -6,17 +6,23 @@ import { badFields } from '../core/errors';
 
 /** The limits after the patch (RFC 7396: null takes away, and what is away has its default). @throws Problem BAD_SPEC, with a pointer for each problem */
 export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job: StoredJob, now: number): Limits {
-    const merged = mergePatch(inForce, patch);
+    const merged = mergePatch(inForce, { ...patch, ...unknownIn(patch) });
     const read = limitsSpec.safeParse(merged);
     if (!read.success) throw badFields('BAD_SPEC', fieldErrors(read.error, merged, [...limitNames, 'reason']));
     const limits = read.data;
-    const isOver = limits.deadline !== undefined && 'deadline' in patch && deadlineAt(limits.deadline, startsAt(job)) <= now;
-    if (isOver) {
-        const message = `"${limits.deadline}" is over already`;
-        throw badFields('BAD_SPEC', [{ pointer: '/deadline', message, allowed: 'a time to come; to end the job now, cancel it' }]);
-    }
-    return limits;
+    const { deadline } = limits;
+    if (deadline === undefined || !('deadline' in patch)) return limits;
+    const at = deadlineAt(deadline, startsAt(job));
+    const what = at <= now ? 'is over already' : at <= startsAt(job) ? 'is before the job starts' : null;
+    if (what === null) return limits;
+    throw badFields('BAD_SPEC', [
+        { pointer: '/deadline', message: `"${deadline}" ${what}`, allowed: 'a later time; to end the job now, cancel it' },
+    ]);
 }
+
+/** Fields that are no limits are refused, also where the patch would only take them away. */
+const unknownIn = (patch: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(Object.keys(patch).flatMap((name) => ((limitNames as readonly string[]).includes(name) ? [] : [[name, 'unknown']])));
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

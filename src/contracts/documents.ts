@@ -124,7 +124,7 @@ const controlContract = contract('control document', control, [
                 generation: i + 1,
                 at: Date.parse(made.at) || 0,
             })),
-            folded: null,
+            omitted: null,
             last: [],
         },
     }),
@@ -191,6 +191,7 @@ const summary = z.object({
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
     repairs: count.exactOptional(),
+    crashes: count.exactOptional(),
 });
 export type Summary = z.output<typeof summary>;
 /** From version 2 on a job may have expired. */

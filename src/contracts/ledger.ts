@@ -87,6 +87,7 @@ const told = {
     startedAt: time.nullable().exactOptional(),
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
+    crashes: count.exactOptional(),
 };
 const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), workers: count, round: count }),

@@ -7,7 +7,13 @@ import { fieldErrors } from './jobSpec';
 export const MAX_REASON = 500;
 
 /** The body of a move: why, if anything. */
-const moveBody = z.strictObject({ reason: z.string().min(1).max(MAX_REASON).optional() });
+const moveBody = z.strictObject({
+    reason: z
+        .string()
+        .min(1, { error: 'empty; say why, or leave it out' })
+        .max(MAX_REASON, { error: `more than ${MAX_REASON} characters` })
+        .optional(),
+});
 export type MoveBody = z.infer<typeof moveBody>;
 
 /** The body of a move, or what is wrong with it. */

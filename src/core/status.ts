@@ -17,14 +17,14 @@ export interface SliceProgress {
     inFlight: number;
     /** Items per second, of the last seconds. */
     rate: number;
-    /** Of this slice. */
+    /** Of this slice, and of earlier runs of its lease. */
     calls: CallStats;
     /** The last lease of the same worker that it has finished, and what that came to. */
     before: { epoch: number; counts: Counts } | null;
     at: string;
 }
 
-/** How far planning or folding has come: rows, or partitions. `of` null: nobody knows. */
+/** How far planning or folding has come: items, or partitions. `of` null: nobody knows. */
 export interface StepProgress {
     step: 'plan' | 'fold';
     done: number;
@@ -156,7 +156,7 @@ function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
     if (own && isOf(own.epoch)) {
         const opened = new Set(own.parts.map(({ part }) => part));
         const unopened = held.resumed.filter(({ part }) => !opened.has(part));
-        return { counts: sum([...own.parts, ...unopened]), live, calls: own.epoch === held.epoch ? own.calls : noCalls() };
+        return { counts: sum([...own.parts, ...unopened]), live, calls: own.calls };
     }
     if (own && isOf(own.before?.epoch)) return { counts: own.before!.counts, live, calls: noCalls() };
     return { counts: held.base, live: null, calls: noCalls() };
@@ -180,12 +180,12 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     if (!['planning', 'running', 'cancelling', 'folding'].includes(state)) return null;
     const { waiting } = ledger;
     // What it waited for while it was paused says nothing any more.
-    if (waiting && waiting.until > now && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
+    const isOutdated = control.generation > ledger.generation && ledger.startedAt !== null;
+    if (waiting && waiting.until > now && !isOutdated && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
         return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
     const heard = lastNews(asked, state, holders);
     if (now - heard > NEWS_MS) return { code: 'NO_NEWS', for: missing(state, ledger), until: null, since: iso(heard) };
-    if (control.generation > ledger.generation && ledger.startedAt !== null)
-        return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
+    if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
 }
 
@@ -212,15 +212,16 @@ function missing(state: JobState, { leases }: LedgerState): string {
 
 /** A range: by the rate of the last seconds and that since the job began to run, and not before the last retry that is known of. */
 function etaOf(
-    { startedAt, delayed, entered }: LedgerState,
+    { startedAt, delayed, entered, repairs }: LedgerState,
     state: JobState,
     pending: number | null,
     { rate, finished: done, now }: { rate: number; finished: number; now: number },
 ): Eta | null {
-    if ((state !== 'running' && state !== 'cancelling') || pending === null || startedAt === null) return null;
+    // Recording what is left of a cancelled job goes by no rate that was seen before.
+    if (state !== 'running' || pending === null || startedAt === null) return null;
     const lastRetry = Math.max(0, ...delayed.map(({ wakeAt }) => wakeAt));
     const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
-    const average = entered.paused === undefined && running > 0 ? done / running : rate;
+    const average = entered.paused === undefined && repairs === 0 && running > 0 ? done / running : rate;
     const [slow, fast] = [Math.min(rate, average || rate), Math.max(rate, average)];
     const waitsForRetry = lastRetry > now;
     if (slow <= 0 && !waitsForRetry) return null;

@@ -91,6 +91,7 @@ function* generation(context: OrchestrationContext, input: RunJobInput): Step<En
                     error: next.error,
                     ...(next.entered ? { entered: next.entered } : {}),
                     ...(next.calls ? { calls: next.calls } : {}),
+                    ...(next.crashes ? { crashes: next.crashes } : {}),
                 };
             }
         }

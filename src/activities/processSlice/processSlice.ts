@@ -2,6 +2,7 @@
 // of the process, which it is not.
 import type { Details, Log } from '../../log';
 import type { SliceInput } from '../../contracts/payloads';
+import { addCalls, noCalls, type CallStats } from '../../core/callStats';
 import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
 import { nothingOpened, SLICE_MS, type Lease, type PartCounts, type SliceReport } from '../../core/ledger';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
@@ -62,14 +63,19 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
 }
 
 /** What an earlier run of the lease has told of its partitions: best effort, for a count that does not go down. */
-async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<PartCounts[]> {
+async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<Inherited> {
     try {
         const last = await store.glanceAtProgress(jobId, worker);
-        return last && last.epoch >= lease.first && last.epoch <= lease.epoch ? last.parts : [];
+        if (last && last.epoch >= lease.first && last.epoch <= lease.epoch) return { parts: last.parts, calls: last.calls };
     } catch (error) {
         log.warn('progress of an earlier run was not read', {}, error);
-        return [];
     }
+    return { parts: [], calls: noCalls() };
+}
+
+interface Inherited {
+    parts: PartCounts[];
+    calls: CallStats;
 }
 
 interface SliceParts {
@@ -80,7 +86,7 @@ interface SliceParts {
     around: SliceSurroundings;
     occupant: Occupant;
     stop: StopRequest;
-    inherited: PartCounts[];
+    inherited: Inherited;
 }
 
 class Slice {
@@ -127,7 +133,7 @@ class Slice {
             runId: newRunId(),
             clock,
             patience: (trouble) => (lease.mode === 'cancel' || this.isCancelled ? cancelPatience : slicePatience)(trouble),
-            inherited,
+            inherited: inherited.parts,
         });
     }
 
@@ -172,7 +178,7 @@ class Slice {
                 parts: this.partitions.recordedParts,
                 inFlight: this.calls.inFlight,
                 rate: this.recent.at(now, this.partitions.recorded),
-                calls: this.calls.stats,
+                calls: this.stats,
                 before: lease.before,
                 at: new Date(now).toISOString(),
             }),
@@ -236,6 +242,11 @@ class Slice {
         else log.info('slice ended', told);
     }
 
+    /** The calls of this run, and of those before it. */
+    private get stats(): CallStats {
+        return addCalls(this.parts.inherited.calls, this.calls.stats);
+    }
+
     /** Items that this slice has given their outcome, per second. */
     private rate(now: number): number {
         return Math.round((this.partitions.recorded / Math.max(0.001, (now - this.began) / 1000)) * 10) / 10;
@@ -251,7 +262,7 @@ class Slice {
             rate: lease.mode === 'cancel' ? 0 : this.rate(now),
             limit: this.admission.learned,
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
-            calls: this.calls.stats,
+            calls: this.stats,
             ...(this.watch.seen().generation > 0 ? { control: seenOf(this.job, this.watch.seen()) } : {}),
             ...(end.why === 'held' ? { hold: end.hold } : {}),
         };

@@ -67,6 +67,7 @@ export function control(state: LedgerState, o: OperationOf<'control'>, now: numb
 export function schedule(state: LedgerState, { startAt }: OperationOf<'schedule'>, now: number): OkReply {
     if (now < startAt && state.startedAt === null) move(state, 'schedule', now);
     else move(state, 'plan', now);
+    state.restsAt = state.state === 'scheduled' ? state.generation : null;
     state.waiting = state.state === 'scheduled' ? { code: 'SCHEDULED', for: 'the time at which it is to start', until: startAt } : null;
     return { kind: 'ok', state: state.state };
 }
@@ -110,7 +111,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
         const { jobId, total, invalid, partitions, maxConcurrency, deadline = null } = o;
         // What was heard of the control document is later than what planning has read of it.
         const limits = state.generation === 0 ? { maxConcurrency, deadline } : {};
-        Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, waiting: null });
+        Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, restsAt: null, waiting: null });
         keepTrouble(state, 'plan', undefined, now);
         heed(state, state.ending, now);
     }

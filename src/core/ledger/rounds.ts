@@ -54,13 +54,14 @@ function waits(state: LedgerState, now: number, earliest: number, { code, why }:
     return { kind: 'wait', until, code, why };
 }
 
-const told = ({ total, invalid, failure: error, startedAt, entered, calls }: LedgerState): Told => ({
+const told = ({ total, invalid, failure: error, startedAt, entered, calls, crashes }: LedgerState): Told => ({
     total,
     invalid,
     error,
     startedAt,
     entered,
     calls,
+    crashes,
 });
 
 /**

@@ -219,6 +219,7 @@ export interface Told {
     startedAt?: number | null;
     entered?: LedgerState['entered'];
     calls?: CallStats;
+    crashes?: number;
 }
 export interface OkReply {
     kind: 'ok';

@@ -54,7 +54,7 @@ function busyLedger(): LedgerState {
         orphans: { '1': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
         timeline: {
             first: [{ kind: 'trouble', code: 'STORAGE_AWAY', message: 'm', at: 3, generation: 1 }],
-            folded: { kind: 'folded', from: 4, to: 5, counts: { crash: 2 } },
+            omitted: { kind: 'omitted', from: 4, to: 5, counts: { crash: 2 } },
             last: [{ kind: 'crash', worker: 'r1w0', partitions: 2, at: 6, generation: 1 }],
         },
     };

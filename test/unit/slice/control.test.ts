@@ -124,8 +124,8 @@ describe('a retune', () => {
         const first = held(2, { concurrency: { max: 1, adaptive: false } });
         const second = held(2, { concurrency: { max: 1, adaptive: false } });
         for (const bench of [first, second]) bench.control = one;
-        void first.begin({ share: { slot: 0, of: 2 } });
-        void second.begin({ share: { slot: 1, of: 2 } });
+        first.begin({ share: { slot: 0, of: 2 } }).catch(() => undefined);
+        second.begin({ share: { slot: 1, of: 2 } }).catch(() => undefined);
         for (const bench of [first, second]) await bench.clock.pass(2_000);
         expect([first.called.length, second.called.length]).toEqual([1, 0]);
         second.control = withLimits(one, { concurrency: { max: 5, adaptive: false } });
@@ -166,7 +166,7 @@ describe('windows for calls', () => {
     test('that open in a moment are waited for', async () => {
         const bench = held(1, calling('00:01-24:00'));
         await bench.clock.pass(57_000);
-        void bench.begin();
+        bench.begin().catch(() => undefined);
         await bench.clock.pass(2_000);
         expect(bench.called).toEqual([]);
         await bench.clock.pass(1_500);
@@ -176,7 +176,7 @@ describe('windows for calls', () => {
     test('that somebody opens meanwhile are gone by', async () => {
         const bench = held(1, calling('00:00-00:01'));
         await bench.clock.pass(58_000);
-        void bench.begin();
+        bench.begin().catch(() => undefined);
         bench.control = withLimits(newControl(), { calling: { windows: ['00:00-00:05'], timeZone: 'UTC' } });
         await bench.clock.pass(1_500);
         bench.letGo();
@@ -210,7 +210,7 @@ describe('a deadline', () => {
 
     test('that is put off while calls are in flight: the slice goes on', async () => {
         const bench = held(3, at(2_000));
-        void bench.begin();
+        bench.begin().catch(() => undefined);
         await bench.clock.pass(2_500);
         bench.control = withLimits(newControl(), at(3_600_000));
         await bench.clock.pass(1_000);
@@ -239,7 +239,7 @@ describe('what an earlier run of the lease has recorded', () => {
         const told = bench.progress.at(-1)!;
         expect(told.parts.length).toBeGreaterThanOrEqual(3);
         bench.die();
-        void dead;
+        dead.catch(() => undefined);
         // The next run is paused before it has opened anything.
         bench.isDead = false;
         bench.control = controlAfter('pause');
