@@ -10,12 +10,17 @@ export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job
     const read = limitsSpec.safeParse(merged);
     if (!read.success) throw badFields('BAD_SPEC', fieldErrors(read.error, merged, [...limitNames, 'reason']));
     const limits = read.data;
-    const isOver = limits.deadline !== undefined && 'deadline' in patch && deadlineAt(limits.deadline, startsAt(job)) <= now;
-    if (isOver) {
-        const message = `"${limits.deadline}" is over already`;
-        throw badFields('BAD_SPEC', [{ pointer: '/deadline', message, allowed: 'a time to come; to end the job now, cancel it' }]);
-    }
+    const wrong = limits.deadline !== undefined && 'deadline' in patch ? wrongDeadline(limits.deadline, startsAt(job), now) : null;
+    if (wrong) throw badFields('BAD_SPEC', [{ pointer: '/deadline', ...wrong }]);
     return limits;
+}
+
+/** As of a spec, it must leave time to run in. */
+function wrongDeadline(deadline: string, start: number, now: number): { message: string; allowed: string } | null {
+    const at = deadlineAt(deadline, start);
+    const cancel = 'to end the job now, cancel it';
+    if (at <= now) return { message: `"${deadline}" is over already`, allowed: `a time to come; ${cancel}` };
+    return at <= start ? { message: `"${deadline}" is before the job starts`, allowed: `a time after that; ${cancel}` } : null;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
