@@ -1,6 +1,7 @@
 // What happened to a job as a whole.
 import { startsAt } from '../core/control';
-import { emptyLog, timelineOf, type TimelineEntry } from '../core/timeline';
+import type { JobState } from '../core/states';
+import { emptyLog, timelineOf, type EventLog, type LedgerEvent, type TimelineEntry } from '../core/timeline';
 import type { JobEngine } from './jobEngine';
 import { requireJob } from './readJob';
 import type { JobStore } from '../storage/jobStore';
@@ -14,16 +15,20 @@ export async function readTimeline(store: JobStore, engine: JobEngine, jobId: st
     const [summary, control, ledger] = await Promise.all([store.readSummary(jobId), store.readControl(jobId), engine.readLedger(jobId)]);
     const createdAt = Date.parse(job.createdAt);
     const first = startsAt(job) > createdAt ? 'scheduled' : 'planning';
-    // The first state is entered when the job is stored, which no ledger has seen.
-    const told = timelineOf(control.changes, ledger?.timeline ?? emptyLog()).filter(
-        (entry, i) => !(i === 0 && entry.kind === 'state' && entry.state === first),
-    );
+    const told = timelineOf(control.changes, ledger ? withoutFirst(ledger.timeline, first) : emptyLog());
+    // It is entered when the job is stored, which no ledger has seen.
     const entries: TimelineEntry[] = [{ kind: 'state', state: first, at: createdAt, generation: 0 }, ...told];
     if (!summary) return entries.map(viewOf);
     // The ledger hears of the end a moment after it stands in the summary.
     const { state, endedAt } = summary;
     const end = { kind: 'state' as const, state, at: Date.parse(endedAt), generation: control.generation };
     return [...entries.filter((entry) => entry.kind !== 'state' || entry.state !== state), end].map(viewOf);
+}
+
+/** What the ledger tells without the state that the job was stored in. It hears of that later, when something may have been wanted of the job already. */
+function withoutFirst(log: EventLog<LedgerEvent>, first: JobState): EventLog<LedgerEvent> {
+    const heard = log.first.find(({ kind }) => kind === 'state');
+    return heard?.kind === 'state' && heard.state === first ? { ...log, first: log.first.filter((event) => event !== heard) } : log;
 }
 
 function viewOf(entry: TimelineEntry): TimelineView {

@@ -1,9 +1,10 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
 import * as sample from '../../samples/target';
-import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome } from '../../src/client';
+import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome, type Timeline } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
-import { DEADLINE_MS } from '../support/until';
+import { observedTarget, type ObservedOptions, type ObservedTarget } from '../support/observedTarget';
+import { DEADLINE_MS, until } from '../support/until';
 
 export type { Job, Outcome };
 
@@ -24,11 +25,18 @@ export function useHost(): void {
     });
 }
 
-const targets: sample.Target[] = [];
+const targets: { stop(): Promise<void> }[] = [];
 
 /** A service for jobs to call; stopped at the end of the file, however its tests went. */
 export async function startTarget(options: sample.TargetOptions): Promise<sample.Target> {
     const started = await sample.startTarget(options);
+    targets.push(started);
+    return started;
+}
+
+/** The same, for tests that look at when calls come and how many are open, or that hold answers back. */
+export async function observe(options?: ObservedOptions): Promise<ObservedTarget> {
+    const started = await observedTarget(options);
     targets.push(started);
     return started;
 }
@@ -65,6 +73,40 @@ export const post = (route: string, body: unknown, headers: Record<string, strin
         body: typeof body === 'string' ? body : JSON.stringify(body),
     });
 
+/** What a request was answered. */
+export interface Answered {
+    status: number;
+    /** The JSON document; tests say what they expect of it. */
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+    said: any;
+}
+
+/** Asks for a move with this body; a text goes as it is, and without a body there is no content type either. */
+export async function move(id: string, name: string, asked?: unknown, headers: Record<string, string> = {}): Promise<Answered> {
+    const route = `/jobs/${id}/${name}`;
+    const answer = await (asked === undefined ? api(route, { method: 'POST', headers }) : post(route, asked, headers));
+    return { status: answer.status, said: await answer.json() };
+}
+
+export async function patch(
+    id: string,
+    asked: unknown,
+    headers: Record<string, string> = { 'content-type': 'application/merge-patch+json' },
+): Promise<Answered> {
+    const text = typeof asked === 'string' ? asked : JSON.stringify(asked);
+    const answer = await api(`/jobs/${id}`, { method: 'PATCH', headers, body: text });
+    return { status: answer.status, said: await answer.json() };
+}
+
+/** What happened to a job, each event in one word: the state, the move, or its kind. */
+export const story = async (id: string): Promise<string[]> =>
+    (await timeline(id)).map(({ kind, state, move: made }) => String(kind === 'state' ? state : kind === 'move' ? made : kind));
+
+export const timeline = async (id: string): Promise<Timeline['events']> => (await client().getTimeline(id)).events;
+
+/** Waits until the clock shows this time, in ms: what is promised within a time, or for one, is seen no sooner. */
+export const past = (time: number): Promise<unknown> => until(() => Date.now() >= time);
+
 export const start = (spec: object, headers: { 'idempotency-key'?: string } = {}): Promise<Job> =>
     client().startJob(spec as JobSpec, { idempotencyKey: headers['idempotency-key'] });
 
@@ -86,7 +128,7 @@ export async function expectConserved(j: Job): Promise<Outcome[]> {
     const all = await results(j.id);
     const total = j.counts.total!;
     expect(all.map((o) => o.index).sort((a, b) => a - b)).toEqual([...Array(total).keys()]);
-    for (const kind of ['succeeded', 'failed', 'skipped', 'cancelled'] as const)
+    for (const kind of ['succeeded', 'failed', 'skipped', 'cancelled', 'expired'] as const)
         expect(j.counts[kind]).toBe(all.filter((o) => o.outcome === kind).length);
     return all;
 }

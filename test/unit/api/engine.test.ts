@@ -3,14 +3,18 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as df from 'durable-functions';
 import { engineOf } from '../../../src/api/durableEngine';
+import { operationMessage } from '../../../src/contracts/ledger';
 
 let server: http.Server;
 let answer: { status: number; body: unknown } = { status: 500, body: {} };
 const asked: string[] = [];
+let sent = '';
 
 beforeAll(async () => {
     server = http.createServer((req, res) => {
         asked.push(`${req.method} ${req.url}`);
+        sent = '';
+        req.setEncoding('utf8').on('data', (text: string) => (sent += text));
         res.writeHead(answer.status, { 'content-type': 'application/json' }).end(
             answer.body === undefined ? '' : JSON.stringify(answer.body),
         );
@@ -81,4 +85,12 @@ test('a start that meets one at work is none that failed; any other refusal is',
         says(status, body);
         await expect(engine().start(id)).rejects.toThrow();
     }
+});
+
+test('the ledger is told all that it goes by, the limits too', async () => {
+    says(202, undefined);
+    const seen = { generation: 3, desired: 'pause', ending: null, concurrency: 5, deadline: 1_767_225_600_000 } as const;
+    await engine().tellLedger(id, seen);
+    expect(asked.at(-1)).toMatch(/^POST \/entities\/ledger\//);
+    expect(operationMessage.read(JSON.parse(sent))).toEqual({ op: 'control', ...seen });
 });
