@@ -74,18 +74,17 @@ export type TimelineEntry = ControlEvent | LedgerEvent | Folded;
  * that generation, and else the earlier comes first, by clocks that may differ by a little.
  */
 export function timelineOf(control: EventLog<ControlEvent>, ledger: EventLog<LedgerEvent>): TimelineEntry[] {
-    const wanted = entriesOf(control);
+    // Changes that stand no more by themselves begin with the one after those that are kept before them.
+    const folded = (control.first.at(-1)?.generation ?? 0) + 1;
+    const wanted = entriesOf(control).map((entry) => ({ entry, generation: entry.kind === 'folded' ? folded : entry.generation }));
     const merged: TimelineEntry[] = [];
     for (const event of entriesOf(ledger)) {
-        while (wanted.length > 0 && isBefore(wanted[0]!, event)) merged.push(wanted.shift()!);
+        const heard = event.kind === 'folded' ? 0 : event.generation;
+        const isBefore = ({ entry, generation }: (typeof wanted)[number]) => generation <= heard || beginOf(entry) <= beginOf(event);
+        while (wanted.length > 0 && isBefore(wanted[0]!)) merged.push(wanted.shift()!.entry);
         merged.push(event);
     }
-    return [...merged, ...wanted];
-}
-
-function isBefore(wanted: ControlEvent | Folded, event: LedgerEvent | Folded): boolean {
-    if (wanted.kind !== 'folded' && event.kind !== 'folded' && wanted.generation <= event.generation) return true;
-    return beginOf(wanted) <= beginOf(event);
+    return [...merged, ...wanted.map(({ entry }) => entry)];
 }
 
 const beginOf = (entry: TimelineEntry): number => (entry.kind === 'folded' ? entry.from : entry.at);
