@@ -65,7 +65,7 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
 async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<PartCounts[]> {
     try {
         const last = await store.glanceAtProgress(jobId, worker);
-        return last && last.epoch >= lease.first && last.epoch <= lease.epoch ? last.parts : [];
+        return last?.first === lease.first ? last.parts : [];
     } catch (error) {
         log.warn('progress of an earlier run was not read', {}, error);
         return [];
@@ -169,6 +169,7 @@ class Slice {
             read: (now) => ({
                 worker,
                 epoch: lease.epoch,
+                first: lease.first,
                 parts: this.partitions.recordedParts,
                 inFlight: this.calls.inFlight,
                 rate: this.recent.at(now, this.partitions.recorded),
