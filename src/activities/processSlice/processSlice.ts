@@ -45,16 +45,17 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     const occupant = await around.enter(() => stop.ask('makingRoom'));
     const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
     const watch = watchControl(store, input.jobId, around.clock, around.log);
+    const told = inheritedBy(input, store, log);
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
-        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), inheritedBy(input, store, log), looked]);
+        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), told, looked]);
         return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
         const trouble = await store.diagnose(error);
         log.warn('slice did not begin', { why: trouble.code, message: trouble.message });
-        return nothingOpened(input.lease, trouble);
+        return nothingOpened(input.lease, trouble, await told);
     } finally {
         watch.stop();
         occupant.leave();
