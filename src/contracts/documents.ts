@@ -143,6 +143,7 @@ export const controlDocument: Contract<Control> = {
 const progress = z.object({
     worker: z.string(),
     epoch: count,
+    first: count,
     parts: z.array(partCounts),
     inFlight: count,
     rate: z.number(),
@@ -153,7 +154,7 @@ const progress = z.object({
 export type Progress = SliceProgress;
 /** Version 1 had the counts of all partitions together, which nobody can tell apart. */
 export const progressDocument: Contract<Progress> = contract('progress', progress, [
-    (older) => ({ ...older, parts: [], calls: noCalls(), before: null }),
+    (older) => ({ ...older, first: older.epoch, parts: [], calls: noCalls(), before: null }),
 ]);
 
 const stepProgress = z.object({ step: z.enum(['plan', 'fold']), done: count, of: count.nullable() });

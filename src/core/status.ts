@@ -11,6 +11,8 @@ import type { JobState } from './states';
 export interface SliceProgress {
     worker: string;
     epoch: number;
+    /** The epoch under which its lease was first given. */
+    first: number;
     /** The partitions that it has opened, and those that an earlier run of its lease had, each with what is recorded of it. */
     parts: PartCounts[];
     /** Calls. */
@@ -146,19 +148,18 @@ const placeOf = (worker: string): number => Number(/w(\d+)$/.exec(worker)?.[1] ?
 
 /**
  * What is counted of a lease. Progress of an earlier run of it still holds, for what it says is recorded. When the ledger is behind (what is read of it may
- * be a moment old), the worker's next slice says what the lease came to.
+ * be a moment old), a later run of it says what is recorded, or the worker's next slice what the lease came to.
  */
 function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
     const own = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
-    const isOf = (epoch: number | undefined): boolean => epoch !== undefined && epoch >= held.first && epoch <= held.epoch;
-    const isNext = own !== undefined && own.epoch > held.epoch;
-    const live = own && own.age <= NEWS_MS && (own.epoch === held.epoch || isNext) ? own : null;
-    if (own && isOf(own.epoch)) {
+    const live = own && own.age <= NEWS_MS && own.epoch >= held.epoch ? own : null;
+    if (own?.first === held.first) {
         const opened = new Set(own.parts.map(({ part }) => part));
         const unopened = held.resumed.filter(({ part }) => !opened.has(part));
         return { counts: sum([...own.parts, ...unopened]), live, calls: own.calls };
     }
-    if (own && isOf(own.before?.epoch)) return { counts: own.before!.counts, live, calls: noCalls() };
+    const { before } = own ?? {};
+    if (before && before.epoch >= held.first && before.epoch <= held.epoch) return { counts: before.counts, live, calls: noCalls() };
     return { counts: held.base, live: null, calls: noCalls() };
 }
 

@@ -77,18 +77,17 @@ export type TimelineEntry = ControlEvent | LedgerEvent | Omitted;
  * that generation, and else the earlier comes first, by clocks that may differ by a little.
  */
 export function timelineOf(control: EventLog<ControlEvent>, ledger: EventLog<LedgerEvent>): TimelineEntry[] {
-    const wanted = entriesOf(control);
+    // Changes that stand no more by themselves begin with the one after those that are kept before them.
+    const omitted = (control.first.at(-1)?.generation ?? 0) + 1;
+    const wanted = entriesOf(control).map((entry) => ({ entry, generation: entry.kind === 'omitted' ? omitted : entry.generation }));
     const merged: TimelineEntry[] = [];
     for (const event of entriesOf(ledger)) {
-        while (wanted.length > 0 && isBefore(wanted[0]!, event)) merged.push(wanted.shift()!);
+        const heard = event.kind === 'omitted' ? 0 : event.generation;
+        const isBefore = ({ entry, generation }: (typeof wanted)[number]) => generation <= heard || beginOf(entry) <= beginOf(event);
+        while (wanted.length > 0 && isBefore(wanted[0]!)) merged.push(wanted.shift()!.entry);
         merged.push(event);
     }
-    return [...merged, ...wanted];
-}
-
-function isBefore(wanted: ControlEvent | Omitted, event: LedgerEvent | Omitted): boolean {
-    if (wanted.kind !== 'omitted' && event.kind !== 'omitted' && wanted.generation <= event.generation) return true;
-    return beginOf(wanted) <= beginOf(event);
+    return [...merged, ...wanted.map(({ entry }) => entry)];
 }
 
 const beginOf = (entry: TimelineEntry): number => (entry.kind === 'omitted' ? entry.from : entry.at);

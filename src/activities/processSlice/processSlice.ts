@@ -46,16 +46,18 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     const occupant = await around.enter(() => stop.ask('makingRoom'));
     const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
     const watch = watchControl(store, input.jobId, around.clock, around.log);
+    const told = inheritedBy(input, store, log);
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
-        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), inheritedBy(input, store, log), looked]);
+        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), told, looked]);
         return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
         const trouble = await store.diagnose(error);
         log.warn('slice did not begin', { why: trouble.code, message: trouble.message });
-        return nothingOpened(input.lease, trouble);
+        const { parts, calls } = await told;
+        return { ...nothingOpened(input.lease, trouble, parts), calls };
     } finally {
         watch.stop();
         occupant.leave();
@@ -66,7 +68,7 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
 async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<Inherited> {
     try {
         const last = await store.glanceAtProgress(jobId, worker);
-        if (last && last.epoch >= lease.first && last.epoch <= lease.epoch) return { parts: last.parts, calls: last.calls };
+        if (last?.first === lease.first) return { parts: last.parts, calls: last.calls };
     } catch (error) {
         log.warn('progress of an earlier run was not read', {}, error);
     }
@@ -175,6 +177,7 @@ class Slice {
             read: (now) => ({
                 worker,
                 epoch: lease.epoch,
+                first: lease.first,
                 parts: this.partitions.recordedParts,
                 inFlight: this.calls.inFlight,
                 rate: this.recent.at(now, this.partitions.recorded),

@@ -87,7 +87,7 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
             code: 'WORK',
             why: 'other workers hold what is left, and may give some of it back',
         };
-    const until = earliest(state, now);
+    const until = earliest(state, now, 'worker');
     if (until === Infinity) return { kind: 'stop', why: 'every partition is finished or in another worker’s hands' };
     return until - now <= MAX_WORKER_WAIT_MS
         ? { kind: 'wait', until, ...waitFor(state, until) }

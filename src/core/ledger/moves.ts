@@ -106,6 +106,8 @@ export function keepTrouble(state: LedgerState, place: string, trouble: Persisti
 const TOLD_CHARACTERS = 200;
 
 export function open(state: LedgerState, o: OperationOf<'open'>, now: number): OkReply {
+    // Whoever planned it went by another clock: that the time has come needs no other proof than the plan.
+    if (state.startedAt === null) move(state, 'plan', now);
     // A cancel may have come before the plan: the partitions are wanted all the same, to record every item as cancelled.
     if (state.startedAt === null && (move(state, 'open', now) || state.state === 'cancelling')) {
         const { jobId, total, invalid, partitions, maxConcurrency, deadline = null } = o;

@@ -27,7 +27,7 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     if (state.state === 'paused')
         return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
     const left = state.partitions - state.closed;
-    const until = earliest(state, now);
+    const until = earliest(state, now, 'round');
     // Nothing to do and yet something left cannot be; the fold finds out what is missing.
     if (state.failure || (state.startedAt !== null && (left === 0 || until === Infinity))) {
         // Asked again after the answer was lost, the state is folding already: the first answer holds.

@@ -284,14 +284,20 @@ export const newLedger = (jobId: string): LedgerState => ({
     repairs: 0,
 });
 
-/** The report of a slice that has opened nothing: its lease is given back as it was. */
-export const nothingOpened = (lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>, trouble?: Trouble): SliceDone => ({
+/** The report of a slice that has opened nothing: its lease is given back as it was. `begun`: what earlier runs of it have recorded, as far as they have told. */
+export const nothingOpened = (
+    lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>,
+    trouble?: Trouble,
+    begun: PartCounts[] = [],
+): SliceDone => ({
     epoch: lease.epoch,
     closed: 0,
     counts: noCounts(),
     open: [],
     unreached: lease.resume,
-    untouched: lease.from,
+    // Fresh partitions are begun one after the other.
+    untouched: lease.from + begun.filter(({ part }) => !lease.resume.includes(part)).length,
+    ...(begun.length > 0 ? { begun } : {}),
     failures: [],
     rate: 0,
     limit: lease.startAt,

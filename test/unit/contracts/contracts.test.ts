@@ -79,7 +79,7 @@ const forms: [Contract<unknown>, unknown][] = [
     [
         documents.progressDocument,
         {
-            ...{ worker: 'r1w0', epoch: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
+            ...{ worker: 'r1w0', epoch: 2, first: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
             ...{ calls: { latencies: { 3: 4 }, statuses: { 200: 4 } }, before: { epoch: 0, counts } },
         },
     ],

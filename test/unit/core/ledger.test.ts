@@ -525,7 +525,7 @@ test('counts do not go down while a slice has opened some of what it resumes: th
 });
 
 const progressOf = (worker: string, epoch: number): Aged<SliceProgress> => ({
-    ...{ worker, epoch, parts: [], inFlight: 0, rate: 1, at: 'T', age: 0 },
+    ...{ worker, epoch, first: epoch, parts: [], inFlight: 0, rate: 1, at: 'T', age: 0 },
     ...{ calls: noCalls(), before: null },
 });
 

@@ -1,5 +1,7 @@
 // A whole slice over storage in memory, with a clock that only the test moves: what it reports, and what it leaves behind when storage fails.
 import { RestError } from '@azure/storage-blob';
+import { noCalls } from '../../../src/core/callStats';
+import { noCounts } from '../../../src/core/counts';
 import { suspicion } from '../../../src/core/poison';
 import { NewerVersion } from '../../../src/contracts/contract';
 import { newControl } from '../../../src/core/control';
@@ -48,6 +50,23 @@ test('a control document of a newer version is not gone by: nothing is called, a
     bench.glanceAtControl = async () => Promise.reject(new NewerVersion('control document', 9, 2));
     expect(await bench.slice()).toMatchObject({ untouched: 0, closed: 0, worked: false, trouble: { code: 'NEWER_VERSION' } });
     expect(bench.called).toEqual([]);
+});
+
+test('a slice that cannot begin gives back what an earlier run of its lease has told, and so no count goes down', async () => {
+    const bench = new SliceBench(4);
+    const counts = { ...noCounts(), succeeded: 3 };
+    const parts = [0, 1].map((part) => ({ part, counts }));
+    bench.progress.push({
+        ...{ worker: 'r1w0', epoch: 4, first: 4, parts, inFlight: 0, rate: 1, at: 'T' },
+        ...{ calls: noCalls(), before: null },
+    });
+    bench.glanceAtControl = async () => Promise.reject(new NewerVersion('control document', 9, 2));
+    expect(await bench.slice({ epoch: 5, first: 4, resume: [0], from: 1, to: 4 })).toMatchObject({
+        ...{ unreached: [0], untouched: 2, begun: parts },
+        trouble: { code: 'NEWER_VERSION' },
+    });
+    // Of another lease nothing is known.
+    expect(await bench.slice({ epoch: 6, resume: [0], from: 1, to: 4 })).toMatchObject({ unreached: [0], untouched: 1 });
 });
 
 test('a control document that cannot be read holds nothing up', async () => {
