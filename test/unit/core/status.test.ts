@@ -73,7 +73,7 @@ describe('the end that is foreseen', () => {
         delayed: fc.array(at, { maxLength: 3 }),
         waiting: fc.option(fc.record({ code: fc.constantFrom(...waitCodes), for: fc.constant('test'), until: at })),
         slices: fc.array(fc.record({ rate: rates, age: fc.nat(10_000) }), { maxLength: 3 }),
-        desired: fc.constantFrom('run' as const, 'pause' as const, 'cancel' as const),
+        desired: fc.constantFrom('run' as const, 'run' as const, 'run' as const, 'pause' as const, 'cancel' as const),
         rate: rates,
         heardAt: fc.option(at),
     });
@@ -101,14 +101,14 @@ describe('the end that is foreseen', () => {
                 expect(Date.parse(eta.earliest)).toBeGreaterThan(NOW);
                 expect(Date.parse(eta.latest)).toBeGreaterThanOrEqual(Date.parse(eta.earliest));
                 expect(eta.reason).not.toBe('');
-                expect(['running', 'cancelling']).toContain(state);
+                expect(state).toBe('running');
                 expect(ledger.total).not.toBeNull();
                 // Not before the last retry that is known of.
                 for (const wakeAt of delayed) expect(Date.parse(eta.latest)).toBeGreaterThanOrEqual(wakeAt);
             }),
             { numRuns: runs(1_000) },
         );
-        expect(times).toBeGreaterThan(runs(50));
+        expect(times).toBeGreaterThan(runs(25));
     });
 
     test('lies between the rate of the last seconds and that since the job began, and says both', () => {
