@@ -89,7 +89,10 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
     await tryToStart(store, engine, jobId, log);
     const changed = isOf(control, asked.id);
     if (changed) log.about({ job: jobId }).info('change accepted', { ...toldOf(control), before });
-    await tellOf(engine, seenOf(job, control), jobId, log);
+    // It is accepted: slices see it, and whoever looks at the job next tells the ledger what it has not heard.
+    await tellOf(engine, seenOf(job, control), jobId, log).catch((error: unknown) =>
+        log.about({ job: jobId }).warn('ledger could not be told of the change', {}, error),
+    );
     return { job, facts: { ...facts, control }, changed };
 }
 

