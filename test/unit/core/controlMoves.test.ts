@@ -109,6 +109,8 @@ class World {
         const { state, reply } = reduceLedger(before, operation, this.now + this.o.skew);
         [this.readBefore, this.ledger] = [before, state];
         if (operation.op !== 'settle') this.past.push(operation);
+        if (state.generation < before.generation)
+            fail(`the ledger has gone from generation ${before.generation} back to ${state.generation}`);
         this.checkMoves(before, state);
         this.checkPaused(before, operation, reply);
         this.checkMatch();
@@ -254,6 +256,8 @@ class World {
     }
 
     private goOn(n: number): void {
+        // Reading a source takes its time, and so does folding: much may be asked for and heard meanwhile.
+        if ((this.phase === 'planning' || this.phase === 'folding') && n % 4 > 0) return n % 4 === 1 ? this.deliver(n) : undefined;
         if (this.phase === 'planning') return this.plan(n);
         if (this.phase === 'folding') return this.fold(n);
         if (this.phase === 'waiting') return this.wait(n);
@@ -273,7 +277,7 @@ class World {
             this.phase = 'ended';
         } else if (this.startsAt > this.now) {
             this.tell({ op: 'schedule', startAt: this.startsAt });
-            if (n % 2 === 0) return;
+            if (n % 8 === 0) return;
             this.now = this.startsAt;
             this.tell({ op: 'schedule', startAt: this.startsAt });
         } else {
@@ -394,7 +398,7 @@ class World {
             this.remind();
             while (this.words.length > 0) this.deliver(1);
             this.move('resume', false);
-            this.goOn(1);
+            this.goOn(4);
             for (const w of this.workers.filter(({ isDone }) => !isDone))
                 if (w.lease) this.slice(w, w.lease, 4);
                 else this.ask(w);
@@ -441,7 +445,7 @@ test('whatever is wanted, and however late, doubled or lost the word of it, the 
     );
     // The stories are worth their name.
     for (const what of ['heard pause', 'heard run', 'heard cancel', 'heard late', 'retune', 'repair', 'completed', 'cancelled', 'expired'])
-        if ((came.get(what) ?? 0) < runs(15)) fail(`${what} came ${came.get(what) ?? 0} times`);
+        if ((came.get(what) ?? 0) < runs(5)) fail(`${what} came ${came.get(what) ?? 0} times`);
 });
 
 /** What the moves of users come to, told without a table: where the job is on its way, what is wanted of it, and what the ledger has heard of that. */
