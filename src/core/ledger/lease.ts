@@ -35,6 +35,8 @@ const MAX_WORKER_WAIT_MS = 20_000;
 export const WORTH_WAITING_MS = 5_000;
 /** A lease this old may be that of a worker which is gone: nobody waits for it. */
 export const OLD_LEASE_MS = 60_000;
+/** A slice in isolation makes calls that take ten minutes, and waits as long for storage: in this time it ends, or its worker is gone. */
+const LONGEST_ISOLATION_MS = 1_800_000;
 
 export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number): LeaseReply {
     if (o.round !== state.round) return { kind: 'stop', why: 'a later round of workers has begun' };
@@ -70,6 +72,8 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     const hold = holdNow(state, now);
     if (hold) return hold.until - now <= WORTH_WAITING_MS ? { kind: 'wait', ...hold } : { kind: 'stop', why: hold.why };
     adopt(state, worker, slot, now);
+    // Whoever waited on for a worker that is gone would keep its round, and so the job, from ending.
+    if (isIsolationStale(state, worker, now)) return { kind: 'stop', why: 'the worker that works alone may be gone' };
     const held = state.leases[worker];
     if (held) return regrant(state, worker, held, now);
     if (state.isolatedWorker)
@@ -92,6 +96,11 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     return until - now <= MAX_WORKER_WAIT_MS
         ? { kind: 'wait', until, ...waitFor(state, until) }
         : { kind: 'stop', why: 'the next retry is far off' };
+}
+
+function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {
+    const alone = isolatedWorker === null || isolatedWorker === worker ? undefined : leases[isolatedWorker];
+    return alone !== undefined && now - alone.since > LONGEST_ISOLATION_MS;
 }
 
 /** Takes over what a worker of an earlier round in the same place has left. */

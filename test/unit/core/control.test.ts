@@ -97,6 +97,15 @@ describe('the ledger', () => {
         expect(reduceLedger(round, ask, 1_004).reply).toMatchObject({ kind: 'work', lease: { mode: 'cancel', ending: 'cancelled' } });
     });
 
+    test('to whose clock the time of a job has not come opens it when it is planned: whoever planned it went by another', () => {
+        const scheduled = reduceLedger(newLedger('j'), { op: 'schedule', startAt: 5_000 }, 4_999).state;
+        expect(scheduled.state).toBe('scheduled');
+        const plan = { op: 'open' as const, jobId: 'j', total: 10, invalid: 0, partitions: 1, maxConcurrency: 1 };
+        const { state } = reduceLedger(scheduled, plan, 4_999);
+        expect(state).toMatchObject({ state: 'running', startedAt: 4_999 });
+        expect(reduceLedger(state, { op: 'settle' }, 4_999).reply).toMatchObject({ kind: 'work' });
+    });
+
     test('that was lost under a job that runs waits for a time that can be written down', () => {
         const { state, reply } = reduceLedger(newLedger('j'), { op: 'settle' }, 1_000);
         expect(reply.kind === 'wait' && Number.isFinite(new Date(reply.until).getTime())).toBe(true);

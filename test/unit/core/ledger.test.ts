@@ -468,6 +468,32 @@ test('the siblings of a worker that failed are waited for, but not for ever', ()
     expect(broken()).toMatchObject({ kind: 'work' });
 });
 
+test('what a worker has left is waited for by nobody in another place: the round ends, and the next has a worker there', () => {
+    const job = jobOf(2, 64);
+    const left = job.leased(1);
+    const { epoch, from, to } = job.leased(0);
+    job.ask(0, { epoch, closed: 1, counts: counted(10), ...came, untouched: to });
+    expect([from, to]).toEqual([1, 2]);
+    job.settle();
+    // The worker in that place ends before it takes over what is left there.
+    expect(job.ask(0)).toMatchObject({ kind: 'stop' });
+    expect(job.settle()).toMatchObject({ kind: 'work', workers: 2 });
+    expect(job.leased(1)).toMatchObject({ from: left.from, to: left.to, first: left.first });
+});
+
+test('a worker that works alone and is gone is not waited for for ever', () => {
+    const job = jobOf(2, 64);
+    const { epoch } = job.leased(0);
+    job.w.state.crashed = { 0: 1 };
+    job.ask(0, { epoch, lost: 'crashed', reason: 'exit' });
+    job.w.now += 20_000;
+    expect(job.leased(0).mode).toBe('isolated');
+    for (let minutes = 0; minutes <= 30; minutes++, job.w.now += 60_000) expect(job.ask(1)).toMatchObject({ code: 'ISOLATION' });
+    expect(job.ask(1)).toMatchObject({ kind: 'stop' });
+    job.settle();
+    expect(job.leased(0).mode).toBe('isolated');
+});
+
 test('a ledger that began anew goes on after the epochs that stand in the outcomes, not one by one', () => {
     const job = jobOf(1);
     const { epoch } = job.leased(0);

@@ -268,3 +268,31 @@ test('no count goes down from one look to the next, and none is more than what i
     for (const what of ['given', 'given again', 'orphaned', 'seen late', 'done'])
         if ((came.get(what) ?? 0) < runs(10)) throw new Error(`${what} came ${came.get(what) ?? 0} times`);
 });
+
+test('what a worker that failed has recorded still counts when the job is given fewer workers', () => {
+    let now = 1_000_000;
+    let ledger = newLedger('job');
+    const tell = (operation: LedgerOperation) => {
+        const { state, reply } = reduceLedger(ledger, operation, (now += 10));
+        ledger = state;
+        return reply;
+    };
+    tell({ op: 'open', jobId: 'job', total: 100, invalid: 0, partitions: 10, maxConcurrency: 64 });
+    const { round } = tell({ op: 'settle' }) as Extract<SettleReply, { kind: 'work' }>;
+    const ask = { op: 'lease' as const, round, worker: `r${round}w1`, slot: 1, seq: 1, report: null };
+    const { lease } = tell(ask) as Extract<LeaseReply, { kind: 'work' }>;
+    const told: SliceProgress = {
+        ...{ worker: `r${round}w1`, epoch: lease.epoch, first: lease.first, before: null, inFlight: 0, rate: 1, calls: noCalls(), at: 'T' },
+        parts: [{ part: lease.from, counts: { ...noCounts(), succeeded: 7 } }],
+    };
+    const seen = () => {
+        const control = { generation: ledger.generation, desired: 'run' as const };
+        const progress = { slices: [{ ...told, age: 0 }], steps: [] };
+        return statusOf({ ledger, control, progress, createdAt: 0, startsAt: 0, now }).counts.succeeded;
+    };
+    expect(seen()).toBe(7);
+    // The worker fails with what it holds, and there is no such place in the next round.
+    tell({ op: 'control', generation: 1, desired: 'run', concurrency: 32 });
+    tell({ op: 'settle' });
+    expect(seen()).toBe(7);
+});
