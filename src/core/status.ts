@@ -151,7 +151,9 @@ const placeOf = (worker: string): number => Number(/w(\d+)$/.exec(worker)?.[1] ?
  * be a moment old), a later run of it says what is recorded, or the worker's next slice what the lease came to.
  */
 function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
-    const own = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
+    // A lease may have been taken over from a worker in another place; the first epoch is of one lease alone.
+    const here = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
+    const own = here?.first === held.first ? here : (lastRunOf(held, slices) ?? here);
     const live = own && own.age <= NEWS_MS && own.epoch >= held.epoch ? own : null;
     if (own?.first === held.first) {
         const opened = new Set(own.parts.map(({ part }) => part));
@@ -162,6 +164,10 @@ function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
     if (before && before.epoch >= held.first && before.epoch <= held.epoch) return { counts: before.counts, live, calls: noCalls() };
     return { counts: held.base, live: null, calls: noCalls() };
 }
+
+/** What the last run of a lease has told, wherever that worked; undefined when none has told anything. */
+export const lastRunOf = <Told extends SliceProgress>({ first }: Pick<HeldLease, 'first'>, slices: Told[]): Told | undefined =>
+    slices.filter((slice) => slice.first === first).sort((a, b) => b.epoch - a.epoch)[0];
 
 /** Of the last seconds: what slices say that were heard of lately; of those that have just begun, what slices did before them. */
 function rateOf(ledger: LedgerState, holders: Holder[], counts: Counts, now: number): number {

@@ -5,6 +5,7 @@ import type { SliceInput } from '../../contracts/payloads';
 import { addCalls, noCalls, type CallStats } from '../../core/callStats';
 import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
 import { nothingOpened, SLICE_MS, type Lease, type PartCounts, type SliceReport } from '../../core/ledger';
+import { lastRunOf } from '../../core/status';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import { reach } from '../../crashPoints';
 import type { JobStore } from '../../storage/jobStore';
@@ -67,8 +68,11 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
 /** What an earlier run of the lease has told of its partitions: best effort, for a count that does not go down. */
 async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<Inherited> {
     try {
+        // Leased again, it may have been taken over from a worker in another place.
         const last = await store.glanceAtProgress(jobId, worker);
-        if (last?.first === lease.first) return { parts: last.parts, calls: last.calls };
+        const isTakenOver = last?.first !== lease.first && lease.epoch !== lease.first;
+        const run = isTakenOver ? lastRunOf(lease, (await store.readProgress(jobId)).slices) : last;
+        if (run?.first === lease.first) return { parts: run.parts, calls: run.calls };
     } catch (error) {
         log.warn('progress of an earlier run was not read', {}, error);
     }

@@ -103,13 +103,21 @@ function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: strin
     return alone !== undefined && now - alone.since > LONGEST_ISOLATION_MS;
 }
 
-/** Takes over what a worker of an earlier round in the same place has left. */
+/** Takes over what a worker of an earlier round has left in the same place, or in one that this round has not. */
 function adopt(state: LedgerState, worker: string, slot: number, now: number): void {
-    const orphan = state.orphans[slot];
-    if (!orphan || state.leases[worker]) return;
-    delete state.orphans[slot];
-    state.leases[worker] = { ...orphan, againAt: now };
+    if (state.leases[worker]) return;
+    const left = Object.values(state.orphans);
+    const orphan = left.find((held) => placeOf(held) === slot) ?? left.find((held) => placeOf(held) >= places(state));
+    if (!orphan) return;
+    delete state.orphans[orphan.first];
+    state.leases[worker] = { ...orphan, ...concurrencyOf(state, slot), againAt: now };
 }
+
+const placeOf = ({ share: place }: HeldLease): number => place?.slot ?? 0;
+
+/** Workers of this round that may have something to do. */
+const places = ({ width, maxConcurrency, state }: LedgerState): number =>
+    state === 'cancelling' ? width : Math.min(width, maxConcurrency);
 
 function grant(
     state: LedgerState,

@@ -4,7 +4,7 @@ import { isEnded } from '../states';
 import { DUE_SOON_MS, earliest, holdNow, waitFor, workersFor } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
 import { heard, isOver, move } from './moves';
-import type { HeldLease, LedgerState, OperationOf, SettleReply, Told } from './state';
+import type { LedgerState, OperationOf, SettleReply, Told } from './state';
 
 /** The last time that a date can hold, in ms. */
 const MAX_TIME = 8.64e15;
@@ -22,7 +22,7 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     if (o.cancel) heard(state, { generation: Math.max(1, state.generation), desired: 'cancel' }, now);
     if ((o.seen ?? 0) > state.generation)
         return waits(state, now, now + TOLD_WITHIN_MS, { code: 'CONTROL', why: 'what was asked for is on its way' });
-    reclaim(state, now);
+    reclaim(state);
     if (state.state !== 'folding' && isOver(state, now)) return { kind: 'expire', generation: state.generation };
     if (state.state === 'paused')
         return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
@@ -39,9 +39,7 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     const hold = holdNow(state, now);
     if (hold) return waits(state, now, hold.until, hold);
     if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
-    // What a worker in some place has left is taken over by the next in that place.
-    const places = Math.max(0, ...Object.keys(state.orphans).map(Number)) + 1;
-    state.width = Math.max(1, places, Math.min(workersFor(state.maxConcurrency), left));
+    state.width = Math.max(1, Math.min(workersFor(state.maxConcurrency), left));
     state.roundConcurrency = state.maxConcurrency;
     return { kind: 'work', workers: state.width, round: ++state.round };
 }
@@ -66,23 +64,11 @@ const told = ({ total, invalid, failure: error, startedAt, entered, calls, crash
 
 /**
  * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed. The next worker in its place takes it
- * over, where there is one; slices that still run are superseded by the next epoch.
+ * over; slices that still run are superseded by the next epoch.
  */
-function reclaim(state: LedgerState, now: number): void {
-    const places = Math.max(1, workersFor(state.maxConcurrency));
-    const found = [...Object.values(state.orphans), ...Object.values(state.leases)];
-    state.orphans = {};
-    for (const held of found) {
-        const slot = held.share?.slot ?? 0;
-        if (slot < Math.min(places, state.maxConcurrency) && !state.orphans[slot]) state.orphans[slot] = held;
-        else giveBack(state, held, now);
-    }
+function reclaim(state: LedgerState): void {
+    for (const held of Object.values(state.leases)) state.orphans[held.first] = held;
     state.leases = {};
     state.answered = {};
     state.isolatedWorker = null;
-}
-
-function giveBack(state: LedgerState, held: HeldLease, now: number): void {
-    for (const entry of held.resumed) state.delayed.push({ ...entry, wakeAt: now });
-    if (held.to > held.from) state.returned.push({ from: held.from, to: held.to });
 }

@@ -90,7 +90,7 @@ export interface LedgerState {
     /** Partitions that were begun and whose items wait for their retries. */
     delayed: Delayed[];
     leases: Record<string, HeldLease>;
-    /** Leases of workers that are gone, by slot: the next worker there takes them over, and what was counted of them is known by the slot. */
+    /** Leases of workers that are gone, by the epoch under which they were first given: the next worker in their place takes them over, or any where there is none. */
     orphans: Record<string, HeldLease>;
     /** Workers belong to a round; those of an earlier one are told to stop. */
     round: number;

@@ -51,7 +51,7 @@ function busyLedger(): LedgerState {
         troubles: { job: { ...trouble, count: 2, since: 1, until: 2 } },
         waiting: { code: 'RETRY', for: 'the next retry is due then', until: 9 },
         ...{ desired: 'pause', ending: null, deadline: 99, restsAt: 1, entered: { running: 5 }, heardAt: 7, hold: report.hold, calls },
-        orphans: { '1': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
+        orphans: { '3': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
         timeline: {
             first: [{ kind: 'trouble', code: 'STORAGE_AWAY', message: 'm', at: 3, generation: 1 }],
             omitted: { kind: 'omitted', from: 4, to: 5, counts: { crash: 2 } },

@@ -124,8 +124,8 @@ class World {
 
     /** Each state follows from the one before by a move of the table. */
     private checkMoves(before: LedgerState, { state, timeline }: LedgerState): void {
-        const length = ({ first, folded, last }: LedgerState['timeline']) =>
-            first.length + last.length + Object.values(folded?.counts ?? {}).reduce((a, b) => a + b, 0);
+        const length = ({ first, omitted, last }: LedgerState['timeline']) =>
+            first.length + last.length + Object.values(omitted?.counts ?? {}).reduce((a, b) => a + b, 0);
         const added = length(timeline) - length(before.timeline);
         let from = before.state;
         for (const event of added === 0 ? [] : [...timeline.first, ...timeline.last].slice(-added)) {

@@ -469,16 +469,25 @@ test('the siblings of a worker that failed are waited for, but not for ever', ()
 });
 
 test('what a worker has left is waited for by nobody in another place: the round ends, and the next has a worker there', () => {
-    const job = jobOf(2, 64);
+    const job = jobOf(3, 64);
     const left = job.leased(1);
     const { epoch, from, to } = job.leased(0);
     job.ask(0, { epoch, closed: 1, counts: counted(10), ...came, untouched: to });
-    expect([from, to]).toEqual([1, 2]);
+    expect([from, to]).toEqual([2, 3]);
     job.settle();
     // The worker in that place ends before it takes over what is left there.
     expect(job.ask(0)).toMatchObject({ kind: 'stop' });
     expect(job.settle()).toMatchObject({ kind: 'work', workers: 2 });
     expect(job.leased(1)).toMatchObject({ from: left.from, to: left.to, first: left.first });
+});
+
+test('what a worker has left whose place is in no round any more is taken over in another', () => {
+    const job = jobOf(2, 64);
+    const left = job.leased(1);
+    const { epoch, to } = job.leased(0);
+    job.ask(0, { epoch, closed: 1, counts: counted(10), ...came, untouched: to });
+    expect(job.settle()).toMatchObject({ kind: 'work', workers: 1 });
+    expect(job.leased(0)).toMatchObject({ from: left.from, to: left.to, first: left.first });
 });
 
 test('a worker that works alone and is gone is not waited for for ever', () => {

@@ -185,8 +185,9 @@ class Job {
     }
 
     private inherited({ slot }: Worker, { first }: Lease): PartCounts[] {
-        const last = this.progress.get(slot)?.told;
-        return last?.first === first ? last.parts : [];
+        const here = this.progress.get(slot)?.told;
+        const last = here?.first === first ? here : [...this.progress.values()].find(({ told }) => told.first === first)?.told;
+        return last?.parts ?? [];
     }
 
     private ask(w: Worker): void {
