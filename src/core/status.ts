@@ -173,7 +173,7 @@ export const lastRunOf = <Told extends SliceProgress>({ first }: Pick<HeldLease,
 function rateOf(ledger: LedgerState, holders: Holder[], counts: Counts, now: number): number {
     const { startedAt } = ledger;
     const held = Object.values(ledger.leases);
-    const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(0.001, (now - startedAt) / 1000) : null;
+    const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(1, (now - startedAt) / 1000) : null;
     const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? ledger.rate : 0));
     const rate = rates.reduce((a, b) => a + b, 0) || (held.length > 0 ? (young ?? 0) : 0);
     return Math.round(rate * 10) / 10;
