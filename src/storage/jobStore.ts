@@ -55,8 +55,9 @@ const STEP = 'step';
 const MAX_METADATA = 7_000;
 /** One that takes longer is given up; the next one comes. */
 const PROGRESS_LIMIT_MS = 10_000;
-const json = { blobHTTPHeaders: { blobContentType: 'application/json' } };
-const ndjson = { blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } };
+// The client library writes to the options that it is given: these are only ever copied.
+const json = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/json' } });
+const ndjson = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
 
 export class JobStore {
     readonly container: ContainerClient;
@@ -111,7 +112,7 @@ export class JobStore {
 
     async writeJson(name: string, value: unknown): Promise<void> {
         const text = JSON.stringify(value);
-        await this.container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), json);
+        await this.container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), { ...json });
     }
 
     /**
@@ -156,7 +157,7 @@ export class JobStore {
 
     /** Writes the list of the rows that are no items, one a line. */
     async writeInvalid(jobId: string, lines: string): Promise<void> {
-        await this.container.getBlockBlobClient(blobs.invalid(jobId)).upload(lines, Buffer.byteLength(lines), ndjson);
+        await this.container.getBlockBlobClient(blobs.invalid(jobId)).upload(lines, Buffer.byteLength(lines), { ...ndjson });
     }
 
     readPlan = (jobId: string) => this.readDocument(planDocument, blobs.plan(jobId));
@@ -298,10 +299,7 @@ export class JobStore {
     /** Creates a segment; false when it is there. */
     async createOutcomes(jobId: string, part: number, segment = 0): Promise<boolean> {
         try {
-            await this.outcomes(jobId, part, segment).create({
-                conditions: { ifNoneMatch: '*' },
-                ...ndjson,
-            });
+            await this.outcomes(jobId, part, segment).create({ ...ndjson, conditions: { ifNoneMatch: '*' } });
             return true;
         } catch (error) {
             if (isStatus(error, 409, 412)) return false;

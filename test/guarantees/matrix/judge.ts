@@ -1,17 +1,26 @@
 // What is wrong with a job that a fault has struck, by what its user can see, what its target has seen, and what storage holds.
-import type { Item, Job, Outcome, Verdict } from '../../../src/client';
+import type { Item, Job, Outcome, Timeline, Verdict } from '../../../src/client';
 import { breaches } from '../support';
 import { isForGood, statusOf, type Cell } from './faults';
 import { Callee, type Call } from './target';
-import type { Variant } from './variants';
+import type { Ask, Variant } from './variants';
 
 /** A job that one fault has struck has ended so long after it was accepted; one that a fault strikes for good. In ms. */
 export const ONCE_MS = 60_000;
 export const FOR_GOOD_MS = 300_000;
-/** A cancelled job begins no call later than so long after the cancel was accepted, in ms. Two seconds without a fault; one look that fails costs three more. */
-export const CANCEL_BITES_MS = { once: 8_000, forGood: 30_000 };
-/** And it has ended so long after, in ms. */
+/** No call is against what was asked for later than so long after that was accepted, in ms. Two seconds without a fault; one look that fails costs three more. */
+const BITES_MS = { never: 3_500, once: 8_000, forGood: 30_000 };
+export const bitesMs = (cell: Cell | null): number => BITES_MS[cell === null ? 'never' : isForGood(cell.fault) ? 'forGood' : 'once'];
+/** A cancelled job has ended so long after that was accepted, in ms. */
 export const CANCEL_ENDS_MS = { once: 60_000, forGood: 120_000 };
+
+/** Something that was asked for; times in ms. */
+export interface Asked {
+    ask: Ask;
+    /** When it was asked for first. From then on it may be done, although it was not answered with success: the answer reads what storage refuses. */
+    askedAt: number;
+    acceptedAt: number | null;
+}
 
 export interface Played {
     variant: Variant;
@@ -25,10 +34,10 @@ export interface Played {
     firstItem: Item | number;
     /** Times in ms. */
     endedAt: number;
-    /** It may be done although it was not answered with success: the answer reads what storage refuses. */
-    isCancelAsked: boolean;
-    /** When a cancel was accepted. */
-    cancelledAt: number | null;
+    /** In their order. */
+    asked: Asked[];
+    /** The HTTP status where it was no 200. */
+    timeline: Timeline['events'] | number;
     listed: boolean;
 }
 
@@ -37,7 +46,12 @@ export function judge(p: Played): string[] {
     const forGood = cell !== null && isForGood(cell.fault);
     // What storage has never let be listed is listed by the sweeper, which has not come yet.
     const listedLater = forGood && cell.request === 'PUT index';
-    const wrong = [...(p.listed || listedLater ? [] : ['it is not in the list of jobs']), ...cancelWrongs(p, forGood)];
+    const wrong = [
+        ...(p.listed || listedLater ? [] : ['it is not in the list of jobs']),
+        ...controlWrongs(p),
+        ...cancelWrongs(p, forGood),
+        ...timelineWrongs(p),
+    ];
     if (status.state === 'failed' && status.error?.code !== variant.failsAs) return [...wrong, ...failedWrongs(p, forGood)];
     if (variant.failsAs) return status.state === 'failed' ? wrong : [...wrong, `ended ${status.state}, not failed`];
     return [...wrong, ...wholeWrongs(p, forGood), ...callWrongs(p, forGood)];
@@ -56,11 +70,11 @@ function failedWrongs({ status: { error }, cell }: Played, forGood: boolean): st
     return says ? [] : [`does not say what storage answered: ${told}`];
 }
 
-function wholeWrongs({ status, outcomes, verified, firstItem, variant, isCancelAsked }: Played, forGood: boolean): string[] {
+function wholeWrongs({ status, outcomes, verified, firstItem, variant, asked }: Played, forGood: boolean): string[] {
     const wrong: string[] = [];
     const { state, counts } = status;
     const { succeeded, failed, skipped, cancelled, unrecorded = 0, invalid } = counts;
-    const allowed = isCancelAsked ? ['cancelled', 'completed'] : ['completed'];
+    const allowed = asked.some(({ ask }) => ask === 'cancel') ? ['cancelled', 'completed'] : ['completed'];
     if (!allowed.includes(state)) wrong.push(`ended ${state}: ${JSON.stringify(status.error)}`);
     // Cancelled before its source was read: nobody knows how many there would have been.
     if (state === 'cancelled' && counts.total === null) return wrong;
@@ -92,15 +106,40 @@ function callWrongs({ calls }: Played, forGood: boolean): string[] {
         : [`${often.length} items were called again without need, such as item ${often[0]![0]}, ${often[0]![1]} times`];
 }
 
-function cancelWrongs({ cancelledAt, endedAt, calls }: Played, forGood: boolean): string[] {
-    if (cancelledAt === null) return [];
-    const kind = forGood ? 'forGood' : 'once';
-    const last = Math.max(...calls.map((c) => c.at)) - cancelledAt;
-    const wrong: string[] = [];
-    if (last > CANCEL_BITES_MS[kind]) wrong.push(`a call began ${seconds(last)} s after the cancel was accepted`);
-    if (endedAt - cancelledAt > CANCEL_ENDS_MS[kind])
-        wrong.push(`it ended ${seconds(endedAt - cancelledAt)} s after the cancel was accepted`);
-    return wrong;
+/** Calls that the last thing that was accepted does not allow: none of a job that is paused or cancelled, and no more at once than are to be. */
+function controlWrongs({ asked, calls, cell }: Played): string[] {
+    return asked.flatMap(({ ask, acceptedAt }, i) => {
+        if (acceptedAt === null || ask === 'resume') return [];
+        const most = typeof ask === 'object' ? ask.concurrency : 0;
+        const until = asked[i + 1]?.askedAt ?? Infinity;
+        const late = calls.filter(({ at, open }) => at > acceptedAt + bitesMs(cell) && at < until && open > most).at(-1);
+        return late ? [`a call began ${seconds(late.at - acceptedAt)} s after ${nameOf(ask)} was accepted, ${late.open} are open`] : [];
+    });
+}
+
+const nameOf = (ask: Ask): string => (typeof ask === 'object' ? `a concurrency of ${ask.concurrency}` : `the ${ask}`);
+
+function cancelWrongs({ asked, endedAt }: Played, forGood: boolean): string[] {
+    const acceptedAt = asked.find(({ ask }) => ask === 'cancel')?.acceptedAt ?? endedAt;
+    const took = endedAt - acceptedAt;
+    return took > CANCEL_ENDS_MS[forGood ? 'forGood' : 'once'] ? [`it ended ${seconds(took)} s after the cancel was accepted`] : [];
+}
+
+/** What was accepted stands there once each, in its order; what was not accepted may. */
+function timelineWrongs({ asked, timeline, status }: Played): string[] {
+    if (typeof timeline === 'number') return [`its timeline answered ${timeline}`];
+    const told = timeline.flatMap(({ kind, move, changes }) => {
+        if (kind === 'move') return [nameOf(move as Ask)];
+        if (kind !== 'retune') return [];
+        return (changes as { field: string; to: unknown }[]).map(({ field, to }) =>
+            field === '/concurrency/max' ? nameOf({ concurrency: to as number }) : field,
+        );
+    });
+    const order = asked.filter(({ ask, acceptedAt }) => acceptedAt !== null || told.includes(nameOf(ask))).map(({ ask }) => nameOf(ask));
+    const wrong = told.join() === order.join() ? [] : [`its timeline tells of ${told.join() || 'nothing'}, not of ${order.join()}`];
+    const states = timeline.filter(({ kind }) => kind === 'state').map(({ state }) => state);
+    const isWhole = states[0] === 'planning' && states.at(-1) === status.state;
+    return isWhole ? wrong : [...wrong, `its states were ${states.join()}`];
 }
 
 export const seconds = (ms: number): number => Math.round(ms / 100) / 10;

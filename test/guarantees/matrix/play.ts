@@ -15,9 +15,9 @@ import {
     type RetryOptions,
 } from '../../../src/client';
 import { isForGood, statusOf, Strand, type Cell, type Strands } from './faults';
-import { FOR_GOOD_MS, judge, ONCE_MS, seconds, type Played } from './judge';
+import { bitesMs, FOR_GOOD_MS, judge, ONCE_MS, seconds, type Asked, type Played } from './judge';
 import { Callee, type MatrixTarget } from './target';
-import { itemsOf, type Variant } from './variants';
+import { itemsOf, type Ask, type Variant } from './variants';
 
 export interface Stage {
     /** Of the host, without /api. */
@@ -52,6 +52,8 @@ const LOOK_MS = 10_000;
 const REFUSED_POST_MS = 20_000;
 /** So long a job's last answer is held for a request that is to be struck. */
 const HOLD_MS = 15_000;
+/** What is asked for stays in force for so much longer than it takes to be. */
+const SEEN_MS = 1_500;
 /** A job whose requests to storage rest for longer waits. */
 const BUSY_MS = 1_500;
 
@@ -66,8 +68,7 @@ export class Play {
     private open!: () => void;
     private id = '';
     private acceptedAt = 0;
-    private isCancelAsked = false;
-    private cancelledAt: number | null = null;
+    private readonly asked: Asked[] = [];
     private lastSeen: Job | null = null;
 
     constructor(
@@ -81,7 +82,8 @@ export class Play {
         const until = new Promise<void>((resolve) => (this.open = resolve));
         const gate = variant.runsForMs === undefined ? null : { item: variant.items - 1, until };
         this.callee = new Callee(this.marker, variant.paceMs * slower, gate);
-        this.limit = cell !== null && isForGood(cell.fault) ? FOR_GOOD_MS : ONCE_MS;
+        const asks = variant.asks?.inTurn.length ?? 0;
+        this.limit = (cell !== null && isForGood(cell.fault) ? FOR_GOOD_MS : ONCE_MS) + Math.max(0, asks - 1) * this.inForceMs;
         stage.strands.expect(this.strand, createHash('sha256').update(this.key).digest('hex'));
         stage.target.expect(this.callee);
         this.client = new FanfoldClient({ url: stage.url, retry: { forMs: 0 }, timeoutMs: API_MS });
@@ -99,7 +101,7 @@ export class Play {
         try {
             const accepted = await this.start();
             if (accepted) {
-                const [endedAt] = await Promise.all([this.end(), this.hold(), this.cancel()]);
+                const [endedAt] = await Promise.all([this.end(), this.hold(), this.control()]);
                 took = endedAt === null ? this.limit : endedAt - this.acceptedAt;
                 state = endedAt === null ? 'no end' : await this.verdict(endedAt);
             }
@@ -192,18 +194,46 @@ export class Play {
     /** A text that says the same of any job. */
     private without = (text: string): string => (this.id ? text.replaceAll(this.id, '{id}') : text);
 
-    private async cancel(): Promise<void> {
-        if (this.variant.cancelAfter === undefined) return;
+    /** How long what is asked for stays in force before the next is. */
+    private get inForceMs(): number {
+        return bitesMs(this.cell) + SEEN_MS;
+    }
+
+    /** Asks for one after the other, as long as the job has not ended. */
+    private async control(): Promise<void> {
+        const { asks } = this.variant;
+        if (!asks) return;
         const over = Date.now() + this.limit;
-        await Promise.race([this.callee.called(this.variant.cancelAfter), this.ended(over)]);
+        await Promise.race([this.callee.called(asks.afterCalls), this.ended(over)]);
+        for (const ask of asks.inTurn) {
+            if (this.asked.length > 0) await this.ended(Date.now() + this.inForceMs);
+            if (!(await this.askFor(ask, over))) return;
+        }
+        this.callee.hurry();
+    }
+
+    /** Again and again until it is accepted; says whether it was. */
+    private async askFor(ask: Ask, over: number): Promise<boolean> {
+        const asked: Asked = { ask, askedAt: Date.now(), acceptedAt: null };
+        // A job that stands still, or nearly, must not do so for good: what is refused is told so, and is not lost.
+        const liftAt = this.asked.length > 0 ? Date.now() + REFUSED_POST_MS : Infinity;
         while (Date.now() < over && this.strand.summaryAt === null) {
-            this.isCancelAsked = true;
-            const answer = await this.ask(() => this.client.cancelJob(this.id));
-            if (!(answer instanceof Error)) this.cancelledAt = Date.now();
+            if (!this.asked.includes(asked)) this.asked.push(asked);
+            const answer = await this.ask(() => this.request(ask));
+            if (!(answer instanceof Error)) asked.acceptedAt = Date.now();
             // It has ended, or is about to.
-            if (!(answer instanceof Error) || statusIn(answer) === 409) return;
+            if (!(answer instanceof Error) || statusIn(answer) === 409) return asked.acceptedAt !== null;
+            if (Date.now() > liftAt) this.strand.lifted = true;
             await sleep(500);
         }
+        return false;
+    }
+
+    private request(ask: Ask): Promise<Job> {
+        if (ask === 'pause') return this.client.pauseJob(this.id);
+        if (ask === 'resume') return this.client.resumeJob(this.id);
+        if (ask === 'cancel') return this.client.cancelJob(this.id);
+        return this.client.retuneJob(this.id, { concurrency: { max: ask.concurrency } });
     }
 
     /** Holds the last answer until the job has run for a while, or until what is to be struck has been, but not for ever. */
@@ -286,8 +316,8 @@ export class Play {
             verified: whole ? await part(() => this.client.verifyJob(this.id)) : 0,
             firstItem: whole ? await part(() => this.client.getItem(this.id, 0)) : 0,
             endedAt,
-            isCancelAsked: this.isCancelAsked,
-            cancelledAt: this.cancelledAt,
+            asked: this.asked,
+            timeline: await part(async () => (await this.client.getTimeline(this.id)).events),
             listed: await this.isListed(status),
         };
         this.wrong.push(...judge(played));

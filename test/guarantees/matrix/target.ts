@@ -6,17 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Call {
     item: number;
     at: number;
+    /** Calls of the job that were open then, this one among them. */
+    open: number;
 }
 
 /** One job's calls. */
 export class Callee {
     readonly calls: Call[] = [];
+    private open = 0;
     private readonly waiting: { count: number; resolve: () => void }[] = [];
 
     constructor(
         readonly marker: string,
         /** How long each call takes, in ms. */
-        readonly paceMs: number,
+        private paceMs: number,
         /** The answer to this item waits for it. */
         readonly gate: { item: number; until: Promise<void> } | null,
     ) {}
@@ -24,10 +27,22 @@ export class Callee {
     /** Every fifth item fails at its first attempt. */
     static attemptsOf = (item: number): number => (item % 5 === 0 ? 2 : 1);
 
+    /** Takes a call; gives the number of its attempt. */
     take(item: number): number {
-        this.calls.push({ item, at: Date.now() });
+        this.calls.push({ item, at: Date.now(), open: ++this.open });
         for (const w of this.waiting) if (this.calls.length >= w.count) w.resolve();
         return this.calls.filter((c) => c.item === item).length;
+    }
+
+    /** The time that a call takes; it is not open any more then. */
+    async work(): Promise<void> {
+        await sleep(this.paceMs);
+        this.open--;
+    }
+
+    /** From now on calls take no time. */
+    hurry(): void {
+        this.paceMs = 0;
     }
 
     /** Resolves when so many calls have come. */
@@ -63,7 +78,7 @@ export class MatrixTarget {
         for await (const chunk of req) void chunk;
         if (!callee || !Number.isInteger(item)) return void res.writeHead(400).end('not a call of the matrix');
         const attempt = callee.take(item);
-        await sleep(callee.paceMs);
+        await callee.work();
         if (attempt < Callee.attemptsOf(item)) return void res.writeHead(500).end('chosen to fail');
         if (item === callee.gate?.item) await callee.gate.until;
         res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ item }));

@@ -1,5 +1,15 @@
 // The small jobs of the matrix: three partitions each, and retries.
 
+/** A move, or so many calls at once at most. */
+export type Ask = 'pause' | 'resume' | 'cancel' | { concurrency: number };
+
+export interface Asks {
+    /** The first is asked for when so many calls have come. */
+    afterCalls: number;
+    /** One after the other, each when the one before has been in force for so long that calls tell of it. When all are accepted, calls take no time. */
+    inTurn: Ask[];
+}
+
 export interface Variant {
     name: string;
     items: number;
@@ -12,8 +22,8 @@ export interface Variant {
     spec?: object;
     /** The answer to the last item waits until the job has run for so long, in ms, so that what comes by the second comes as often each time. */
     runsForMs?: number;
-    /** The job is cancelled when so many calls have come. */
-    cancelAfter?: number;
+    /** What its user asks for while it runs. */
+    asks?: Asks;
     /** Rows of the source that are no items. */
     invalid?: number;
     /** Requests of this variant that are struck; default: all. The others come in a variant before in the same way. */
@@ -29,7 +39,27 @@ export const itemsOf = (marker: string, count: number): object[] => lines(marker
 export const VARIANTS: Variant[] = [
     { name: 'plain', items: 30, paceMs: 30, concurrency: 64, runsForMs: 2_300 },
     // Slow enough that a cancel which does not bite is seen by its calls.
-    { name: 'cancel', items: 300, paceMs: 150, concurrency: 2, cancelAfter: 16 },
+    { name: 'cancel', items: 300, paceMs: 150, concurrency: 2, asks: { afterCalls: 16, inTurn: ['cancel'] } },
+    // Long enough to be called throughout, were it not paused.
+    {
+        name: 'pause',
+        items: 240,
+        paceMs: 150,
+        concurrency: 2,
+        asks: { afterCalls: 10, inTurn: ['pause', 'resume'] },
+        strikes: /control|HEAD progress|outcomes|ledger$|job$/,
+    },
+    // From two workers to one call at once, which is a place for one of them, and back.
+    {
+        name: 'retune',
+        items: 900,
+        paceMs: 400,
+        concurrency: 40,
+        asks: { afterCalls: 30, inTurn: [{ concurrency: 1 }, { concurrency: 40 }] },
+        // One for each worker.
+        spec: { partition: { items: 450 } },
+        strikes: /control|HEAD progress/,
+    },
     {
         name: 'upload',
         items: 30,

@@ -114,3 +114,33 @@ describe('storage that says of one blob that it is there, and that it is not', (
         await read(box.readOutcomes({ segments: [{ name: 'jobs/j/outcomes/00002.ndjson', bytes: 0 }] }));
     });
 });
+
+test('what must not stand yet is created under that condition, whatever was written before', async () => {
+    const conditions: string[] = [];
+    const taking = createServer((request, response) => {
+        conditions.push(`${request.url!.replace(/.*\//, '')} ${request.headers['if-none-match'] ?? 'unconditional'}`);
+        request.resume().on('end', () => response.writeHead(201, { 'content-length': 0, etag: '"1"' }).end());
+    });
+    await new Promise<void>((resolve) => taking.listen(0, '127.0.0.1', resolve));
+    try {
+        const box = new JobStore(new ContainerClient(`http://127.0.0.1:${(taking.address() as AddressInfo).port}/account/box`));
+        for (let round = 0; round < 2; round++) {
+            expect(await box.createOutcomes('j', round)).toBe(true);
+            expect(await box.createJson(`${round}.json`, {})).toMatchObject({ created: true });
+            await box.createSource('j', Buffer.from('1\n'));
+            await box.writeInvalid('j', '');
+            await box.writeJson('summary.json', {});
+        }
+    } finally {
+        taking.closeAllConnections();
+        taking.close();
+    }
+    const round = (n: number) => [
+        `0000${n}.ndjson *`,
+        `${n}.json *`,
+        'source.ndjson *',
+        'invalid.ndjson unconditional',
+        'summary.json unconditional',
+    ];
+    expect(conditions).toEqual([...round(0), ...round(1)]);
+});
