@@ -5,6 +5,7 @@ import { problem, type Problem } from '../core/errors';
 import { allowedMoves, decideMove, isRetunable, type JobState, type UserMove } from '../core/states';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
+import { isStatus } from '../storage/trouble';
 import { tellOf } from './deliverControl';
 import { tryToStart } from './ensureStarted';
 import type { Log } from '../log';
@@ -84,7 +85,9 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
     const before = facts.control.generation;
     // What is decided is decided by the document that it is written over: of two changes at once, the second sees the first.
     const decideNow = (control: Control) => decide(control, asked, { job, state: stateOf({ ...facts, control }, job, clock()) });
-    const control = facts.summary ? notChanged(decideNow(facts.control), facts.control) : await store.changeControl(jobId, decideNow);
+    const control = facts.summary
+        ? notChanged(decideNow(facts.control), facts.control)
+        : await store.changeControl(jobId, decideNow).catch(busy);
     // A job that was never started, or whose orchestration is lost, would never see it.
     await tryToStart(store, engine, jobId, log);
     const changed = isOf(control, asked.id);
@@ -94,6 +97,13 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
         log.about({ job: jobId }).warn('ledger could not be told of the change', {}, error),
     );
     return { job, facts: { ...facts, control }, changed };
+}
+
+/** Others were first, time and again. */
+function busy(error: unknown): never {
+    if (!isStatus(error, 409, 412)) throw error;
+    const detail = 'Others are changing the same job; nothing of this change was done.';
+    throw problem('STORAGE_UNAVAILABLE', { detail, headers: { 'retry-after': '1' } });
 }
 
 /** Of a job that has ended nothing is decided but that it is refused. */

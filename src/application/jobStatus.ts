@@ -141,7 +141,9 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllP
     const { first, last } = control.changes;
     const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : (last.at(-1) ?? first.at(-1))?.at;
     const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
-    const ending = control.ending ?? ledger.ending;
+    // A cancel that came when the job was at its end already ends nothing.
+    const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? ledger.endsAs : null;
+    const ending = state === 'cancelling' ? (control.ending ?? ledger.ending) : folded;
     return {
         ...nameOf(job),
         state,

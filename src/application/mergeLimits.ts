@@ -13,16 +13,40 @@ export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job
     const { deadline } = limits;
     if (deadline === undefined || !('deadline' in patch)) return limits;
     const at = deadlineAt(deadline, startsAt(job));
-    const what = at <= now ? 'is over already' : at <= startsAt(job) ? 'is before the job starts' : null;
-    if (what === null) return limits;
-    throw badFields('BAD_SPEC', [
-        { pointer: '/deadline', message: `"${deadline}" ${what}`, allowed: 'a later time; to end the job now, cancel it' },
-    ]);
+    const wrong = wrongDeadline(at, startsAt(job), now);
+    if (!wrong) return limits;
+    throw badFields('BAD_SPEC', [{ pointer: '/deadline', ...wrong }]);
 }
 
+/** What is wrong with a deadline of a job that is to start then, if anything; all in ms. */
+export function wrongDeadline(at: number, start: number, now: number): { message: string; allowed: string } | null {
+    const later = 'a later time; to end a job now, cancel it';
+    if (at <= now) return { message: 'the time is over already', allowed: later };
+    if (at <= start) return { message: 'the time is before the job starts', allowed: later };
+    return at - now > LONGEST_AHEAD_MS ? { message: 'too far ahead', allowed: 'at most 800 days from now' } : null;
+}
+
+/** A start may be 400 days ahead, and a deadline 400 days behind that. */
+const LONGEST_AHEAD_MS = 800 * 86_400_000;
+
+const namesIn: Record<(typeof limitNames)[number], readonly string[]> = {
+    concurrency: ['max', 'adaptive'],
+    retry: ['attempts', 'initialDelay', 'maxDelay', 'factor'],
+    deadline: [],
+    calling: ['windows', 'timeZone'],
+};
+
 /** Fields that are no limits are refused, also where the patch would only take them away. */
-const unknownIn = (patch: Record<string, unknown>): Record<string, unknown> =>
-    Object.fromEntries(Object.keys(patch).flatMap((name) => ((limitNames as readonly string[]).includes(name) ? [] : [[name, 'unknown']])));
+function unknownIn(patch: Record<string, unknown>): Record<string, unknown> {
+    const wrong = Object.entries(patch).flatMap(([name, value]): [string, unknown][] => {
+        if (!Object.hasOwn(namesIn, name)) return [[name, 'unknown']];
+        if (!isObject(value)) return [];
+        const known = namesIn[name as keyof typeof namesIn];
+        const inner = Object.keys(value).filter((key) => !known.includes(key));
+        return inner.length > 0 ? [[name, { ...value, ...Object.fromEntries(inner.map((key) => [key, 'unknown'])) }]] : [];
+    });
+    return Object.fromEntries(wrong);
+}
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -179,7 +179,7 @@ export const waitCodes = [
 ] as const;
 export type WaitCode = (typeof waitCodes)[number];
 export const waitingCodes: Record<WaitCode, Entry> = {
-    RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `failures` says why attempts failed.' },
+    RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `calls.statuses` says how attempts ended.' },
     CONTROL: { means: 'What was asked for is on its way to the ledger.', remedy: 'Nothing.' },
     STORAGE: { means: 'Storage refuses something, or does not answer; `for` says what.', remedy: 'See [storage](failure.md).' },
     VERSION: { means: 'An instance of a newer version of the app is being deployed.', remedy: 'Nothing; end the deployment.' },

@@ -2,10 +2,10 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { isOver, sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
-import type { JobState } from './states';
+import { isEnded, type JobState } from './states';
 
 /** What one slice has recorded so far. */
 export interface SliceProgress {
@@ -110,7 +110,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const holders = held.map((lease) => holderOf(lease, progress.slices));
     const left = Object.values(ledger.orphans).map((lease) => holderOf(lease, progress.slices));
     const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sum(ledger.delayed)));
-    const calls = holders.reduce((all, h) => addCalls(all, h.calls), ledger.calls);
+    const calls = [...holders, ...left].reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
     const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
     const rate = rateOf(ledger, holders, counts, now);
@@ -174,17 +174,20 @@ function rateOf(ledger: LedgerState, holders: Holder[], counts: Counts, now: num
     const { startedAt } = ledger;
     const held = Object.values(ledger.leases);
     const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(1, (now - startedAt) / 1000) : null;
-    const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? ledger.rate : 0));
+    // What slices did before holds for one that has just begun, if it was heard a moment ago.
+    const before = ledger.ratedAt !== null && now - ledger.ratedAt <= NEWS_MS ? ledger.rate : 0;
+    const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? before : 0));
     const rate = rates.reduce((a, b) => a + b, 0) || (held.length > 0 ? (young ?? 0) : 0);
     return Math.round(rate * 10) / 10;
 }
 
 function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | null {
     const { ledger, control, startsAt, now } = asked;
-    if (state === 'scheduled') return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
-    if (state === 'paused')
+    if (state === 'scheduled' && startsAt > now)
+        return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
+    if (state === 'paused' && (ledger.deadline ?? Infinity) > now)
         return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };
-    if (!['planning', 'running', 'cancelling', 'folding'].includes(state)) return null;
+    if (isEnded(state)) return null;
     const { waiting } = ledger;
     // What it waited for while it was paused says nothing any more.
     const isOutdated = control.generation > ledger.generation && ledger.startedAt !== null;
@@ -192,6 +195,7 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
         return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
     const heard = lastNews(asked, state, holders);
     if (now - heard > NEWS_MS) return { code: 'NO_NEWS', for: missing(state, ledger), until: null, since: iso(heard) };
+    if (isOver(ledger, now)) return { code: 'CONTROL', for: 'its deadline, which has come, to reach the workers', until: null };
     if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
 }
@@ -204,12 +208,14 @@ function lastNews({ ledger, progress, createdAt, startsAt, now }: StatusAsked, s
         ? progress.steps.filter((s) => s.step === step).map((s) => s.age)
         : holders.flatMap(({ live }) => (live ? [live.age] : []));
     const silent = step ? [] : progress.slices.map(({ age }) => age);
-    const waited = ledger.waiting ? Math.min(now, ledger.waiting.until) : 0;
+    const waited = Math.min(now, Math.max(ledger.waiting?.until ?? 0, state === 'paused' ? (ledger.deadline ?? 0) : 0));
     const begun = Math.min(now, Math.max(createdAt, startsAt));
     return Math.max(begun, entered, ledger.heardAt ?? 0, waited, ...[...ages, ...silent].map((age) => now - age));
 }
 
 function missing(state: JobState, { leases }: LedgerState): string {
+    if (state === 'scheduled') return 'news of its start';
+    if (state === 'paused') return 'news of its end: its deadline has come';
     if (state === 'planning') return 'news of the reading of its source';
     if (state === 'folding') return 'news of the folding of its results';
     const workers = Object.keys(leases);
@@ -225,17 +231,19 @@ function etaOf(
     { rate, finished: done, now }: { rate: number; finished: number; now: number },
 ): Eta | null {
     // Recording what is left of a cancelled job goes by no rate that was seen before.
-    if (state !== 'running' || pending === null || startedAt === null) return null;
+    if (state !== 'running' || pending === null || startedAt === null || now - startedAt < NEWS_MS) return null;
     const lastRetry = Math.max(0, ...delayed.map(({ wakeAt }) => wakeAt));
     const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
-    const average = entered.paused === undefined && repairs === 0 && running > 0 ? done / running : rate;
+    // In a job's first minute, what came before its first call is too much of it.
+    const average = entered.paused === undefined && repairs === 0 && running > 60 ? done / running : rate;
     const [slow, fast] = [Math.min(rate, average || rate), Math.max(rate, average)];
     const waitsForRetry = lastRetry > now;
-    if (slow <= 0 && !waitsForRetry) return null;
+    // Where nothing but retries is left, nobody knows how they end, and how many follow.
+    if (slow <= 0) return null;
     const after = (perSecond: number): number => now + (perSecond > 0 ? (pending / perSecond) * 1000 : 0);
     const earliest = Math.max(after(fast * MARGIN), lastRetry, now + 1);
-    const latest = Math.max(slow > 0 ? now + (after(slow) - now) * MARGIN : 0, lastRetry, earliest);
-    if (!Number.isFinite(latest) || latest > MAX_TIME) return null;
+    const latest = Math.max(earliest, Math.max(now, lastRetry) + (after(slow) - now) * MARGIN);
+    if (latest > MAX_TIME) return null;
     const told = (n: number): string => String(Math.round(n * 10) / 10);
     const reason =
         waitsForRetry && lastRetry >= earliest

@@ -4,7 +4,7 @@ import type { Details, Log } from '../../log';
 import type { SliceInput } from '../../contracts/payloads';
 import { addCalls, noCalls, type CallStats } from '../../core/callStats';
 import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
-import { nothingOpened, SLICE_MS, type Lease, type PartCounts, type SliceReport } from '../../core/ledger';
+import { nothingOpened, SLICE_MS, type Hold, type Lease, type PartCounts, type SliceDone, type SliceReport } from '../../core/ledger';
 import { lastRunOf } from '../../core/status';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import { reach } from '../../crashPoints';
@@ -12,7 +12,7 @@ import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
 import { SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
-import type { Clock } from './clock';
+import { pause, type Clock } from './clock';
 import { watchControl, type Watch } from './controlWatch';
 import { workIsolated } from './isolatedSlice';
 import { ItemCalls } from './itemCalls';
@@ -47,7 +47,7 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     const occupant = await around.enter(() => stop.ask('makingRoom'));
     const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
     const watch = watchControl(store, input.jobId, around.clock, around.log);
-    const told = inheritedBy(input, store, log);
+    const told = inheritedBy(input, store, around.clock, log);
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
@@ -65,24 +65,33 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     }
 }
 
-/** What an earlier run of the lease has told of its partitions: best effort, for a count that does not go down. */
-async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<Inherited> {
-    try {
-        // Leased again, it may have been taken over from a worker in another place.
-        const last = await store.glanceAtProgress(jobId, worker);
-        const isTakenOver = last?.first !== lease.first && lease.epoch !== lease.first;
-        const run = isTakenOver ? lastRunOf(lease, (await store.readProgress(jobId)).slices) : last;
-        if (run?.first === lease.first) return { parts: run.parts, calls: run.calls };
-    } catch (error) {
-        log.warn('progress of an earlier run was not read', {}, error);
+/** What an earlier run of the lease has told of its partitions: best effort, for counts that do not go down. */
+async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, clock: Clock, log: Log): Promise<Inherited> {
+    for (let tries = 1; tries <= INHERIT_TRIES; tries++) {
+        try {
+            const last = await store.glanceAtProgress(jobId, worker);
+            // Leased again, it may have been taken over from a worker in another place.
+            const isElsewhere = last?.first !== lease.first && lease.epoch !== lease.first;
+            const run = isElsewhere ? lastRunOf(lease, (await store.readProgress(jobId)).slices) : last;
+            return run?.first === lease.first ? { parts: run.parts, calls: run.calls } : NOTHING_INHERITED;
+        } catch (error) {
+            log.warn('progress of an earlier run was not read', { tries }, error);
+            await pause(clock, INHERIT_PAUSE_MS);
+        }
     }
-    return { parts: [], calls: noCalls() };
+    return NOTHING_INHERITED;
 }
+
+const INHERIT_TRIES = 3;
+const INHERIT_PAUSE_MS = 250;
+const NOTHING_INHERITED: Inherited = { parts: [], calls: noCalls() };
 
 interface Inherited {
     parts: PartCounts[];
     calls: CallStats;
 }
+
+const holding = (hold: Hold | null): Pick<SliceDone, 'hold'> => (hold ? { hold } : {});
 
 interface SliceParts {
     input: SliceInput;
@@ -120,7 +129,7 @@ class Slice {
         const { keep } = job.spec.results;
         this.began = clock.now();
         this.recent = new RecentRate(this.began);
-        this.admission = new SliceAdmission(lease, limits);
+        this.admission = new SliceAdmission(lease, limits, watch.seen().generation);
         this.retry = retryPolicy(limits.retry);
         this.calls = new ItemCalls({
             call: job.call,
@@ -148,11 +157,11 @@ class Slice {
     }
 
     /** Goes by the control document as it is now: what is wanted, the limits, and the deadline. */
-    private heed(control: Control): void {
+    private heed(control: Control, isBlind: boolean): void {
         const { clock } = this.around;
         const limits = limitsOf(this.job.spec, control);
         this.retry = retryPolicy(limits.retry);
-        this.admission.retune(limits);
+        this.admission.retune(limits, control.generation);
         const deadline = deadlineOf(this.job, control) ?? Infinity;
         this.cancelExpiry();
         const left = deadline - clock.now();
@@ -160,6 +169,7 @@ class Slice {
         this.stop.set('expired', left <= 0);
         this.stop.set('cancelled', control.desired === 'cancel');
         this.stop.set('paused', control.desired === 'pause');
+        this.stop.set('unseen', isBlind);
         this.tellRetuned();
     }
 
@@ -174,7 +184,7 @@ class Slice {
             concurrency: lease.concurrency,
         });
         // What has been accepted already records what is left of the job, whatever is wanted now.
-        if (lease.mode !== 'cancel') this.watch.onChange((control) => this.heed(control));
+        if (lease.mode !== 'cancel') this.watch.onChange((control, isBlind) => this.heed(control, isBlind));
         const endProgress = writeProgress({
             clock: this.around.clock,
             look: (now) => this.recent.note(now, this.partitions.recorded),
@@ -264,14 +274,15 @@ class Slice {
         const now = this.around.clock.now();
         const report: SliceReport = {
             epoch: lease.epoch,
-            ...this.partitions.standing(now),
+            ...this.partitions.standing(),
             failures: this.calls.failures,
             rate: lease.mode === 'cancel' ? 0 : this.rate(now),
             limit: this.admission.learned,
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
             calls: this.stats,
             ...(this.watch.seen().generation > 0 ? { control: seenOf(this.job, this.watch.seen()) } : {}),
-            ...(end.why === 'held' ? { hold: end.hold } : {}),
+            // As it is now: it may have been lifted while calls were in flight.
+            ...(end.why === 'held' ? holding(this.admission.holdsOff(now)) : {}),
         };
         if (end.why !== 'trouble') {
             this.tellEnd(end.why);

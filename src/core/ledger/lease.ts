@@ -62,15 +62,17 @@ function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease[
 /** What a worker without a report of its own does next. */
 function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: number }, now: number, before: Lease['before']): LeaseReply {
     if (state.failure) return { kind: 'stop', why: `the job ends: ${state.failure.message}` };
+    const away = sentAway(state, slot, now);
+    if (away) {
+        state.sentAway = true;
+        return { kind: 'stop', why: away };
+    }
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
+    // Others were sent away, and what sent them has been taken back: the next round has all of them again.
+    if (state.sentAway && state.width > 1) return { kind: 'stop', why: 'workers of this round are gone: the next has them again' };
     const cancel = state.state === 'cancelling';
-    if (!cancel && isOver(state, now)) return { kind: 'stop', why: 'the deadline has come' };
-    // Another number of calls at once is work for another number of workers: the next round has them.
-    if (!cancel && workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency))
-        return { kind: 'stop', why: 'the concurrency of the job has changed' };
-    if (!cancel && share(state, slot) === 0) return { kind: 'stop', why: 'there are more workers than calls at once' };
     const hold = holdNow(state, now);
-    if (hold) return hold.until - now <= WORTH_WAITING_MS ? { kind: 'wait', ...hold } : { kind: 'stop', why: hold.why };
+    if (hold) return { kind: 'wait', until: hold.until, code: hold.code, why: hold.why };
     adopt(state, worker, slot, now);
     // Whoever waited on for a worker that is gone would keep its round, and so the job, from ending.
     if (isIsolationStale(state, worker, now)) return { kind: 'stop', why: 'the worker that works alone may be gone' };
@@ -96,6 +98,18 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     return until - now <= MAX_WORKER_WAIT_MS
         ? { kind: 'wait', until, ...waitFor(state, until) }
         : { kind: 'stop', why: 'the next retry is far off' };
+}
+
+/** Why a worker has nothing to do for now, though that may be taken back; null when nothing keeps it. */
+function sentAway(state: LedgerState, slot: number, now: number): string | null {
+    if (state.state === 'paused') return 'the job is paused';
+    if (state.state !== 'running') return null;
+    if (isOver(state, now)) return 'the deadline has come';
+    // Another number of calls at once is work for another number of workers: the next round has them.
+    if (workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency)) return 'the concurrency of the job has changed';
+    if (share(state, slot) === 0) return 'there are more workers than calls at once';
+    const hold = holdNow(state, now);
+    return hold && hold.until - now > WORTH_WAITING_MS ? hold.why : null;
 }
 
 function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {

@@ -4,7 +4,7 @@ import { addCounts, noCounts, type Counts } from '../counts';
 import { next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
-import type { Delayed, LedgerState, OkReply, OperationOf } from './state';
+import type { Delayed, LedgerState, OkReply, OperationOf, Told } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
 export function move(state: LedgerState, by: Move, now: number): boolean {
@@ -73,7 +73,11 @@ export function schedule(state: LedgerState, { startAt }: OperationOf<'schedule'
 }
 
 /** Trouble of a step that is not a slice's, as it begins and ends. */
-export function note(state: LedgerState, { step, crashed, trouble }: OperationOf<'note'>, now: number): OkReply {
+export function note(state: LedgerState, { step, crashed, trouble, ends }: OperationOf<'note'>, now: number): OkReply {
+    if (ends) {
+        state.ending ??= ends;
+        move(state, ends === 'expired' ? 'expire' : 'cancel', now);
+    }
     if (crashed) {
         state.crashes++;
         tell(state, { at: now, kind: 'crash', worker: null, partitions: 0 });
@@ -84,8 +88,19 @@ export function note(state: LedgerState, { step, crashed, trouble }: OperationOf
             ? { code: trouble.code === 'NEWER_VERSION' ? 'VERSION' : 'STORAGE', for: trouble.message, until: trouble.until }
             : null;
     }
-    return { kind: 'ok', state: state.state };
+    return { kind: 'ok', state: state.state, told: toldOf(state) };
 }
+
+/** What is known of a job that is at its end, for its summary. */
+export const toldOf = ({ total, invalid, failure: error, startedAt, entered, calls, crashes }: LedgerState): Told => ({
+    total,
+    invalid,
+    error,
+    startedAt,
+    entered,
+    calls,
+    crashes,
+});
 
 /** Keeps trouble of a place, or forgets it, and tells of its beginning and its end. */
 export function keepTrouble(state: LedgerState, place: string, trouble: Persisting | undefined, now: number): void {
@@ -122,7 +137,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
 
 export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkReply {
     const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled', expired: 'endExpired' } as const;
-    keepTrouble(state, 'fold', undefined, now);
+    for (const step of ['plan', 'fold', 'expire']) keepTrouble(state, step, undefined, now);
     // Planning that met a cancel or the deadline ends the job before the ledger has heard of either.
     if (o.state === 'cancelled') move(state, 'cancel', now);
     if (o.state === 'expired') move(state, 'expire', now);

@@ -3,8 +3,8 @@ import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
 import { DUE_SOON_MS, earliest, holdNow, waitFor, workersFor } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
-import { heard, isOver, move } from './moves';
-import type { LedgerState, OperationOf, SettleReply, Told } from './state';
+import { heard, isOver, move, toldOf } from './moves';
+import type { LedgerState, OperationOf, SettleReply } from './state';
 
 /** The last time that a date can hold, in ms. */
 const MAX_TIME = 8.64e15;
@@ -16,7 +16,7 @@ const LOOK_MS = 3_600_000;
 export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: number): SettleReply {
     state.heardAt = now;
     state.restsAt = null;
-    if (isEnded(state.state)) return { kind: 'ended', state: state.state, ...told(state) };
+    if (isEnded(state.state)) return { kind: 'ended', state: state.state, ...toldOf(state) };
     if (o.broken && Object.values(state.leases).some((l) => l.againAt === null && now - l.since < OLD_LEASE_MS))
         return waits(state, now, now + WORTH_WAITING_MS, { code: 'WORK', why: 'a worker has failed; the others finish first' });
     if (o.cancel) heard(state, { generation: Math.max(1, state.generation), desired: 'cancel' }, now);
@@ -34,13 +34,14 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
         state.endsAs ??= state.state === 'cancelling' ? (state.ending ?? 'cancelled') : state.failure ? 'failed' : 'completed';
         move(state, 'fold', now);
         state.waiting = null;
-        return { kind: 'done', as: state.endsAs, ...told(state) };
+        return { kind: 'done', as: state.endsAs, ...toldOf(state) };
     }
     const hold = holdNow(state, now);
     if (hold) return waits(state, now, hold.until, hold);
     if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
     state.width = Math.max(1, Math.min(workersFor(state.maxConcurrency), left));
     state.roundConcurrency = state.maxConcurrency;
+    state.sentAway = false;
     return { kind: 'work', workers: state.width, round: ++state.round };
 }
 
@@ -51,16 +52,6 @@ function waits(state: LedgerState, now: number, earliest: number, { code, why }:
     state.waiting = { code, for: why, until };
     return { kind: 'wait', until, code, why };
 }
-
-const told = ({ total, invalid, failure: error, startedAt, entered, calls, crashes }: LedgerState): Told => ({
-    total,
-    invalid,
-    error,
-    startedAt,
-    entered,
-    calls,
-    crashes,
-});
 
 /**
  * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed. The next worker in its place takes it

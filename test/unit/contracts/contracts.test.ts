@@ -34,7 +34,7 @@ const report = {
     ...{ failures: [group], rate: 12.5, limit: 6, worked: true, control: { generation: 2, desired: 'cancel' as const } },
     trouble: { ...trouble, part: null },
     begun: [{ part: 9, counts }],
-    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5 },
+    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5, generation: 1 },
     calls,
 };
 

@@ -490,6 +490,57 @@ test('what a worker has left whose place is in no round any more is taken over i
     expect(job.leased(0)).toMatchObject({ from: left.from, to: left.to, first: left.first });
 });
 
+describe('what is taken back', () => {
+    const seen = (generation: number, desired: 'run' | 'pause', concurrency = 64) => ({
+        op: 'control' as const,
+        generation,
+        desired,
+        concurrency,
+    });
+    const nothing = { closed: 0, counts: noCounts(), worked: true };
+
+    test('a pause that sent one worker away and not the other: the round ends, and the next has both again', () => {
+        const job = jobOf(20, 64);
+        const [first, second] = [job.leased(0), job.leased(1)];
+        job.w.tell(seen(1, 'pause'));
+        expect(job.ask(1, { ...came, ...nothing, epoch: second.epoch, untouched: second.from })).toMatchObject({ kind: 'stop' });
+        job.w.tell(seen(2, 'run'));
+        expect(job.ask(0, { ...came, ...nothing, epoch: first.epoch, untouched: first.from })).toMatchObject({ kind: 'stop' });
+        expect(job.settle()).toMatchObject({ kind: 'work', workers: 2 });
+    });
+
+    test('a hold that was found by an earlier word than the last holds nothing', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        job.w.tell(seen(2, 'run', 32));
+        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now + 3_600_000, generation: 1 };
+        expect(job.ask(0, { ...came, ...nothing, epoch, untouched: from, hold })).toMatchObject({ kind: 'work' });
+        const again = Object.values(job.w.state.leases)[0]!;
+        const report = { ...came, ...nothing, worked: false, epoch: again.epoch, untouched: again.from, hold: { ...hold, generation: 2 } };
+        expect(job.ask(0, report)).toMatchObject({ kind: 'stop', why: 'the next window' });
+        expect(job.settle()).toMatchObject({ kind: 'wait', code: 'WINDOW', until: hold.until });
+        // Somebody opens it.
+        job.w.tell(seen(3, 'run', 32));
+        expect(job.settle()).toMatchObject({ kind: 'work' });
+    });
+
+    test('a hold that is over by the clock of the ledger is followed by no slice at once', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now - 10_000, generation: 0 };
+        const reply = job.ask(0, { ...came, ...nothing, worked: false, epoch, untouched: from, hold });
+        expect(reply).toMatchObject({ kind: 'wait', until: job.w.now + 1_000 });
+    });
+
+    test('crashes of partitions are not forgotten by a slice that did nothing', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        job.w.state.crashed = { [from]: 2 };
+        job.ask(0, { ...came, ...nothing, worked: false, epoch, untouched: from });
+        expect(job.w.state.crashed).toEqual({ [from]: 2 });
+    });
+});
+
 test('a worker that works alone and is gone is not waited for for ever', () => {
     const job = jobOf(2, 64);
     const { epoch } = job.leased(0);

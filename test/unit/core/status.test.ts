@@ -54,8 +54,10 @@ describe('the rate', () => {
     });
 
     test('of a slice that has just begun is what slices did before it', () => {
-        const ledger = running({ leases: { r1w0: held(0, { since: NOW - 500 }) }, rate: 9 });
+        const ledger = running({ leases: { r1w0: held(0, { since: NOW - 500 }) }, rate: 9, ratedAt: NOW - 500 });
         expect(shown({ ledger }).rate).toBe(9);
+        // What they did before a pause says nothing of now.
+        expect(shown({ ledger: { ...ledger, ratedAt: NOW - 60_000 } }).rate).toBe(0);
         // What is told of the slice before it is no news of this one.
         expect(shown({ ledger, slices: [told(0, { epoch: 6, first: 6, rate: 3 })] }).rate).toBe(9);
     });

@@ -163,6 +163,23 @@ describe('windows for calls', () => {
         expect(bench.called).toHaveLength(4);
     });
 
+    test('that somebody opens while calls are in flight: the slice goes on, and reports no hold', async () => {
+        const bench = held(3, calling('00:00-00:01'));
+        await bench.clock.pass(55_000);
+        const slice = bench.begin();
+        await bench.clock.pass(7_000);
+        bench.control = withLimits(newControl(), { calling: { windows: ['00:00-00:10'], timeZone: 'UTC' } });
+        await bench.clock.pass(1_000);
+        bench.letGo();
+        await bench.clock.pass(200);
+        expect(bench.called).toHaveLength(8);
+        bench.letGo();
+        await bench.clock.pass(200);
+        bench.letGo();
+        await bench.clock.pass(200);
+        expect(await slice).not.toHaveProperty('hold');
+    });
+
     test('that open in a moment are waited for', async () => {
         const bench = held(1, calling('00:01-24:00'));
         await bench.clock.pass(57_000);
@@ -224,6 +241,21 @@ describe('a deadline', () => {
         bench.control = moved(newControl(), 'expire', asked)!;
         expect(await bench.slice({ mode: 'cancel', ending: 'expired' })).toMatchObject({ closed: 2, counts: { expired: 8, cancelled: 0 } });
         expect(bench.outcomes[1]!.text()).toContain('"outcome":"expired"');
+    });
+});
+
+describe('in isolation', () => {
+    test('a pause while the process is cleared for a suspect, or while it is announced: it is not called, and nothing counts against it', async () => {
+        const bench = held(1, {}, 8);
+        const slice = bench.begin({ epoch: 2, mode: 'isolated', concurrency: 4 });
+        bench.outcomes[0]!.hold();
+        await bench.clock.pass(500);
+        bench.control = controlAfter('pause');
+        await bench.clock.pass(2_000);
+        bench.outcomes[0]!.release();
+        await bench.clock.pass(2_000);
+        expect(await slice).toMatchObject({ control: { desired: 'pause' } });
+        expect(bench.called).toEqual([]);
     });
 });
 
