@@ -219,14 +219,27 @@ export class JobStore {
     /** Writes the end of a job, unless it has one; gives the one that it has then. */
     createSummary = (summary: Summary): Promise<Summary> => this.createDocument(summaryDocument, blobs.summary(summary.jobId), summary);
 
-    /** As metadata of an empty blob, so that one listing tells of all workers. */
-    async writeProgress(jobId: string, progress: Progress): Promise<void> {
+    /**
+     * Writes progress, as metadata of an empty blob, so that one listing tells of all workers. `etag`: of what stands there, as far as the caller knows.
+     * Gives the ETag of what it has written, or null when a later epoch has written there: then nothing is written.
+     */
+    async writeProgress(jobId: string, progress: Progress, etag: string | null): Promise<string | null> {
         let text = JSON.stringify(progressDocument.write(progress));
         // The service takes 8 KiB of metadata. What calls were like is told by the report, too.
         if (text.length > MAX_METADATA) text = JSON.stringify(progressDocument.write({ ...progress, calls: noCalls() }));
-        await this.container
-            .getBlockBlobClient(blobs.progress(jobId, progress.worker))
-            .upload('', 0, { metadata: { [PROGRESS]: text }, abortSignal: AbortSignal.timeout(PROGRESS_LIMIT_MS) });
+        const client = this.container.getBlockBlobClient(blobs.progress(jobId, progress.worker));
+        const abortSignal = AbortSignal.timeout(PROGRESS_LIMIT_MS);
+        for (let known = etag, tries = 1; ; tries++) {
+            try {
+                const conditions = known === null ? { ifNoneMatch: '*' } : { ifMatch: known };
+                return (await client.upload('', 0, { metadata: { [PROGRESS]: text }, conditions, abortSignal })).etag ?? '*';
+            } catch (error) {
+                if (!isStatus(error, 409, 412) || tries === 3) throw error;
+                const there = await this.glanceAtProgress(jobId, progress.worker);
+                if (there && there.progress.epoch > progress.epoch) return null;
+                known = there?.etag ?? null;
+            }
+        }
     }
 
     /** How far planning or folding has come. */
@@ -250,12 +263,12 @@ export class JobStore {
         return found;
     }
 
-    /** What the last slice in this worker's place has written; null when there is nothing. A look that does not wait. */
-    async glanceAtProgress(jobId: string, worker: string): Promise<Progress | null> {
+    /** What the last slice in this worker's place has written, and its ETag; null when there is nothing. A look that does not wait. */
+    async glanceAtProgress(jobId: string, worker: string): Promise<{ progress: Progress; etag: string } | null> {
         try {
             const client = this.container.getBlobClient(blobs.progress(jobId, worker));
-            const { metadata } = await client.getProperties({ abortSignal: AbortSignal.timeout(CONTROL_LIMIT_MS) });
-            return metadata?.[PROGRESS] ? progressDocument.read(JSON.parse(metadata[PROGRESS])) : null;
+            const { metadata, etag } = await client.getProperties({ abortSignal: AbortSignal.timeout(CONTROL_LIMIT_MS) });
+            return metadata?.[PROGRESS] ? { progress: progressDocument.read(JSON.parse(metadata[PROGRESS])), etag: etag ?? '' } : null;
         } catch (error) {
             if (isStatus(error, 404)) return null;
             throw error;

@@ -82,7 +82,7 @@ export class SliceBench {
     control = newControl();
     glanceAtControl: () => Promise<Control> = async () => this.control;
     readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(this.items));
-    writeProgress: (progress: Progress) => Promise<void> = async (progress) => void this.progress.push(progress);
+    writeProgress: (progress: Progress) => Promise<string | null> = async (progress) => String(this.progress.push(progress));
     private readonly noted = noted();
     private held: (() => void)[] = [];
 
@@ -134,7 +134,10 @@ export class SliceBench {
             readPlan: async () => plan,
             readPartition: (_plan: Plan, _part: number, abortSignal?: AbortSignal) => this.readPartition(abortSignal),
             glanceAtControl: () => this.glanceAtControl(),
-            glanceAtProgress: async () => this.progress.at(-1) ?? null,
+            glanceAtProgress: async () => {
+                const progress = this.progress.at(-1);
+                return progress ? { progress, etag: String(this.progress.length) } : null;
+            },
             writeProgress: (_job: string, progress: Progress) => this.writeProgress(progress),
             createOutcomes: (job, part, segment) => of(part).createOutcomes(job, part, segment),
             appendOutcomes: (job, part, ...rest) => of(part).appendOutcomes(job, part, ...rest),

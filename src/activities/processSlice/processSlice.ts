@@ -69,11 +69,13 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
 async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, clock: Clock, log: Log): Promise<Inherited> {
     for (let tries = 1; tries <= INHERIT_TRIES; tries++) {
         try {
-            const last = await store.glanceAtProgress(jobId, worker);
+            const found = await store.glanceAtProgress(jobId, worker);
+            const last = found?.progress ?? null;
+            const etag = found?.etag ?? null;
             // Leased again, it may have been taken over from a worker in another place.
             const isElsewhere = last?.first !== lease.first && lease.epoch !== lease.first;
             const run = isElsewhere ? lastRunOf(lease, (await store.readProgress(jobId)).slices) : last;
-            return run?.first === lease.first ? { parts: run.parts, calls: run.calls } : NOTHING_INHERITED;
+            return run?.first === lease.first ? { parts: run.parts, calls: run.calls, etag } : { ...NOTHING_INHERITED, etag };
         } catch (error) {
             log.warn('progress of an earlier run was not read', { tries }, error);
             await pause(clock, INHERIT_PAUSE_MS);
@@ -84,11 +86,13 @@ async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore
 
 const INHERIT_TRIES = 3;
 const INHERIT_PAUSE_MS = 250;
-const NOTHING_INHERITED: Inherited = { parts: [], calls: noCalls() };
+const NOTHING_INHERITED: Inherited = { parts: [], calls: noCalls(), etag: null };
 
 interface Inherited {
     parts: PartCounts[];
     calls: CallStats;
+    /** Of what stands in the worker's place. */
+    etag: string | null;
 }
 
 const holding = (hold: Hold | null): Pick<SliceDone, 'hold'> => (hold ? { hold } : {});
@@ -185,6 +189,7 @@ class Slice {
         });
         // What has been accepted already records what is left of the job, whatever is wanted now.
         if (lease.mode !== 'cancel') this.watch.onChange((control, isBlind) => this.heed(control, isBlind));
+        let { etag } = this.parts.inherited;
         const endProgress = writeProgress({
             clock: this.around.clock,
             look: (now) => this.recent.note(now, this.partitions.recorded),
@@ -199,7 +204,11 @@ class Slice {
                 before: lease.before,
                 at: new Date(now).toISOString(),
             }),
-            write: (progress) => this.store.writeProgress(jobId, progress),
+            write: async (progress) => {
+                etag = await this.store.writeProgress(jobId, progress, etag);
+                // A later run of the lease, or a later lease, tells in this place now.
+                return etag !== null;
+            },
             complain: (error) => log.warn('progress was not written', {}, error),
         });
         const end = await this.work().finally(() => {

@@ -12,7 +12,8 @@ export interface ProgressOptions<Progress> {
     /** Called every second. */
     look?: (now: number) => void;
     read: (now: number) => Progress;
-    write: (progress: Progress) => Promise<void>;
+    /** False: nothing is to be written any more. */
+    write: (progress: Progress) => Promise<boolean | void>;
     /** A write that failed. */
     complain: (error: unknown) => void;
 }
@@ -31,6 +32,9 @@ export function writeProgress<Progress>({ clock, look: tell, read, write, compla
         written = now;
         isWriting = true;
         write(read(now))
+            .then((goesOn) => {
+                if (goesOn === false) cancel();
+            })
             .catch(complain)
             .finally(() => (isWriting = false))
             .catch(() => undefined);

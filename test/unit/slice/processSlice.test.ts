@@ -109,6 +109,17 @@ test('a cancelled job whose items cannot be read is cancelled without them: thei
     expect(report).toMatchObject({ closed: 8, counts: { cancelled: 32 } });
 });
 
+test('a slice whose successor tells its progress in the same place tells none any more', async () => {
+    const bench = new SliceBench(1, { process: { processor: 'held' } });
+    let written = 0;
+    bench.writeProgress = async () => (++written === 2 ? null : '');
+    const slice = bench.slice();
+    await bench.clock.pass(10_000);
+    bench.letGo();
+    await slice;
+    expect(written).toBe(2);
+});
+
 test('the progress of a slice is written by one request at a time, however slow storage is', async () => {
     const bench = new SliceBench(1, { process: { processor: 'held' } });
     let open = 0;
@@ -117,6 +128,7 @@ test('the progress of a slice is written by one request at a time, however slow 
         most = Math.max(most, ++open);
         await new Promise<void>((resolve) => void bench.clock.after(8_000, resolve));
         open--;
+        return '';
     };
     const slice = bench.slice();
     await bench.clock.pass(12_000);
