@@ -60,10 +60,13 @@ const fields = (values: Details): string =>
 
 const valueText = (text: string): string => {
     const short = text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
-    // JSON escapes no line separators of Unicode, which some viewers break lines at.
+    // JSON escapes no line separators of Unicode, which some viewers break lines at, and nothing that turns the direction of a text.
     return WORD.test(short)
         ? short
-        : JSON.stringify(short).replace(/[\u0085\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+        : JSON.stringify(short).replace(
+              /[\u0085\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+              (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+          );
 };
 
 function textOf(error: unknown): string {

@@ -16,12 +16,15 @@ export interface Settings {
     sourcePrefixes: string[];
     /** Origins, beside the app's own, whose pages may change things here, as a browser writes them. */
     allowedOrigins: string[];
+    /** The platform has callers sign in (App Service authentication): it says so itself, and sets the header that names the caller. */
+    signsIn: boolean;
 }
 
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => ({
     dataConnection: env.FANFOLD_DATA_CONNECTION ?? env.AzureWebJobsStorage,
     dataAccountUrl: env.FANFOLD_DATA_ACCOUNT_URL,
     clientId: env.AZURE_CLIENT_ID,
+    signsIn: env.WEBSITE_AUTH_ENABLED?.toLowerCase() === 'true',
     container: env.FANFOLD_CONTAINER ?? 'fanfold',
     sweepSchedule: env.FANFOLD_SWEEP_SCHEDULE ?? '0 */5 * * * *',
     sourcePrefixes: prefixesIn(env.FANFOLD_SOURCE_PREFIXES ?? 'inbox/'),

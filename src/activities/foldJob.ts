@@ -67,13 +67,14 @@ async function foldWith(input: FoldInput, store: JobStore, log: Log, tell: (done
     const lenient = Boolean(input.error);
     const plan = await orNull(store.readPlan(input.jobId), lenient);
     const endedAt = new Date().toISOString();
-    const { entered, calls, repairs = 0 } = input;
+    const { entered, calls, repairs = 0, crashes = 0 } = input;
     const times = {
         ...(input.startedAt ? { startedAt: input.startedAt } : {}),
         endedAt,
         ...(entered ? { entered } : {}),
         ...(calls ? { calls } : {}),
         ...(repairs > 0 ? { repairs } : {}),
+        ...(crashes > 0 ? { crashes } : {}),
     };
     const error = input.error ? { error: input.error } : {};
     if (!plan) {

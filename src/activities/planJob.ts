@@ -132,8 +132,8 @@ async function unwanted(job: StoredJob, store: JobStore, control: Watch): Promis
     // The deadline was put off in the same moment.
     if (wanted.desired !== 'cancel') return { ok: false, startAt: systemClock.now() };
     return wanted.ending === 'expired'
-        ? refused('EXPIRED', 'the deadline of the job came before its source was read')
-        : refused('CANCELLED', 'the job was cancelled before its source was read');
+        ? refused('EXPIRED', 'the deadline of the job came before its source was read to its end')
+        : refused('CANCELLED', 'the job was cancelled before its source was read to its end');
 }
 
 function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {

@@ -35,7 +35,7 @@ export const engineOf = (client: DurableClient): JobEngine => ({
         const { entityExists, entityState } = await client.readEntityState(ledgerOf(jobId));
         return entityExists && entityState ? ledgerDocument.read(entityState) : null;
     },
-    tellLedger: (jobId, control) => client.signalEntity(ledgerOf(jobId), 'control', operationMessage.write({ op: 'control', ...control })),
+    tellLedger: (jobId, seen) => client.signalEntity(ledgerOf(jobId), 'control', operationMessage.write({ op: 'control', ...seen })),
     wake: (jobId, { generation, desired }) =>
         client.raiseEvent(jobId, events.wake, wakeMessage.write({ generation, ...(desired === 'cancel' ? { cancel: true } : {}) })),
 });

@@ -6,6 +6,7 @@ import { MAX_ERRORS, pointer, type HttpProcess, type JobSpec } from '../contract
 import { checkHttp } from '../processors/httpRequest';
 import { findProcessor, processorNames } from '../processors';
 import { findSecret } from '../settings';
+import { wrongDeadline } from './mergeLimits';
 import type { JobStore } from '../storage/jobStore';
 import { checkItems } from './checkItems';
 import { checkSource, type CheckedSource } from './checkSource';
@@ -24,15 +25,13 @@ const LONGEST_AHEAD_MS = 400 * 86_400_000;
 
 /** Those of when it runs. A start that has gone by is one at once; a deadline that has would leave no time. */
 function checkTimes({ startAt, deadline }: JobSpec, now: number): FieldError[] {
-    const start = startAt === undefined ? now : Date.parse(startAt);
+    const start = Math.max(now, startAt === undefined ? now : Date.parse(startAt));
     const tooFar: FieldError[] =
         start - now > LONGEST_AHEAD_MS ? [{ pointer: '/startAt', message: 'too far ahead', allowed: 'at most 400 days from now' }] : [];
     if (deadline === undefined) return tooFar;
     const at = deadlineAt(deadline, start);
-    const what = at <= start ? 'before the job starts' : at <= now ? 'over already' : null;
-    return what
-        ? [...tooFar, { pointer: '/deadline', message: `${what}: there is no time to run in`, allowed: 'a time after that' }]
-        : tooFar;
+    const wrong = wrongDeadline(at, start, now);
+    return wrong ? [...tooFar, { pointer: '/deadline', ...wrong }] : tooFar;
 }
 
 /** Those of what is done with an item. */

@@ -5,6 +5,7 @@ import { problem, type Problem } from '../core/errors';
 import { allowedMoves, decideMove, isRetunable, type JobState, type UserMove } from '../core/states';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
+import { isStatus } from '../storage/trouble';
 import { tellOf } from './deliverControl';
 import { tryToStart } from './ensureStarted';
 import type { Log } from '../log';
@@ -51,8 +52,8 @@ export async function controlJob(ports: ControlPorts, jobId: string, { move, ...
     return change(ports, jobId, who, (control, asked, { state }) => {
         const decision = decideMove(state, move, control.desired);
         if (decision.kind === 'illegal') {
-            const detail = `The job is ${state} and ${isLate(state) ? 'can no longer' : 'cannot'} be ${pastTense[move]}.`;
-            throw illegal(jobId, state, move, control, detail);
+            const cannot = state === 'scheduled' || state === 'planning' ? 'cannot' : 'can no longer';
+            throw illegal(jobId, state, move, control, `The job is ${state} and ${cannot} be ${pastTense[move]}.`);
         }
         return moved(control, move, asked);
     });
@@ -65,18 +66,10 @@ export async function controlJob(ports: ControlPorts, jobId: string, { move, ...
 export async function retuneJob(ports: ControlPorts, jobId: string, who: Who, retune: Retune): Promise<Controlled> {
     return change(ports, jobId, who, (control, asked, { state, job }) => {
         if (!isRetunable(state))
-            throw illegal(
-                jobId,
-                state,
-                'retune',
-                control,
-                `The job is ${state}: its limits ${isLate(state) ? 'can no longer' : 'cannot'} be changed.`,
-            );
+            throw illegal(jobId, state, 'retune', control, `The job is ${state}: its limits can no longer be changed.`);
         return retuned(control, job.spec, retune(limitsOf(job.spec, control), job), asked);
     });
 }
-
-const isLate = (state: JobState): boolean => state !== 'scheduled' && state !== 'planning';
 
 const illegal = (jobId: string, state: JobState, move: string, { desired }: Control, detail: string): Problem =>
     problem('ILLEGAL_MOVE', { detail, jobId, state, move, allowed: allowedMoves(state, desired) });
@@ -92,13 +85,25 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
     const before = facts.control.generation;
     // What is decided is decided by the document that it is written over: of two changes at once, the second sees the first.
     const decideNow = (control: Control) => decide(control, asked, { job, state: stateOf({ ...facts, control }, job, clock()) });
-    const control = facts.summary ? notChanged(decideNow(facts.control), facts.control) : await store.changeControl(jobId, decideNow);
+    const control = facts.summary
+        ? notChanged(decideNow(facts.control), facts.control)
+        : await store.changeControl(jobId, decideNow).catch(busy);
     // A job that was never started, or whose orchestration is lost, would never see it.
     await tryToStart(store, engine, jobId, log);
     const changed = isOf(control, asked.id);
     if (changed) log.about({ job: jobId }).info('change accepted', { ...toldOf(control), before });
-    await tellOf(engine, seenOf(job, control), jobId, log);
+    // It is accepted: slices see it, and whoever looks at the job next tells the ledger what it has not heard.
+    await tellOf(engine, seenOf(job, control), jobId, log).catch((error: unknown) =>
+        log.about({ job: jobId }).warn('ledger could not be told of the change', {}, error),
+    );
     return { job, facts: { ...facts, control }, changed };
+}
+
+/** Others were first, time and again. */
+function busy(error: unknown): never {
+    if (!isStatus(error, 409, 412)) throw error;
+    const detail = 'Others are changing the same job; nothing of this change was done.';
+    throw problem('STORAGE_UNAVAILABLE', { detail, headers: { 'retry-after': '1' } });
 }
 
 /** Of a job that has ended nothing is decided but that it is refused. */
@@ -115,5 +120,6 @@ const isOf = (control: Control, id: string): boolean => lastOf(control)?.id === 
 function toldOf(control: Control) {
     const event = lastOf(control)!;
     const { by, reason, generation } = event;
-    return { move: event.kind === 'move' ? event.move : event.changes.map(({ field }) => field).join(' '), by, reason, generation };
+    const what = event.kind === 'move' ? { move: event.move } : { fields: event.changes.map(({ field }) => field).join(' ') };
+    return { ...what, by, reason, generation };
 }

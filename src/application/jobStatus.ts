@@ -81,6 +81,8 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
     const pending = summary.total === null ? null : Math.max(0, summary.total - finished(summary.counts));
     const seconds = (Date.parse(summary.endedAt) - Date.parse(summary.startedAt ?? job.createdAt)) / 1000;
     const { state } = summary;
+    // What a cancel or a deadline has left was not worked on.
+    const worked = finished(summary.counts) - summary.counts.cancelled - summary.counts.expired;
     return {
         ...nameOf(job),
         state,
@@ -92,9 +94,9 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         endedAt: summary.endedAt,
         entered: enteredOf(job, { ...summary.entered, [state]: Date.parse(summary.endedAt) }),
         counts: { total: summary.total, ...noCounts(), ...summary.counts, pending, invalid: summary.invalid },
-        rate: seconds > 0 ? Math.round((finished(summary.counts) / seconds) * 10) / 10 : 0,
+        rate: seconds > 0 ? Math.round((worked / seconds) * 10) / 10 : 0,
         eta: null,
-        workers: { active: 0, silent: 0, inFlight: 0, crashes: 0 },
+        workers: { active: 0, silent: 0, inFlight: 0, crashes: summary.crashes ?? 0 },
         calls: summaryOf(summary.calls ?? { latencies: {}, statuses: {} }),
         ...(summary.error ? { error: summary.error } : {}),
         failures: summary.failures,
@@ -139,7 +141,9 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllP
     const { first, last } = control.changes;
     const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : (last.at(-1) ?? first.at(-1))?.at;
     const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
-    const ending = control.ending ?? ledger.ending;
+    // A cancel that came when the job was at its end already ends nothing.
+    const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? ledger.endsAs : null;
+    const ending = state === 'cancelling' ? (control.ending ?? ledger.ending) : folded;
     return {
         ...nameOf(job),
         state,

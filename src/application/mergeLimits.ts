@@ -6,21 +6,46 @@ import { badFields } from '../core/errors';
 
 /** The limits after the patch (RFC 7396: null takes away, and what is away has its default). @throws Problem BAD_SPEC, with a pointer for each problem */
 export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job: StoredJob, now: number): Limits {
-    const merged = mergePatch(inForce, patch);
+    const merged = mergePatch(inForce, { ...patch, ...unknownIn(patch) });
     const read = limitsSpec.safeParse(merged);
     if (!read.success) throw badFields('BAD_SPEC', fieldErrors(read.error, merged, [...limitNames, 'reason']));
     const limits = read.data;
-    const wrong = limits.deadline !== undefined && 'deadline' in patch ? wrongDeadline(limits.deadline, startsAt(job), now) : null;
-    if (wrong) throw badFields('BAD_SPEC', [{ pointer: '/deadline', ...wrong }]);
-    return limits;
+    const { deadline } = limits;
+    if (deadline === undefined || !('deadline' in patch)) return limits;
+    const at = deadlineAt(deadline, startsAt(job));
+    const wrong = wrongDeadline(at, startsAt(job), now);
+    if (!wrong) return limits;
+    throw badFields('BAD_SPEC', [{ pointer: '/deadline', ...wrong }]);
 }
 
-/** As of a spec, it must leave time to run in. */
-function wrongDeadline(deadline: string, start: number, now: number): { message: string; allowed: string } | null {
-    const at = deadlineAt(deadline, start);
-    const cancel = 'to end the job now, cancel it';
-    if (at <= now) return { message: `"${deadline}" is over already`, allowed: `a time to come; ${cancel}` };
-    return at <= start ? { message: `"${deadline}" is before the job starts`, allowed: `a time after that; ${cancel}` } : null;
+/** What is wrong with a deadline of a job that is to start then, if anything; all in ms. */
+export function wrongDeadline(at: number, start: number, now: number): { message: string; allowed: string } | null {
+    const later = 'a later time; to end a job now, cancel it';
+    if (at <= now) return { message: 'the time is over already', allowed: later };
+    if (at <= start) return { message: 'the time is before the job starts', allowed: later };
+    return at - now > LONGEST_AHEAD_MS ? { message: 'too far ahead', allowed: 'at most 800 days from now' } : null;
+}
+
+/** A start may be 400 days ahead, and a deadline 400 days behind that. */
+const LONGEST_AHEAD_MS = 800 * 86_400_000;
+
+const namesIn: Record<(typeof limitNames)[number], readonly string[]> = {
+    concurrency: ['max', 'adaptive'],
+    retry: ['attempts', 'initialDelay', 'maxDelay', 'factor'],
+    deadline: [],
+    calling: ['windows', 'timeZone'],
+};
+
+/** Fields that are no limits are refused, also where the patch would only take them away. */
+function unknownIn(patch: Record<string, unknown>): Record<string, unknown> {
+    const wrong = Object.entries(patch).flatMap(([name, value]): [string, unknown][] => {
+        if (!Object.hasOwn(namesIn, name)) return [[name, 'unknown']];
+        if (!isObject(value)) return [];
+        const known = namesIn[name as keyof typeof namesIn];
+        const inner = Object.keys(value).filter((key) => !known.includes(key));
+        return inner.length > 0 ? [[name, { ...value, ...Object.fromEntries(inner.map((key) => [key, 'unknown'])) }]] : [];
+    });
+    return Object.fromEntries(wrong);
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -32,9 +32,9 @@ function withoutFirst(log: EventLog<LedgerEvent>, first: JobState): EventLog<Led
 }
 
 function viewOf(entry: TimelineEntry): TimelineView {
-    if (entry.kind === 'folded') {
+    if (entry.kind === 'omitted') {
         const { from, to, counts } = entry;
-        return { at: iso(from), kind: 'folded', to: iso(to), counts };
+        return { at: iso(from), kind: 'omitted', to: iso(to), counts };
     }
     const hidden = new Set(['at', 'generation', 'id']);
     const shown = Object.entries(entry).filter(([name]) => !hidden.has(name));

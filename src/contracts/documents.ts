@@ -1,7 +1,8 @@
 // Every document that is stored for a job. Callers see objects; what is a tuple in storage is so for its size alone.
 import { z } from 'zod';
 import { noCalls } from '../core/callStats';
-import { controlMoves, type Control } from '../core/control';
+import type { Control } from '../core/control';
+import { controlMoves } from '../core/states';
 import type { SliceProgress, StepProgress } from '../core/status';
 import type { StoredSpec } from './jobSpec';
 import { contract, type Contract } from './contract';
@@ -123,7 +124,7 @@ const controlContract = contract('control document', control, [
                 generation: i + 1,
                 at: Date.parse(made.at) || 0,
             })),
-            folded: null,
+            omitted: null,
             last: [],
         },
     }),
@@ -142,6 +143,7 @@ export const controlDocument: Contract<Control> = {
 const progress = z.object({
     worker: z.string(),
     epoch: count,
+    first: count,
     parts: z.array(partCounts),
     inFlight: count,
     rate: z.number(),
@@ -152,7 +154,7 @@ const progress = z.object({
 export type Progress = SliceProgress;
 /** Version 1 had the counts of all partitions together, which nobody can tell apart. */
 export const progressDocument: Contract<Progress> = contract('progress', progress, [
-    (older) => ({ ...older, parts: [], calls: noCalls(), before: null }),
+    (older) => ({ ...older, first: older.epoch, parts: [], calls: noCalls(), before: null }),
 ]);
 
 const stepProgress = z.object({ step: z.enum(['plan', 'fold']), done: count, of: count.nullable() });
@@ -190,6 +192,7 @@ const summary = z.object({
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
     repairs: count.exactOptional(),
+    crashes: count.exactOptional(),
 });
 export type Summary = z.output<typeof summary>;
 /** From version 2 on a job may have expired. */

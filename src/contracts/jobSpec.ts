@@ -109,7 +109,12 @@ const deadline = z
     });
 const calling = z.strictObject({
     windows: z
-        .array(z.string().refine((text) => parseWindow(text) !== null, { error: `not a window; allowed is ${WINDOW_FORM}` }))
+        .array(
+            z
+                .string()
+                .max(60)
+                .refine((text) => parseWindow(text) !== null, { error: `not a window; allowed is ${WINDOW_FORM}` }),
+        )
         .min(1)
         .max(50),
     timeZone: z

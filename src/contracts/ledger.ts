@@ -87,6 +87,7 @@ const told = {
     startedAt: time.nullable().exactOptional(),
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
+    crashes: count.exactOptional(),
 };
 const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), workers: count, round: count }),
@@ -95,7 +96,7 @@ const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('done'), as: endState, ...told }),
     z.object({ kind: z.literal('ended'), state: endState, ...told }),
 ]) satisfies z.ZodType<SettleReply>;
-const okReply = z.object({ kind: z.literal('ok'), state }) satisfies z.ZodType<OkReply>;
+const okReply = z.object({ kind: z.literal('ok'), state, told: z.object(told).exactOptional() }) satisfies z.ZodType<OkReply>;
 
 const seen = { at: time, generation: count };
 const ledgerEvent = z.discriminatedUnion('kind', [
@@ -105,7 +106,7 @@ const ledgerEvent = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('trouble'), code: z.string(), message: z.string(), ...seen }),
     z.object({ kind: z.literal('recovered'), code: z.string(), ...seen }),
 ]) satisfies z.ZodType<LedgerEvent>;
-const hold = z.object({ code: waitCode, why: z.string(), until: time }) satisfies z.ZodType<Hold>;
+const hold = z.object({ code: waitCode, why: z.string(), until: time, generation: count }) satisfies z.ZodType<Hold>;
 
 const ledgerState = z.object({
     jobId: z.string(),
@@ -134,11 +135,13 @@ const ledgerState = z.object({
     width: count,
     maxConcurrency: count,
     roundConcurrency: count,
+    sentAway: z.boolean(),
     hold: hold.nullable(),
     calls: callStats,
     endsAs: endState.nullable(),
     isolatedWorker: z.string().nullable(),
     rate: z.number(),
+    ratedAt: time.nullable(),
     limits: z.record(z.string(), z.number().nullable()),
     crashes: count,
     crashed: z.record(z.string(), count),
@@ -243,7 +246,8 @@ const operations = {
     schedule: z.object({ op: z.literal('schedule'), startAt: time }),
     note: z.object({
         op: z.literal('note'),
-        step: z.enum(['plan', 'fold']),
+        step: z.enum(['plan', 'fold', 'expire']),
+        ends: ending.exactOptional(),
         crashed: z.boolean().exactOptional(),
         trouble: persisting.nullable().exactOptional(),
     }),

@@ -75,7 +75,7 @@ export const entered = z.partialRecord(jobState, time);
 export const eventLog = <Event extends z.ZodType>(event: Event) =>
     z.object({
         first: z.array(event),
-        folded: z.object({ kind: z.literal('folded'), from: time, to: time, counts: z.record(z.string(), count) }).nullable(),
+        omitted: z.object({ kind: z.literal('omitted'), from: time, to: time, counts: z.record(z.string(), count) }).nullable(),
         last: z.array(event),
     });
 

@@ -61,6 +61,7 @@ const foldInput = z.object({
     repairs: count.exactOptional(),
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
+    crashes: count.exactOptional(),
 });
 export type FoldInput = z.output<typeof foldInput>;
 export const foldInputMessage = contract('input of foldJob', foldInput, [(older) => older]);
@@ -102,6 +103,7 @@ const ending = z.object({
     /** What the ledger knows of the job beside its items. */
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
+    crashes: count.exactOptional(),
 });
 export type Ending = z.output<typeof ending>;
 

@@ -110,9 +110,9 @@ export const jobCodes = {
     COMPRESSED: { means: 'The file is compressed, or a spreadsheet.', remedy: 'Unpack it, or save it as CSV.' },
     NOT_TEXT: { means: 'The file is no text.', remedy: 'Save it as CSV.' },
     VARIABLE_UNKNOWN: { means: 'No item has what the URL names.', remedy: 'Correct `url` or `vars`; see [URLs](job-spec.md#urls).' },
-    CANCELLED: { means: 'The job was cancelled while its source was read.', remedy: 'Nothing is to be done.' },
+    CANCELLED: { means: 'The job was cancelled before its source was read to its end.', remedy: 'Nothing is to be done.' },
     EXPIRED: {
-        means: 'The deadline of the job came while its source was read, or before.',
+        means: 'The deadline of the job came before its source was read to its end.',
         remedy: 'Post it again with a later deadline.',
     },
     PLAN_FAILED: { means: 'The source could not be read to its end in ten tries.', remedy: 'See the message; post the job again.' },
@@ -179,7 +179,7 @@ export const waitCodes = [
 ] as const;
 export type WaitCode = (typeof waitCodes)[number];
 export const waitingCodes: Record<WaitCode, Entry> = {
-    RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `failures` says why attempts failed.' },
+    RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `calls.statuses` says how attempts ended.' },
     CONTROL: { means: 'What was asked for is on its way to the ledger.', remedy: 'Nothing.' },
     STORAGE: { means: 'Storage refuses something, or does not answer; `for` says what.', remedy: 'See [storage](failure.md).' },
     VERSION: { means: 'An instance of a newer version of the app is being deployed.', remedy: 'Nothing; end the deployment.' },
@@ -219,7 +219,7 @@ export const problemCodes = {
     UPLOAD_NOT_FOUND: { status: 404, title: 'No such upload', remedy: 'Create one with POST /api/uploads.' },
     ROUTE_NOT_FOUND: { status: 404, title: 'No such route', remedy: 'See docs/api.md for the routes.' },
     METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed here', remedy: 'Use one of the methods in the Allow header.' },
-    NOT_ACCEPTABLE: { status: 406, title: 'No such representation', remedy: 'Ask for NDJSON or CSV.' },
+    NOT_ACCEPTABLE: { status: 406, title: 'No such representation', remedy: 'Ask for NDJSON or CSV; of a timeline, for JSON or NDJSON.' },
     ILLEGAL_MOVE: { status: 409, title: 'The job is in a state that does not allow this', remedy: 'See "state" and "allowed".' },
     NOT_READY: { status: 409, title: 'Not there yet', remedy: 'Ask again when the job has ended.' },
     IDEMPOTENCY_IN_PROGRESS: {

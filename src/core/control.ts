@@ -1,11 +1,8 @@
 // What users want of a job: one document, changed by moves and retunes, one after the other.
 import { durationMs, parseDuration } from './duration';
-import { desireOf, next, type Desire, type JobState } from './states';
+import { desireOf, next, type ControlMove, type Desire, type JobState } from './states';
+import { cutText } from './text';
 import { appended, emptyLog, type ControlEvent, type EventLog, type Retuned } from './timeline';
-
-/** `expire`: the deadline has come. */
-export const controlMoves = ['pause', 'resume', 'cancel', 'expire'] as const;
-export type ControlMove = (typeof controlMoves)[number];
 
 /** What a job ends as that is not run to its end. */
 export const endings = ['cancelled', 'expired'] as const;
@@ -73,8 +70,10 @@ type What = { kind: 'move'; move: ControlMove } | { kind: 'retune'; changes: Ret
 
 function changed(control: Control, what: What, { by, reason, at, id }: Asked): Control {
     const generation = control.generation + 1;
+    // Clocks differ; what comes later in the document does not come earlier in time.
+    const last = control.changes.last.at(-1) ?? control.changes.first.at(-1);
     const event: ControlEvent = {
-        at,
+        at: Math.max(at, last?.at ?? 0),
         ...what,
         generation,
         by,
@@ -90,13 +89,22 @@ const isDone = ({ changes: { first, last } }: Control, { id }: Asked): boolean =
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
+/** A value as the timeline keeps it: a long one is cut off as text. */
+function shortened(value: unknown): unknown {
+    const text = JSON.stringify(value ?? null);
+    return text.length <= MAX_KEPT ? (value ?? null) : `${cutText(text, MAX_KEPT)}…`;
+}
+
+/** UTF-16 units of a value's JSON text. */
+const MAX_KEPT = 300;
+
 /** What differs, by its smallest fields. */
 function differences(name: keyof Limits, from: Limits[keyof Limits], to: Limits[keyof Limits]): Retuned[] {
-    if (typeof from !== 'object' || typeof to !== 'object') return [{ field: `/${name}`, from: from ?? null, to: to ?? null }];
+    if (typeof from !== 'object' || typeof to !== 'object') return [{ field: `/${name}`, from: shortened(from), to: shortened(to) }];
     const [before, after] = [from, to] as [Record<string, unknown>, Record<string, unknown>];
     return Object.keys({ ...before, ...after })
         .filter((key) => !isSame(before[key], after[key]))
-        .map((key) => ({ field: `/${name}/${key}`, from: before[key] ?? null, to: after[key] ?? null }));
+        .map((key) => ({ field: `/${name}/${key}`, from: shortened(before[key]), to: shortened(after[key]) }));
 }
 
 /** The limits in force. */
@@ -132,8 +140,9 @@ export interface Controlled {
     spec: Limits & { startAt?: string | undefined };
 }
 
-/** When the job is to start, in ms. */
-export const startsAt = ({ createdAt, spec }: Controlled): number => Date.parse(spec.startAt ?? createdAt);
+/** When the job is to start, in ms: a time that had gone by when it was stored means at once. */
+export const startsAt = ({ createdAt, spec }: Controlled): number =>
+    Math.max(Date.parse(createdAt), spec.startAt === undefined ? 0 : Date.parse(spec.startAt));
 
 /** When the job's time is over, in ms; null: never. */
 export function deadlineOf(job: Controlled, control: Pick<Control, 'limits'>): number | null {

@@ -17,8 +17,8 @@ export interface PartitionProgress {
 /** Whether every item of the partition has its outcome. */
 export const isClosed = ({ items, counts }: Pick<PartitionProgress, 'items' | 'counts'>): boolean => finished(counts) === items;
 
-/** When a begun partition can go on, in ms: now, or when its first retry is due if it can do nothing before. */
-export function wakesAt({ items, counts, dues, isTriedThrough }: PartitionProgress, now: number): number {
+/** When a begun partition can go on, in ms: 0, which is now by any clock, or when its first retry is due if it can do nothing before. */
+export function wakesAt({ items, counts, dues, isTriedThrough }: PartitionProgress): number {
     const onlyWaits = finished(counts) + dues.length === items || isTriedThrough || dues.length >= MAX_WAITING;
-    return onlyWaits && dues.length > 0 ? dues.reduce((a, b) => Math.min(a, b)) : now;
+    return onlyWaits && dues.length > 0 ? dues.reduce((a, b) => Math.min(a, b)) : 0;
 }

@@ -1,8 +1,8 @@
 // The states of a job and every legal move between them. Nothing else changes a state.
 
 export const states = [
-    'scheduled',
     'planning',
+    'scheduled',
     'running',
     'paused',
     'cancelling',
@@ -42,9 +42,14 @@ export type UserMove = (typeof userMoves)[number];
 export const desires = ['run', 'pause', 'cancel'] as const;
 export type Desire = (typeof desires)[number];
 
+/** The moves that a control document keeps. `expire`: the deadline has come. */
+export const controlMoves = ['pause', 'resume', 'cancel', 'expire'] as const satisfies Move[];
+export type ControlMove = (typeof controlMoves)[number];
+
 /** What each move wants. */
-export const desireOf = { pause: 'pause', resume: 'run', cancel: 'cancel', expire: 'cancel' } as const satisfies Partial<
-    Record<Move, Desire>
+export const desireOf = { pause: 'pause', resume: 'run', cancel: 'cancel', expire: 'cancel' } as const satisfies Record<
+    ControlMove,
+    Desire
 >;
 
 const table: Record<Move, Partial<Record<JobState, JobState>>> = moves;

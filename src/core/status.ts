@@ -2,29 +2,31 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { isOver, sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
-import type { JobState } from './states';
+import { isEnded, type JobState } from './states';
 
 /** What one slice has recorded so far. */
 export interface SliceProgress {
     worker: string;
     epoch: number;
+    /** The epoch under which its lease was first given. */
+    first: number;
     /** The partitions that it has opened, and those that an earlier run of its lease had, each with what is recorded of it. */
     parts: PartCounts[];
     /** Calls. */
     inFlight: number;
     /** Items per second, of the last seconds. */
     rate: number;
-    /** Of this slice. */
+    /** Of this slice, and of earlier runs of its lease. */
     calls: CallStats;
     /** The last lease of the same worker that it has finished, and what that came to. */
     before: { epoch: number; counts: Counts } | null;
     at: string;
 }
 
-/** How far planning or folding has come: rows, or partitions. `of` null: nobody knows. */
+/** How far planning or folding has come: items, or partitions. `of` null: nobody knows. */
 export interface StepProgress {
     step: 'plan' | 'fold';
     done: number;
@@ -86,7 +88,7 @@ export interface StatusAsked {
 
 /** Without news for longer than this the status says so: slices write every three seconds. */
 export const NEWS_MS = 5_000;
-/** What a rate may come to be off by until the end. */
+/** What a rate may come to be off by until the end, in either direction. */
 const MARGIN = 1.25;
 
 /** Waits of which nobody knows what comes after them. */
@@ -108,7 +110,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const holders = held.map((lease) => holderOf(lease, progress.slices));
     const left = Object.values(ledger.orphans).map((lease) => holderOf(lease, progress.slices));
     const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sum(ledger.delayed)));
-    const calls = holders.reduce((all, h) => addCalls(all, h.calls), ledger.calls);
+    const calls = [...holders, ...left].reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
     const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
     const rate = rateOf(ledger, holders, counts, now);
@@ -146,46 +148,55 @@ const placeOf = (worker: string): number => Number(/w(\d+)$/.exec(worker)?.[1] ?
 
 /**
  * What is counted of a lease. Progress of an earlier run of it still holds, for what it says is recorded. When the ledger is behind (what is read of it may
- * be a moment old), the worker's next slice says what the lease came to.
+ * be a moment old), a later run of it says what is recorded, or the worker's next slice what the lease came to.
  */
 function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
-    const own = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
-    const isOf = (epoch: number | undefined): boolean => epoch !== undefined && epoch >= held.first && epoch <= held.epoch;
-    const isNext = own !== undefined && own.epoch > held.epoch;
-    const live = own && own.age <= NEWS_MS && (own.epoch === held.epoch || isNext) ? own : null;
-    if (own && isOf(own.epoch)) {
+    // A lease may have been taken over from a worker in another place; the first epoch is of one lease alone.
+    const here = slices.find((p) => placeOf(p.worker) === (held.share?.slot ?? 0));
+    const own = here?.first === held.first ? here : (lastRunOf(held, slices) ?? here);
+    const live = own && own.age <= NEWS_MS && own.epoch >= held.epoch ? own : null;
+    if (own?.first === held.first) {
         const opened = new Set(own.parts.map(({ part }) => part));
         const unopened = held.resumed.filter(({ part }) => !opened.has(part));
-        return { counts: sum([...own.parts, ...unopened]), live, calls: own.epoch === held.epoch ? own.calls : noCalls() };
+        return { counts: sum([...own.parts, ...unopened]), live, calls: own.calls };
     }
-    if (own && isOf(own.before?.epoch)) return { counts: own.before!.counts, live, calls: noCalls() };
+    const { before } = own ?? {};
+    if (before && before.epoch >= held.first && before.epoch <= held.epoch) return { counts: before.counts, live, calls: noCalls() };
     return { counts: held.base, live: null, calls: noCalls() };
 }
+
+/** What the last run of a lease has told, wherever that worked; undefined when none has told anything. */
+export const lastRunOf = <Told extends SliceProgress>({ first }: Pick<HeldLease, 'first'>, slices: Told[]): Told | undefined =>
+    slices.filter((slice) => slice.first === first).sort((a, b) => b.epoch - a.epoch)[0];
 
 /** Of the last seconds: what slices say that were heard of lately; of those that have just begun, what slices did before them. */
 function rateOf(ledger: LedgerState, holders: Holder[], counts: Counts, now: number): number {
     const { startedAt } = ledger;
     const held = Object.values(ledger.leases);
-    const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(0.001, (now - startedAt) / 1000) : null;
-    const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? ledger.rate : 0));
+    const young = startedAt !== null && now - startedAt <= NEWS_MS ? finished(counts) / Math.max(1, (now - startedAt) / 1000) : null;
+    // What slices did before holds for one that has just begun, if it was heard a moment ago.
+    const before = ledger.ratedAt !== null && now - ledger.ratedAt <= NEWS_MS ? ledger.rate : 0;
+    const rates = holders.map(({ live }, i) => live?.rate ?? (now - held[i]!.since <= NEWS_MS ? before : 0));
     const rate = rates.reduce((a, b) => a + b, 0) || (held.length > 0 ? (young ?? 0) : 0);
     return Math.round(rate * 10) / 10;
 }
 
 function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | null {
     const { ledger, control, startsAt, now } = asked;
-    if (state === 'scheduled') return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
-    if (state === 'paused')
+    if (state === 'scheduled' && startsAt > now)
+        return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
+    if (state === 'paused' && (ledger.deadline ?? Infinity) > now)
         return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };
-    if (!['planning', 'running', 'cancelling', 'folding'].includes(state)) return null;
+    if (isEnded(state)) return null;
     const { waiting } = ledger;
     // What it waited for while it was paused says nothing any more.
-    if (waiting && waiting.until > now && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
+    const isOutdated = control.generation > ledger.generation && ledger.startedAt !== null;
+    if (waiting && waiting.until > now && !isOutdated && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
         return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
     const heard = lastNews(asked, state, holders);
     if (now - heard > NEWS_MS) return { code: 'NO_NEWS', for: missing(state, ledger), until: null, since: iso(heard) };
-    if (control.generation > ledger.generation && ledger.startedAt !== null)
-        return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
+    if (isOver(ledger, now)) return { code: 'CONTROL', for: 'its deadline, which has come, to reach the workers', until: null };
+    if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
 }
 
@@ -197,12 +208,14 @@ function lastNews({ ledger, progress, createdAt, startsAt, now }: StatusAsked, s
         ? progress.steps.filter((s) => s.step === step).map((s) => s.age)
         : holders.flatMap(({ live }) => (live ? [live.age] : []));
     const silent = step ? [] : progress.slices.map(({ age }) => age);
-    const waited = ledger.waiting ? Math.min(now, ledger.waiting.until) : 0;
+    const waited = Math.min(now, Math.max(ledger.waiting?.until ?? 0, state === 'paused' ? (ledger.deadline ?? 0) : 0));
     const begun = Math.min(now, Math.max(createdAt, startsAt));
     return Math.max(begun, entered, ledger.heardAt ?? 0, waited, ...[...ages, ...silent].map((age) => now - age));
 }
 
 function missing(state: JobState, { leases }: LedgerState): string {
+    if (state === 'scheduled') return 'news of its start';
+    if (state === 'paused') return 'news of its end: its deadline has come';
     if (state === 'planning') return 'news of the reading of its source';
     if (state === 'folding') return 'news of the folding of its results';
     const workers = Object.keys(leases);
@@ -212,22 +225,25 @@ function missing(state: JobState, { leases }: LedgerState): string {
 
 /** A range: by the rate of the last seconds and that since the job began to run, and not before the last retry that is known of. */
 function etaOf(
-    { startedAt, delayed, entered }: LedgerState,
+    { startedAt, delayed, entered, repairs }: LedgerState,
     state: JobState,
     pending: number | null,
     { rate, finished: done, now }: { rate: number; finished: number; now: number },
 ): Eta | null {
-    if ((state !== 'running' && state !== 'cancelling') || pending === null || startedAt === null) return null;
+    // Recording what is left of a cancelled job goes by no rate that was seen before.
+    if (state !== 'running' || pending === null || startedAt === null || now - startedAt < NEWS_MS) return null;
     const lastRetry = Math.max(0, ...delayed.map(({ wakeAt }) => wakeAt));
     const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
-    const average = entered.paused === undefined && running > 0 ? done / running : rate;
+    // In a job's first minute, what came before its first call is too much of it.
+    const average = entered.paused === undefined && repairs === 0 && running > 60 ? done / running : rate;
     const [slow, fast] = [Math.min(rate, average || rate), Math.max(rate, average)];
     const waitsForRetry = lastRetry > now;
-    if (slow <= 0 && !waitsForRetry) return null;
+    // Where nothing but retries is left, nobody knows how they end, and how many follow.
+    if (slow <= 0) return null;
     const after = (perSecond: number): number => now + (perSecond > 0 ? (pending / perSecond) * 1000 : 0);
-    const earliest = Math.max(after(fast), lastRetry, now + 1);
-    const latest = Math.max(slow > 0 ? now + (after(slow) - now) * MARGIN : 0, lastRetry, earliest);
-    if (!Number.isFinite(latest) || latest > MAX_TIME) return null;
+    const earliest = Math.max(after(fast * MARGIN), lastRetry, now + 1);
+    const latest = Math.max(earliest, Math.max(now, lastRetry) + (after(slow) - now) * MARGIN);
+    if (latest > MAX_TIME) return null;
     const told = (n: number): string => String(Math.round(n * 10) / 10);
     const reason =
         waitsForRetry && lastRetry >= earliest

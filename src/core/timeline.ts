@@ -1,6 +1,5 @@
 // What happened to a job as a whole, in a bounded record: the first events and the last stand as they are, those between only as counts.
-import type { ControlMove } from './control';
-import type { JobState } from './states';
+import type { ControlMove, JobState } from './states';
 
 /** A field that was retuned, as a JSON pointer into the spec, with the values before and after; null: it was not there. */
 export interface Retuned {
@@ -24,7 +23,7 @@ export type ControlEvent = { at: number } & (
 /** What happened in the ledger's sight. `generation`: of the control document, as far as the ledger had heard. */
 export type LedgerEvent = { at: number; generation: number } & (
     | { kind: 'state'; state: JobState }
-    /** A process died at work. `worker`: null while the source was read or the results were folded. */
+    /** A process died at work. `worker`: null while the source was read or the results were omitted. */
     | { kind: 'crash'; worker: string | null; partitions: number }
     /** Storage lost what it had acknowledged, and so many partitions are worked again. */
     | { kind: 'repair'; repair: number; partitions: number }
@@ -34,8 +33,8 @@ export type LedgerEvent = { at: number; generation: number } & (
 );
 
 /** Events that stand no more by themselves: how many of each kind, and the times of the first and the last of them. */
-export interface Folded {
-    kind: 'folded';
+export interface Omitted {
+    kind: 'omitted';
     from: number;
     to: number;
     counts: Record<string, number>;
@@ -43,49 +42,52 @@ export interface Folded {
 
 export interface EventLog<Event> {
     first: Event[];
-    folded: Folded | null;
+    omitted: Omitted | null;
     last: Event[];
 }
 
 /** Events that stand by themselves. */
 export const KEPT = { first: 20, last: 30 } as const;
 
-export const emptyLog = <Event>(): EventLog<Event> => ({ first: [], folded: null, last: [] });
+export const emptyLog = <Event>(): EventLog<Event> => ({ first: [], omitted: null, last: [] });
 
 /** The log with one event more. */
 export function appended<Event extends { at: number; kind: string }>(log: EventLog<Event>, event: Event): EventLog<Event> {
     if (log.first.length < KEPT.first && log.last.length === 0) return { ...log, first: [...log.first, event] };
     const last = [...log.last, event];
-    return last.length <= KEPT.last ? { ...log, last } : { ...log, folded: withOne(log.folded, last[0]!), last: last.slice(1) };
+    return last.length <= KEPT.last ? { ...log, last } : { ...log, omitted: withOne(log.omitted, last[0]!), last: last.slice(1) };
 }
 
-function withOne(folded: Folded | null, { at, kind }: { at: number; kind: string }): Folded {
-    const counts: Record<string, number> = { ...folded?.counts };
+function withOne(omitted: Omitted | null, { at, kind }: { at: number; kind: string }): Omitted {
+    const counts: Record<string, number> = { ...omitted?.counts };
     counts[kind] = (counts[kind] ?? 0) + 1;
-    return { kind: 'folded', from: folded?.from ?? at, to: at, counts };
+    return { kind: 'omitted', from: omitted?.from ?? at, to: at, counts };
 }
 
-const entriesOf = <Event>({ first, folded, last }: EventLog<Event>): (Event | Folded)[] => [...first, ...(folded ? [folded] : []), ...last];
+const entriesOf = <Event>({ first, omitted, last }: EventLog<Event>): (Event | Omitted)[] => [
+    ...first,
+    ...(omitted ? [omitted] : []),
+    ...last,
+];
 
-export type TimelineEntry = ControlEvent | LedgerEvent | Folded;
+export type TimelineEntry = ControlEvent | LedgerEvent | Omitted;
 
 /**
  * Both records as one. Each is in the order in which things happened; between them, what the ledger says after it has heard of a generation comes after
  * that generation, and else the earlier comes first, by clocks that may differ by a little.
  */
 export function timelineOf(control: EventLog<ControlEvent>, ledger: EventLog<LedgerEvent>): TimelineEntry[] {
-    const wanted = entriesOf(control);
+    // Changes that stand no more by themselves begin with the one after those that are kept before them.
+    const omitted = (control.first.at(-1)?.generation ?? 0) + 1;
+    const wanted = entriesOf(control).map((entry) => ({ entry, generation: entry.kind === 'omitted' ? omitted : entry.generation }));
     const merged: TimelineEntry[] = [];
     for (const event of entriesOf(ledger)) {
-        while (wanted.length > 0 && isBefore(wanted[0]!, event)) merged.push(wanted.shift()!);
+        const heard = event.kind === 'omitted' ? 0 : event.generation;
+        const isBefore = ({ entry, generation }: (typeof wanted)[number]) => generation <= heard || beginOf(entry) <= beginOf(event);
+        while (wanted.length > 0 && isBefore(wanted[0]!)) merged.push(wanted.shift()!.entry);
         merged.push(event);
     }
-    return [...merged, ...wanted];
+    return [...merged, ...wanted.map(({ entry }) => entry)];
 }
 
-function isBefore(wanted: ControlEvent | Folded, event: LedgerEvent | Folded): boolean {
-    if (wanted.kind !== 'folded' && event.kind !== 'folded' && wanted.generation <= event.generation) return true;
-    return beginOf(wanted) <= beginOf(event);
-}
-
-const beginOf = (entry: TimelineEntry): number => (entry.kind === 'folded' ? entry.from : entry.at);
+const beginOf = (entry: TimelineEntry): number => (entry.kind === 'omitted' ? entry.from : entry.at);

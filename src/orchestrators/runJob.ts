@@ -21,6 +21,7 @@ import {
 } from '../contracts/payloads';
 import type { WaitCode } from '../core/codes';
 import type { Failure } from '../core/errors';
+import type { Told } from '../core/ledger';
 import type { PlanReply } from '../core/plan';
 import { isHopeless, persisting, type Trouble } from '../core/trouble';
 import { reason } from './reason';
@@ -35,6 +36,8 @@ const ROUNDS = 25;
 const MAX_WAIT_MS = 300_000;
 /** A job that stands still, or is not to start yet, is looked at so often: what wakes it may be lost, but the sweeper finds that out. */
 const LOOK_MS = 3_600_000;
+/** Between two questions that nothing has happened between, at least. */
+const AGAIN_MS = 1_000;
 /** After all tries at a step have failed, the story stands still for so long. */
 const STANDSTILL_MS = 60_000;
 /** Between a worker that has failed and the next round, at least. */
@@ -89,8 +92,7 @@ function* generation(context: OrchestrationContext, input: RunJobInput): Step<En
                     total: next.total,
                     invalid: next.invalid,
                     error: next.error,
-                    ...(next.entered ? { entered: next.entered } : {}),
-                    ...(next.calls ? { calls: next.calls } : {}),
+                    ...knownIn(next),
                 };
             }
         }
@@ -113,28 +115,46 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
         return;
     }
     if (plan.startAt !== undefined) return yield* scheduled(context, story, plan.startAt);
-    const ends = (error: JobFailure) => {
+    const ends = function* (error: JobFailure): Step<void> {
         const as = error.code === 'CANCELLED' ? 'cancelled' : error.code === 'EXPIRED' ? 'expired' : 'failed';
-        Object.assign(story, { ending: { as, total: null, invalid: error.invalid ?? 0, error }, trouble: undefined });
+        const known = yield* knownOf(context, jobId, as);
+        Object.assign(story, { ending: { as, total: null, invalid: error.invalid ?? 0, error, ...known }, trouble: undefined });
     };
-    if (!plan.trouble) return ends(plan.error);
+    if (!plan.trouble) return yield* ends(plan.error);
     const refused = hopeless(context, story, plan.trouble);
-    if (refused) return ends(refused);
+    if (refused) return yield* ends(refused);
     yield* noted(context, story, 'plan');
-    if ((yield* woken(context, story.trouble!.until)).cancel)
-        ends({ code: 'CANCELLED', message: `the job was cancelled while it waited: ${plan.trouble.message}` });
+    const { cancel } = yield* woken(context, story.trouble!.until);
+    // What is wanted stands in the control document, which planning reads; orchestrations of version 1.0 went by the event alone.
+    if (cancel && !tellsSteps(context))
+        yield* ends({ code: 'CANCELLED', message: `the job was cancelled while it waited: ${plan.trouble.message}` });
 }
+
+/** What the ledger knows of a job that ends before there is anything to work on; it hears why. */
+function* knownOf(context: OrchestrationContext, jobId: string, as: Ending['as']): Step<Pick<Ending, 'entered' | 'calls' | 'crashes'>> {
+    if (!tellsSteps(context)) return {};
+    const ends = as === 'cancelled' || as === 'expired' ? { ends: as } : {};
+    const { told } = yield* tellLedger(context, jobId, { op: 'note', step: 'plan', ...ends });
+    return knownIn(told ?? {});
+}
+
+const knownIn = ({ entered, calls, crashes }: Partial<Told>): Pick<Ending, 'entered' | 'calls' | 'crashes'> => ({
+    ...(entered ? { entered } : {}),
+    ...(calls ? { calls } : {}),
+    ...(crashes ? { crashes } : {}),
+});
 
 /** Waits until the job is to start, and then has it planned; what is wanted of it meanwhile, planning finds out. */
 function* scheduled(context: OrchestrationContext, story: Story, startAt: number): Step<void> {
     const { state } = yield* tellLedger(context, story.jobId, { op: 'schedule', startAt });
-    if (state !== 'scheduled') return;
+    // Clocks differ: what one calls the time has not come by another, and asking again at once would go on until it has.
+    if (state !== 'scheduled') return void (yield context.df.createTimer(after(context, AGAIN_MS)));
     const { cancel } = yield* woken(context, startAt, LOOK_MS);
     if (!cancel) yield* tellLedger(context, story.jobId, { op: 'schedule', startAt });
 }
 
 /** Tells the ledger of the trouble that a step has, or that it is over. */
-function* noted(context: OrchestrationContext, { jobId, trouble }: Story, step: 'plan' | 'fold'): Step<void> {
+function* noted(context: OrchestrationContext, { jobId, trouble }: Story, step: 'plan' | 'fold' | 'expire'): Step<void> {
     if (tellsSteps(context)) yield* tellLedger(context, jobId, { op: 'note', step, trouble: trouble ?? null });
 }
 
@@ -145,11 +165,16 @@ function* expired(context: OrchestrationContext, story: Story, generation: numbe
     if (reply.kind === 'control') {
         yield* tellLedger(context, jobId, { op: 'control', ...reply.control });
         story.trouble = undefined;
+        // By the clock that was asked the time has not come, or it was put off.
+        if (reply.control.desired !== 'cancel') yield context.df.createTimer(after(context, AGAIN_MS));
     } else if (hopeless(context, story, reply.trouble, true)) {
         // Where storage lets nobody write it, the ledger alone knows of it.
         yield* tellLedger(context, jobId, { op: 'control', generation, desired: 'cancel', ending: 'expired' });
         story.trouble = undefined;
-    } else yield* woken(context, story.trouble!.until);
+    } else {
+        yield* noted(context, story, 'expire');
+        yield* woken(context, story.trouble!.until);
+    }
 }
 
 function* planOnce(context: OrchestrationContext, story: Story): Step<PlanReply> {
@@ -244,7 +269,9 @@ const longestWait = (code: WaitCode): number => (code === 'PAUSED' ? LOOK_MS : M
 /** Waits until the time (ms) or an event, whichever is first; gives what the event tells of the control document. */
 function* woken(context: OrchestrationContext, until: number, longestMs = MAX_WAIT_MS): Step<Wake> {
     const longest = context.df.currentUtcDateTime.getTime() + longestMs;
-    const timer = context.df.createTimer(new Date(Math.min(until, longest)));
+    // By another host's clock the time may have gone by: it is not asked again at once.
+    const soonest = context.df.currentUtcDateTime.getTime() + AGAIN_MS;
+    const timer = context.df.createTimer(new Date(Math.max(soonest, Math.min(until, longest))));
     const event = context.df.waitForExternalEvent(events.wake);
     const first = yield context.df.Task.any([event, timer]);
     if (first !== event) return {};

@@ -1,4 +1,5 @@
 // Everything Fanfold keeps of its jobs, as blobs. Callers name things, not paths.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Contract } from '../contracts/contract';
 import {
@@ -44,11 +45,11 @@ export interface PartOutcomes {
 /** The service takes 4 MiB in one append (100 MiB in newer versions; Azurite keeps the older bound). */
 export const MAX_APPEND_BYTES = 4 * 1024 * 1024;
 
-/** A running slice looks at the control document every second: a look that takes longer than this is given up, and the next one comes. */
-const CONTROL_LIMIT_MS = 2_000;
+/** A running slice looks at the control document every second, whatever becomes of the looks before: one that takes longer than this is given up. */
+const CONTROL_LIMIT_MS = 4_000;
 
 /** Changes of one control document at the same time that one of them outlives. */
-const CONTROL_TRIES = 20;
+const CONTROL_TRIES = 60;
 const PROGRESS = 'progress';
 const STEP = 'step';
 /** Characters of what is written as metadata. */
@@ -165,7 +166,7 @@ export class JobStore {
     createPlan = (plan: Plan): Promise<Plan> => this.createDocument(planDocument, blobs.plan(plan.jobId), plan);
     readControl = async (jobId: string): Promise<Control> =>
         (await this.readDocument(controlDocument, blobs.control(jobId))) ?? newControl();
-    /** A look that does not wait: no tries again, and a limit of two seconds. */
+    /** A look that does not wait: no tries again, and a limit of four seconds. */
     glanceAtControl = async (jobId: string): Promise<Control> =>
         (await this.readDocument(controlDocument, blobs.control(jobId), { abortSignal: AbortSignal.timeout(CONTROL_LIMIT_MS) })) ??
         newControl();
@@ -189,6 +190,8 @@ export class JobStore {
             } catch (error) {
                 // Another was first; or it was this one, and storage's answer was lost: then `change` finds nothing left to do.
                 if (!isStatus(error, 409, 412) || tries === CONTROL_TRIES) throw error;
+                // Those who were refused together must not come back together.
+                await sleep(Math.random() * Math.min(500, 10 * tries));
             }
         }
     }

@@ -48,7 +48,7 @@ const invalid = async (jobId: string) => {
 
 test('partitions hold every item once, in order', async () => {
     const id = await job(`id,name\n${Array.from({ length: 25 }, (_, i) => `${i},Gräz ${i}`).join('\n')}\n`, { partition: { items: 10 } });
-    expect(await plan(id)).toEqual({ ok: true, total: 25, invalid: 0, partitions: 3, concurrency: 64 });
+    expect(await plan(id)).toEqual({ ok: true, total: 25, invalid: 0, partitions: 3, concurrency: 64, deadline: null });
     const stored = (await store.readPlan(id))!;
     expect(stored.partitions.map(({ items, firstIndex }) => [items, firstIndex])).toEqual([
         [10, 0],

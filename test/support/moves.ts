@@ -1,5 +1,6 @@
 // Control documents as users have made them.
-import { moved, newControl, type Control, type ControlMove } from '../../src/core/control';
+import { moved, newControl, type Control } from '../../src/core/control';
+import type { ControlMove } from '../../src/core/states';
 
 /** The document after these moves, one after the other. */
 export const controlAfter = (...moves: ControlMove[]): Control =>

@@ -12,6 +12,7 @@ describe('settings', () => {
             container: 'fanfold',
             sourcePrefixes: ['inbox/'],
             allowedOrigins: [],
+            signsIn: false,
             sweepSchedule: '0 */5 * * * *',
         });
         expect(readSettings({ AzureWebJobsStorage: 'of the host', FANFOLD_DATA_CONNECTION: 'of the data' }).dataConnection).toBe(

@@ -46,13 +46,15 @@ export class SliceAdmission implements Admission {
     constructor(
         private readonly lease: Pick<Lease, 'concurrency' | 'share' | 'startAt'>,
         limits: Limits,
+        private generation = 0,
     ) {
         this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
-        this.retune(limits);
+        this.retune(limits, generation);
     }
 
-    /** Goes by these limits from now on. What is in flight beyond them is not called off. */
-    retune(limits: Limits): void {
+    /** Goes by these limits, those of this generation of the control document, from now on. What is in flight beyond them is not called off. */
+    retune(limits: Limits, generation: number): void {
+        this.generation = generation;
         this.concurrency = withMax(this.concurrency, this.maxOf(limits), limits.concurrency.adaptive);
         if (JSON.stringify(limits.calling) === JSON.stringify(this.calling)) return;
         this.calling = limits.calling;
@@ -81,9 +83,8 @@ export class SliceAdmission implements Admission {
 
     holdsOff(now: number): Hold | null {
         const opensAt = this.opensAt(now);
-        return opensAt - now > WORTH_WAITING_MS
-            ? { code: 'WINDOW', why: 'the next window in which calls may be made', until: opensAt }
-            : null;
+        if (opensAt - now <= WORTH_WAITING_MS) return null;
+        return { code: 'WINDOW', why: 'the next window in which calls may be made', until: opensAt, generation: this.generation };
     }
 
     /** When calls may be made, in ms: `now` or before when they may now. */

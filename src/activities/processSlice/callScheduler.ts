@@ -34,6 +34,9 @@ export interface SchedulerOptions {
     clock: Clock;
 }
 
+/** Reasons to stop that may be taken back. */
+const WITHDRAWN = new Set<SliceEnd['why']>(['paused', 'expired', 'unseen']);
+
 type Phase = { is: 'calling' } | { is: 'closing'; end: SliceEnd } | { is: 'closed' };
 
 /** The partition after the current one: nobody has asked for it, it is being opened, it is there, or there is none. */
@@ -51,12 +54,12 @@ type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: Part
  * Phases, and what leads from one to the next:
  *
  *     calling ── time is up ─────────────────────────────────────────► closing (time)
- *     calling ── it is asked to stop ────────────────────────────────► closing (cancelled, paused, expired, makingRoom)
+ *     calling ── it is asked to stop ─► closing (cancelled, paused, expired, unseen, makingRoom)
  *     calling ── nothing may be called for longer than is waited ────► closing (held)
  *     calling ── a partition cannot be opened or recorded ───────────► closing (trouble)
  *     calling ── nothing is left that can be done in time ───────────► closing (done)
  *     closing ── a partition cannot be opened or recorded ───────────► closing (trouble)
- *     closing (paused, expired) ── that is withdrawn ────────────────► calling
+ *     closing (paused, expired, unseen, held) ── that is withdrawn ──► calling
  *     closing ── no call is in flight, and no partition being opened ► closed
  *
  * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is
@@ -102,13 +105,18 @@ export class CallScheduler {
 
     /** It is not asked to stop any more: what was stopped for that alone goes on. */
     goOn(): void {
-        if (this.phase.is !== 'closing' || (this.phase.end.why !== 'paused' && this.phase.end.why !== 'expired')) return;
-        this.phase = { is: 'calling' };
-        this.pump();
+        if (this.phase.is === 'closing' && WITHDRAWN.has(this.phase.end.why)) this.callAgain();
     }
 
     /** Asks again for what was refused: the limits have changed. */
     lookAgain(): void {
+        const isHeld = this.phase.is === 'closing' && this.phase.end.why === 'held';
+        if (isHeld && !this.o.admission.holdsOff(this.o.clock.now())) this.callAgain();
+        else this.pump();
+    }
+
+    private callAgain(): void {
+        this.phase = { is: 'calling' };
         this.pump();
     }
 

@@ -119,10 +119,19 @@ function giveUp(partition: PartitionWriter, { index, attempt }: Pair, strikes: n
     calls.giveUp({ partition, index, key, attempt: attempt - 1 + strikes }, poisonError(strikes), told);
 }
 
+/** How a call ends that was admitted and is not made. */
+const NOT_MADE = { ok: false, throttles: false, ms: 0 };
+
 /** One attempt, with the process to itself if that can be had: only then does a death count against it. */
 async function accuse(partition: PartitionWriter, pair: Pair, joined: number, work: SliceWork): Promise<void> {
-    const { clock, lease, occupant } = work;
+    const { clock, lease, occupant, admission } = work;
     const alone = await occupant.alone();
+    // That may have taken a while: what is wanted may be another thing now.
+    if (endOf(work)) {
+        admission.ended(NOT_MADE, clock.now());
+        alone?.release();
+        return;
+    }
     let released = alone === null;
     const release = () => {
         if (!released) alone!.release();
@@ -159,8 +168,14 @@ async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone:
         await partition.flush();
     } catch (error) {
         // They were admitted, and are not made.
-        for (let i = 0; i < pairs.length; i++) admission.ended({ ok: false, throttles: false, ms: 0 }, clock.now());
+        for (let i = 0; i < pairs.length; i++) admission.ended(NOT_MADE, clock.now());
         throw error;
+    }
+    if (endOf(work)) {
+        // Announced, and not made: no death may count against them for that.
+        for (let i = 0; i < pairs.length; i++) admission.ended(NOT_MADE, clock.now());
+        partition.record({ text: companyLine({ company: lease.epoch }) });
+        return partition.flush();
     }
     reach('isolation.announced');
     for (const { index } of pairs) partition.begin(index);

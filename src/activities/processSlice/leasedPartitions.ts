@@ -112,7 +112,7 @@ export class LeasedPartitions {
     }
 
     /** How the lease stands, as the ledger wants to know it. */
-    standing(now: number): Pick<SliceDone, 'closed' | 'counts' | 'open' | 'unreached' | 'untouched' | 'begun'> {
+    standing(): Pick<SliceDone, 'closed' | 'counts' | 'open' | 'unreached' | 'untouched' | 'begun'> {
         const { lease } = this.o;
         const closed = this.opened.filter(isClosed);
         const { begun } = this;
@@ -120,7 +120,7 @@ export class LeasedPartitions {
         return {
             closed: closed.length,
             counts: total(closed),
-            open: this.opened.filter((partition) => !isClosed(partition)).map((partition) => delayed(partition, now)),
+            open: this.opened.filter((partition) => !isClosed(partition)).map(delayed),
             unreached: this.queue.filter((part) => lease.resume.includes(part)),
             untouched: fresh[0] ?? lease.to,
             ...(begun.length > 0 ? { begun } : {}),
@@ -131,7 +131,7 @@ export class LeasedPartitions {
 const total = (partitions: PartitionWriter[]): Counts => partitions.reduce((sum, { counts }) => addCounts(sum, counts), noCounts());
 
 /** A begun partition as the ledger keeps it. */
-function delayed({ part, counts, items, waiting, cursor }: PartitionWriter, now: number): Delayed {
+function delayed({ part, counts, items, waiting, cursor }: PartitionWriter): Delayed {
     const dues = Array.from(waiting.values(), ({ due }) => due);
-    return { part, counts, wakeAt: wakesAt({ items, counts, dues, isTriedThrough: cursor >= items }, now) };
+    return { part, counts, wakeAt: wakesAt({ items, counts, dues, isTriedThrough: cursor >= items }) };
 }

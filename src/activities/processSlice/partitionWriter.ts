@@ -3,7 +3,6 @@
 // The outcomes are the checkpoint. Every append is conditional on the position this run expects, so a line lands only when everything before it has
 // been read: what another run has recorded is dropped from the batch, and a later fence ends this run. Nothing else drops a line: an append that
 // storage refuses is tried again with growing pauses, for as long as `patience` says.
-import { giveBuffer } from '../../storage/buffers';
 import { linesOf } from '../../storage/lineReader';
 import type { PartitionEntry } from '../../contracts/documents';
 import { blobs } from '../../contracts/names';
@@ -27,6 +26,7 @@ import {
 } from '../../items/outcomeLines';
 import { AppendBuffer, eachOutcome, without, type Block, type Line } from './appendBuffer';
 import { pause, type Clock } from './clock';
+import { PartitionItems } from './partitionItems';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
 export class Superseded extends Error {
@@ -60,9 +60,6 @@ const MAX_APPEND_PAUSE_MS = 5_000;
 
 /** A blob takes 50,000 blocks; a further segment is begun well before, so that there is room for the line that says so. */
 const FULL_BLOCKS = 45_000;
-
-const NEWLINE = 0x0a;
-const NOTHING = Buffer.alloc(0);
 
 export type OutcomesStore = Pick<JobStore, 'createOutcomes' | 'appendOutcomes' | 'readSegment' | 'measureSegment' | 'diagnose'>;
 
@@ -116,14 +113,14 @@ export class PartitionWriter {
     private flushing: Promise<void> | null = null;
     /** Why nothing more can be recorded by this run. */
     private broken: { error: unknown } | null = null;
-    private data: Buffer = NOTHING;
-    private starts: Uint32Array = new Uint32Array(0);
+    private readonly texts: PartitionItems;
 
     constructor(private readonly o: PartitionWriterOptions) {
         this.part = o.part;
         ({ items: this.items, firstIndex: this.firstIndex } = o.entry);
         this.recorded = new Uint8Array(this.items);
         this.begun = new Uint8Array(this.items);
+        this.texts = new PartitionItems(this.items);
     }
 
     /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
@@ -136,31 +133,22 @@ export class PartitionWriter {
         reach('partition.fenced');
     }
 
-    /** Takes the partition's items, one JSON text a line, in a buffer that is given back when they are not needed any more. */
+    /** Takes the partition's items, one JSON text a line. */
     load(data: Buffer): void {
-        this.data = data;
-        this.starts = new Uint32Array(this.items + 1);
-        let at = 0;
-        for (let i = 0; i < this.items; i++) {
-            this.starts[i] = at;
-            at = data.indexOf(NEWLINE, at) + 1;
-        }
-        this.starts[this.items] = at;
+        this.texts.load(data);
     }
 
     /** Gives the memory back: nothing is left to call, and nothing to record. */
     unload(): void {
         if (!this.idle && !this.broken) return;
-        if (this.data !== NOTHING) giveBuffer(this.data);
-        this.data = NOTHING;
+        this.texts.unload();
         this.taken.release();
         this.going.release();
     }
 
     /** The JSON text of an item. */
     text(index: number): string {
-        const local = index - this.firstIndex;
-        return this.data.toString('utf8', this.starts[local], this.starts[local + 1]! - 1);
+        return this.texts.text(index - this.firstIndex);
     }
 
     isRecorded = (index: number): boolean => this.recorded[index - this.firstIndex] === 1;

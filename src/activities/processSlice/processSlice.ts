@@ -2,15 +2,17 @@
 // of the process, which it is not.
 import type { Details, Log } from '../../log';
 import type { SliceInput } from '../../contracts/payloads';
+import { addCalls, noCalls, type CallStats } from '../../core/callStats';
 import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
-import { nothingOpened, SLICE_MS, type Lease, type PartCounts, type SliceReport } from '../../core/ledger';
+import { nothingOpened, SLICE_MS, type Hold, type Lease, type PartCounts, type SliceDone, type SliceReport } from '../../core/ledger';
+import { lastRunOf } from '../../core/status';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import { reach } from '../../crashPoints';
 import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
 import { SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
-import type { Clock } from './clock';
+import { pause, type Clock } from './clock';
 import { watchControl, type Watch } from './controlWatch';
 import { workIsolated } from './isolatedSlice';
 import { ItemCalls } from './itemCalls';
@@ -45,32 +47,51 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     const occupant = await around.enter(() => stop.ask('makingRoom'));
     const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
     const watch = watchControl(store, input.jobId, around.clock, around.log);
+    const told = inheritedBy(input, store, around.clock, log);
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
-        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), inheritedBy(input, store, log), looked]);
+        const [job, inherited] = await Promise.all([loadJob(store, input.jobId), told, looked]);
         return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
         const trouble = await store.diagnose(error);
         log.warn('slice did not begin', { why: trouble.code, message: trouble.message });
-        return nothingOpened(input.lease, trouble);
+        const { parts, calls } = await told;
+        return { ...nothingOpened(input.lease, trouble, parts), calls };
     } finally {
         watch.stop();
         occupant.leave();
     }
 }
 
-/** What an earlier run of the lease has told of its partitions: best effort, for a count that does not go down. */
-async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, log: Log): Promise<PartCounts[]> {
-    try {
-        const last = await store.glanceAtProgress(jobId, worker);
-        return last && last.epoch >= lease.first && last.epoch <= lease.epoch ? last.parts : [];
-    } catch (error) {
-        log.warn('progress of an earlier run was not read', {}, error);
-        return [];
+/** What an earlier run of the lease has told of its partitions: best effort, for counts that do not go down. */
+async function inheritedBy({ jobId, worker, lease }: SliceInput, store: JobStore, clock: Clock, log: Log): Promise<Inherited> {
+    for (let tries = 1; tries <= INHERIT_TRIES; tries++) {
+        try {
+            const last = await store.glanceAtProgress(jobId, worker);
+            // Leased again, it may have been taken over from a worker in another place.
+            const isElsewhere = last?.first !== lease.first && lease.epoch !== lease.first;
+            const run = isElsewhere ? lastRunOf(lease, (await store.readProgress(jobId)).slices) : last;
+            return run?.first === lease.first ? { parts: run.parts, calls: run.calls } : NOTHING_INHERITED;
+        } catch (error) {
+            log.warn('progress of an earlier run was not read', { tries }, error);
+            await pause(clock, INHERIT_PAUSE_MS);
+        }
     }
+    return NOTHING_INHERITED;
 }
+
+const INHERIT_TRIES = 3;
+const INHERIT_PAUSE_MS = 250;
+const NOTHING_INHERITED: Inherited = { parts: [], calls: noCalls() };
+
+interface Inherited {
+    parts: PartCounts[];
+    calls: CallStats;
+}
+
+const holding = (hold: Hold | null): Pick<SliceDone, 'hold'> => (hold ? { hold } : {});
 
 interface SliceParts {
     input: SliceInput;
@@ -80,7 +101,7 @@ interface SliceParts {
     around: SliceSurroundings;
     occupant: Occupant;
     stop: StopRequest;
-    inherited: PartCounts[];
+    inherited: Inherited;
 }
 
 class Slice {
@@ -108,7 +129,7 @@ class Slice {
         const { keep } = job.spec.results;
         this.began = clock.now();
         this.recent = new RecentRate(this.began);
-        this.admission = new SliceAdmission(lease, limits);
+        this.admission = new SliceAdmission(lease, limits, watch.seen().generation);
         this.retry = retryPolicy(limits.retry);
         this.calls = new ItemCalls({
             call: job.call,
@@ -127,7 +148,7 @@ class Slice {
             runId: newRunId(),
             clock,
             patience: (trouble) => (lease.mode === 'cancel' || this.isCancelled ? cancelPatience : slicePatience)(trouble),
-            inherited,
+            inherited: inherited.parts,
         });
     }
 
@@ -136,11 +157,11 @@ class Slice {
     }
 
     /** Goes by the control document as it is now: what is wanted, the limits, and the deadline. */
-    private heed(control: Control): void {
+    private heed(control: Control, isBlind: boolean): void {
         const { clock } = this.around;
         const limits = limitsOf(this.job.spec, control);
         this.retry = retryPolicy(limits.retry);
-        this.admission.retune(limits);
+        this.admission.retune(limits, control.generation);
         const deadline = deadlineOf(this.job, control) ?? Infinity;
         this.cancelExpiry();
         const left = deadline - clock.now();
@@ -148,6 +169,7 @@ class Slice {
         this.stop.set('expired', left <= 0);
         this.stop.set('cancelled', control.desired === 'cancel');
         this.stop.set('paused', control.desired === 'pause');
+        this.stop.set('unseen', isBlind);
         this.tellRetuned();
     }
 
@@ -162,17 +184,18 @@ class Slice {
             concurrency: lease.concurrency,
         });
         // What has been accepted already records what is left of the job, whatever is wanted now.
-        if (lease.mode !== 'cancel') this.watch.onChange((control) => this.heed(control));
+        if (lease.mode !== 'cancel') this.watch.onChange((control, isBlind) => this.heed(control, isBlind));
         const endProgress = writeProgress({
             clock: this.around.clock,
             look: (now) => this.recent.note(now, this.partitions.recorded),
             read: (now) => ({
                 worker,
                 epoch: lease.epoch,
+                first: lease.first,
                 parts: this.partitions.recordedParts,
                 inFlight: this.calls.inFlight,
                 rate: this.recent.at(now, this.partitions.recorded),
-                calls: this.calls.stats,
+                calls: this.stats,
                 before: lease.before,
                 at: new Date(now).toISOString(),
             }),
@@ -236,6 +259,11 @@ class Slice {
         else log.info('slice ended', told);
     }
 
+    /** The calls of this run, and of those before it. */
+    private get stats(): CallStats {
+        return addCalls(this.parts.inherited.calls, this.calls.stats);
+    }
+
     /** Items that this slice has given their outcome, per second. */
     private rate(now: number): number {
         return Math.round((this.partitions.recorded / Math.max(0.001, (now - this.began) / 1000)) * 10) / 10;
@@ -246,14 +274,15 @@ class Slice {
         const now = this.around.clock.now();
         const report: SliceReport = {
             epoch: lease.epoch,
-            ...this.partitions.standing(now),
+            ...this.partitions.standing(),
             failures: this.calls.failures,
             rate: lease.mode === 'cancel' ? 0 : this.rate(now),
             limit: this.admission.learned,
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
-            calls: this.calls.stats,
+            calls: this.stats,
             ...(this.watch.seen().generation > 0 ? { control: seenOf(this.job, this.watch.seen()) } : {}),
-            ...(end.why === 'held' ? { hold: end.hold } : {}),
+            // As it is now: it may have been lifted while calls were in flight.
+            ...(end.why === 'held' ? holding(this.admission.holdsOff(now)) : {}),
         };
         if (end.why !== 'trouble') {
             this.tellEnd(end.why);

@@ -75,10 +75,11 @@ export function refuseBody(headers: Headers, takes: Takes): Problem | null {
         .find((p) => p.startsWith('charset='))
         ?.slice('charset='.length)
         .replaceAll('"', '');
+    const takesPatch = takes === 'patch' ? ' or application/merge-patch+json' : '';
     const refused = (what: string) =>
         problem('UNSUPPORTED_MEDIA', {
-            detail: `${what} Send JSON in UTF-8 and say so: Content-Type: application/json (curl: -H 'content-type: application/json').`,
-            headers: { accept: 'application/json' },
+            detail: `${what} Send JSON in UTF-8 and say so: Content-Type: application/json${takesPatch} (curl: -H 'content-type: application/json').`,
+            headers: { accept: takes === 'patch' ? 'application/json, application/merge-patch+json' : 'application/json' },
         });
     if (type === null) return refused('The request does not say what its body is.');
     if (kind !== 'application/json' && !(takes === 'patch' && kind === 'application/merge-patch+json'))

@@ -29,7 +29,13 @@ function formatOf(request: HttpRequest): (typeof formats)[number] {
     const asked = wordParam(request, 'format', formats);
     if (asked) return asked;
     const accept = request.headers.get('accept') ?? '*/*';
-    if (/application\/x-ndjson|application\/jsonl/i.test(accept)) return 'ndjson';
-    if (/application\/json|application\/\*|\*\/\*/i.test(accept)) return 'json';
+    const wanted = accept
+        .toLowerCase()
+        .split(',')
+        .map((part) => part.split(';').map((field) => field.trim()))
+        .filter(([, ...parameters]) => !parameters.some((field) => /^q=0(?:\.0*)?$/.test(field)))
+        .map(([type]) => type);
+    if (wanted.some((type) => type === 'application/x-ndjson' || type === 'application/jsonl')) return 'ndjson';
+    if (wanted.some((type) => type === 'application/json' || type === 'application/*' || type === '*/*')) return 'json';
     throw problem('NOT_ACCEPTABLE', { detail: `"${accept.slice(0, 100)}" is not made here.` });
 }

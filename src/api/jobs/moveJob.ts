@@ -1,31 +1,34 @@
 // POST /jobs/{id}/pause, /resume and /cancel
-import { z } from 'zod';
+import type { HttpRequest } from '@azure/functions';
 import { Log } from '../../log';
-import { controlJob, type Controlled, type ControlPorts } from '../../application/controlJob';
+import { controlJob, type Controlled, type ControlPorts, type Who } from '../../application/controlJob';
 import { readStatus, statusFrom } from '../../application/jobStatus';
+import { parseMoveBody, type MoveBody } from '../../contracts/requests';
+import { badFields } from '../../core/errors';
 import type { UserMove } from '../../core/states';
 import { engineOf } from '../durableEngine';
 import { callerOf } from '../http/caller';
 import { idOf, json, rootOf, type Handler, type RouteContext } from '../http/frame';
-import { readJsonBody } from '../http/jsonBody';
+import { readDocument } from '../http/jsonBody';
 import { statusDocument } from './statusDocument';
-
-/** Characters of a reason, which the job's timeline keeps. */
-export const MAX_REASON = 500;
-export const reason = z.string().min(1).max(MAX_REASON).optional();
-const body = z.strictObject({ reason });
-export type MoveBody = z.input<typeof body>;
 
 /** `202` where the move was made, `200` where the job is on its way there already. */
 export const moveJob =
     (move: UserMove): Handler =>
     async (request, context) => {
         const id = idOf(request);
-        const { reason: why } = await readJsonBody(request, body, 'BAD_BODY');
+        const parsed = parseMoveBody(await readDocument(request, 'BAD_BODY'));
+        if (!parsed.ok) throw badFields('BAD_BODY', parsed.errors);
         const ports = await controlPorts(context);
-        const done = await controlJob(ports, id, { move, by: callerOf(request), ...(why === undefined ? {} : { reason: why }) });
+        const done = await controlJob(ports, id, { move, ...whoOf(request, parsed.body) });
         return json(done.changed ? 202 : 200, await statusAfter(ports, done, rootOf(request)));
     };
+
+/** Who asks, and why. */
+export const whoOf = (request: HttpRequest, { reason }: MoveBody): Who => ({
+    by: callerOf(request),
+    ...(reason === undefined ? {} : { reason }),
+});
 
 export const controlPorts = async ({ client, invocation, store }: RouteContext): Promise<ControlPorts> => ({
     store: await store(),

@@ -25,12 +25,16 @@ export const NOTHING: Range = { from: 0, to: 0 };
 
 export const itemsOfPartition = (state: LedgerState): number => Math.max(1, (state.total ?? 0) / state.partitions);
 
-/** When there is something to do, as far as nobody holds it: now, later, or never (Infinity). */
-export function earliest(state: LedgerState, now: number): number {
+/**
+ * When there is something to do, as far as nobody holds it: now, later, or never (Infinity). What a worker that is gone has left is for the worker in its
+ * place, or, where that is gone too, for the next round: whoever works elsewhere must not wait for it.
+ */
+export function earliest(state: LedgerState, now: number, forWhom: 'worker' | 'round'): number {
     const blocked = (part: number) => state.troubles[part]?.until ?? 0;
     const times = state.delayed.map(({ part, wakeAt }) => Math.max(state.state === 'cancelling' ? now : wakeAt, blocked(part)));
     for (const { from } of state.returned) times.push(Math.max(now, blocked(from)));
-    if (state.next < state.partitions || Object.keys(state.orphans).length > 0) times.push(now);
+    if (state.next < state.partitions) times.push(now);
+    if (forWhom === 'round' && Object.keys(state.orphans).length > 0) times.push(now);
     // Nothing is delayed and nothing fresh: what is left is in workers' hands.
     const first = times.reduce((a, b) => Math.min(a, b), Infinity);
     return first === Infinity ? first : Math.max(first, state.troubles.job?.until ?? 0);

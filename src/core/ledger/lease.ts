@@ -35,6 +35,8 @@ const MAX_WORKER_WAIT_MS = 20_000;
 export const WORTH_WAITING_MS = 5_000;
 /** A lease this old may be that of a worker which is gone: nobody waits for it. */
 export const OLD_LEASE_MS = 60_000;
+/** A slice in isolation makes calls that take ten minutes, and waits as long for storage: in this time it ends, or its worker is gone. */
+const LONGEST_ISOLATION_MS = 1_800_000;
 
 export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number): LeaseReply {
     if (o.round !== state.round) return { kind: 'stop', why: 'a later round of workers has begun' };
@@ -60,16 +62,20 @@ function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease[
 /** What a worker without a report of its own does next. */
 function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: number }, now: number, before: Lease['before']): LeaseReply {
     if (state.failure) return { kind: 'stop', why: `the job ends: ${state.failure.message}` };
+    const away = sentAway(state, slot, now);
+    if (away) {
+        state.sentAway = true;
+        return { kind: 'stop', why: away };
+    }
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
+    // Others were sent away, and what sent them has been taken back: the next round has all of them again.
+    if (state.sentAway && state.width > 1) return { kind: 'stop', why: 'workers of this round are gone: the next has them again' };
     const cancel = state.state === 'cancelling';
-    if (!cancel && isOver(state, now)) return { kind: 'stop', why: 'the deadline has come' };
-    // Another number of calls at once is work for another number of workers: the next round has them.
-    if (!cancel && workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency))
-        return { kind: 'stop', why: 'the concurrency of the job has changed' };
-    if (!cancel && share(state, slot) === 0) return { kind: 'stop', why: 'there are more workers than calls at once' };
     const hold = holdNow(state, now);
-    if (hold) return hold.until - now <= WORTH_WAITING_MS ? { kind: 'wait', ...hold } : { kind: 'stop', why: hold.why };
+    if (hold) return { kind: 'wait', until: hold.until, code: hold.code, why: hold.why };
     adopt(state, worker, slot, now);
+    // Whoever waited on for a worker that is gone would keep its round, and so the job, from ending.
+    if (isIsolationStale(state, worker, now)) return { kind: 'stop', why: 'the worker that works alone may be gone' };
     const held = state.leases[worker];
     if (held) return regrant(state, worker, held, now);
     if (state.isolatedWorker)
@@ -87,20 +93,45 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
             code: 'WORK',
             why: 'other workers hold what is left, and may give some of it back',
         };
-    const until = earliest(state, now);
+    const until = earliest(state, now, 'worker');
     if (until === Infinity) return { kind: 'stop', why: 'every partition is finished or in another worker’s hands' };
     return until - now <= MAX_WORKER_WAIT_MS
         ? { kind: 'wait', until, ...waitFor(state, until) }
         : { kind: 'stop', why: 'the next retry is far off' };
 }
 
-/** Takes over what a worker of an earlier round in the same place has left. */
-function adopt(state: LedgerState, worker: string, slot: number, now: number): void {
-    const orphan = state.orphans[slot];
-    if (!orphan || state.leases[worker]) return;
-    delete state.orphans[slot];
-    state.leases[worker] = { ...orphan, againAt: now };
+/** Why a worker has nothing to do for now, though that may be taken back; null when nothing keeps it. */
+function sentAway(state: LedgerState, slot: number, now: number): string | null {
+    if (state.state === 'paused') return 'the job is paused';
+    if (state.state !== 'running') return null;
+    if (isOver(state, now)) return 'the deadline has come';
+    // Another number of calls at once is work for another number of workers: the next round has them.
+    if (workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency)) return 'the concurrency of the job has changed';
+    if (share(state, slot) === 0) return 'there are more workers than calls at once';
+    const hold = holdNow(state, now);
+    return hold && hold.until - now > WORTH_WAITING_MS ? hold.why : null;
 }
+
+function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {
+    const alone = isolatedWorker === null || isolatedWorker === worker ? undefined : leases[isolatedWorker];
+    return alone !== undefined && now - alone.since > LONGEST_ISOLATION_MS;
+}
+
+/** Takes over what a worker of an earlier round has left in the same place, or in one that this round has not. */
+function adopt(state: LedgerState, worker: string, slot: number, now: number): void {
+    if (state.leases[worker]) return;
+    const left = Object.values(state.orphans);
+    const orphan = left.find((held) => placeOf(held) === slot) ?? left.find((held) => placeOf(held) >= places(state));
+    if (!orphan) return;
+    delete state.orphans[orphan.first];
+    state.leases[worker] = { ...orphan, ...concurrencyOf(state, slot), againAt: now };
+}
+
+const placeOf = ({ share: place }: HeldLease): number => place?.slot ?? 0;
+
+/** Workers of this round that may have something to do. */
+const places = ({ width, maxConcurrency, state }: LedgerState): number =>
+    state === 'cancelling' ? width : Math.min(width, maxConcurrency);
 
 function grant(
     state: LedgerState,

@@ -4,7 +4,7 @@ import { addCounts, noCounts, type Counts } from '../counts';
 import { next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
-import type { Delayed, LedgerState, OkReply, OperationOf } from './state';
+import type { Delayed, LedgerState, OkReply, OperationOf, Told } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
 export function move(state: LedgerState, by: Move, now: number): boolean {
@@ -67,12 +67,17 @@ export function control(state: LedgerState, o: OperationOf<'control'>, now: numb
 export function schedule(state: LedgerState, { startAt }: OperationOf<'schedule'>, now: number): OkReply {
     if (now < startAt && state.startedAt === null) move(state, 'schedule', now);
     else move(state, 'plan', now);
+    state.restsAt = state.state === 'scheduled' ? state.generation : null;
     state.waiting = state.state === 'scheduled' ? { code: 'SCHEDULED', for: 'the time at which it is to start', until: startAt } : null;
     return { kind: 'ok', state: state.state };
 }
 
 /** Trouble of a step that is not a slice's, as it begins and ends. */
-export function note(state: LedgerState, { step, crashed, trouble }: OperationOf<'note'>, now: number): OkReply {
+export function note(state: LedgerState, { step, crashed, trouble, ends }: OperationOf<'note'>, now: number): OkReply {
+    if (ends) {
+        state.ending ??= ends;
+        move(state, ends === 'expired' ? 'expire' : 'cancel', now);
+    }
     if (crashed) {
         state.crashes++;
         tell(state, { at: now, kind: 'crash', worker: null, partitions: 0 });
@@ -83,8 +88,19 @@ export function note(state: LedgerState, { step, crashed, trouble }: OperationOf
             ? { code: trouble.code === 'NEWER_VERSION' ? 'VERSION' : 'STORAGE', for: trouble.message, until: trouble.until }
             : null;
     }
-    return { kind: 'ok', state: state.state };
+    return { kind: 'ok', state: state.state, told: toldOf(state) };
 }
+
+/** What is known of a job that is at its end, for its summary. */
+export const toldOf = ({ total, invalid, failure: error, startedAt, entered, calls, crashes }: LedgerState): Told => ({
+    total,
+    invalid,
+    error,
+    startedAt,
+    entered,
+    calls,
+    crashes,
+});
 
 /** Keeps trouble of a place, or forgets it, and tells of its beginning and its end. */
 export function keepTrouble(state: LedgerState, place: string, trouble: Persisting | undefined, now: number): void {
@@ -105,12 +121,14 @@ export function keepTrouble(state: LedgerState, place: string, trouble: Persisti
 const TOLD_CHARACTERS = 200;
 
 export function open(state: LedgerState, o: OperationOf<'open'>, now: number): OkReply {
+    // Whoever planned it went by another clock: that the time has come needs no other proof than the plan.
+    if (state.startedAt === null) move(state, 'plan', now);
     // A cancel may have come before the plan: the partitions are wanted all the same, to record every item as cancelled.
     if (state.startedAt === null && (move(state, 'open', now) || state.state === 'cancelling')) {
         const { jobId, total, invalid, partitions, maxConcurrency, deadline = null } = o;
         // What was heard of the control document is later than what planning has read of it.
         const limits = state.generation === 0 ? { maxConcurrency, deadline } : {};
-        Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, waiting: null });
+        Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, restsAt: null, waiting: null });
         keepTrouble(state, 'plan', undefined, now);
         heed(state, state.ending, now);
     }
@@ -119,7 +137,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
 
 export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkReply {
     const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled', expired: 'endExpired' } as const;
-    keepTrouble(state, 'fold', undefined, now);
+    for (const step of ['plan', 'fold', 'expire']) keepTrouble(state, step, undefined, now);
     // Planning that met a cancel or the deadline ends the job before the ledger has heard of either.
     if (o.state === 'cancelled') move(state, 'cancel', now);
     if (o.state === 'expired') move(state, 'expire', now);

@@ -4,7 +4,7 @@ import { addCounts } from '../counts';
 import { failure } from '../errors';
 import { mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
-import { waitOut } from './dispense';
+import { holdNow, waitOut } from './dispense';
 import { heard, isAtWork, isOver, keepTrouble, tell } from './moves';
 import { partsOf, type Delayed, type HeldLease, type LeaseReply, type LedgerState, type SliceDone, type SliceReport } from './state';
 
@@ -36,15 +36,26 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     state.delayed.push(...leftOpen(held, report, notBefore));
     if (report.untouched < held.to) state.returned.push({ from: report.untouched, to: held.to });
     state.failures = mergeFailures(state.failures, report.failures);
-    if (report.rate > 0) state.rate = state.rate === 0 ? report.rate : state.rate * 0.5 + report.rate * 0.5;
+    if (report.rate > 0) {
+        state.rate = state.rate === 0 ? report.rate : state.rate * 0.5 + report.rate * 0.5;
+        state.ratedAt = now;
+    }
     state.limits[o.slot] = report.limit;
     forgetCrashes(state, held, report);
     if (report.calls) state.calls = addCalls(state.calls, report.calls);
     if (report.control) heard(state, report.control, now);
-    state.hold = report.hold ?? (report.worked ? null : state.hold);
+    // What was found by an earlier word than the last holds nothing any more.
+    if (report.hold && report.hold.generation >= state.generation) state.hold = report.hold;
+    else if (report.worked) state.hold = null;
     noteTrouble(state, held, report, now);
     const { trouble } = report;
-    if (report.worked || report.hold || isOver(state, now) || (state.state === 'cancelling' && held.mode !== 'cancel') || !isAtWork(state))
+    if (
+        report.worked ||
+        holdNow(state, now) ||
+        isOver(state, now) ||
+        (state.state === 'cancelling' && held.mode !== 'cancel') ||
+        !isAtWork(state)
+    )
         return null;
     return trouble
         ? { kind: 'wait', until: Math.max(notBefore, now + IDLE_PAUSE_MS), ...waitOut(trouble) }
@@ -66,6 +77,8 @@ export function leftOpen(held: HeldLease, { unreached, begun = [] }: SliceDone, 
  * more crash, and it is again.
  */
 function forgetCrashes(state: LedgerState, held: HeldLease, report: SliceDone): void {
+    // One that called and recorded nothing has shown nothing.
+    if (!report.worked) return;
     const open = new Set(report.open.map(({ part }) => part));
     for (const part of partsOf(held)) {
         const crashes = state.crashed[part];

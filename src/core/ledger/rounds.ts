@@ -3,8 +3,8 @@ import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
 import { DUE_SOON_MS, earliest, holdNow, waitFor, workersFor } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
-import { heard, isOver, move } from './moves';
-import type { HeldLease, LedgerState, OperationOf, SettleReply, Told } from './state';
+import { heard, isOver, move, toldOf } from './moves';
+import type { LedgerState, OperationOf, SettleReply } from './state';
 
 /** The last time that a date can hold, in ms. */
 const MAX_TIME = 8.64e15;
@@ -16,33 +16,32 @@ const LOOK_MS = 3_600_000;
 export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: number): SettleReply {
     state.heardAt = now;
     state.restsAt = null;
-    if (isEnded(state.state)) return { kind: 'ended', state: state.state, ...told(state) };
+    if (isEnded(state.state)) return { kind: 'ended', state: state.state, ...toldOf(state) };
     if (o.broken && Object.values(state.leases).some((l) => l.againAt === null && now - l.since < OLD_LEASE_MS))
         return waits(state, now, now + WORTH_WAITING_MS, { code: 'WORK', why: 'a worker has failed; the others finish first' });
     if (o.cancel) heard(state, { generation: Math.max(1, state.generation), desired: 'cancel' }, now);
     if ((o.seen ?? 0) > state.generation)
         return waits(state, now, now + TOLD_WITHIN_MS, { code: 'CONTROL', why: 'what was asked for is on its way' });
-    reclaim(state, now);
+    reclaim(state);
     if (state.state !== 'folding' && isOver(state, now)) return { kind: 'expire', generation: state.generation };
     if (state.state === 'paused')
         return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
     const left = state.partitions - state.closed;
-    const until = earliest(state, now);
+    const until = earliest(state, now, 'round');
     // Nothing to do and yet something left cannot be; the fold finds out what is missing.
     if (state.failure || (state.startedAt !== null && (left === 0 || until === Infinity))) {
         // Asked again after the answer was lost, the state is folding already: the first answer holds.
         state.endsAs ??= state.state === 'cancelling' ? (state.ending ?? 'cancelled') : state.failure ? 'failed' : 'completed';
         move(state, 'fold', now);
         state.waiting = null;
-        return { kind: 'done', as: state.endsAs, ...told(state) };
+        return { kind: 'done', as: state.endsAs, ...toldOf(state) };
     }
     const hold = holdNow(state, now);
     if (hold) return waits(state, now, hold.until, hold);
     if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
-    // What a worker in some place has left is taken over by the next in that place.
-    const places = Math.max(0, ...Object.keys(state.orphans).map(Number)) + 1;
-    state.width = Math.max(1, places, Math.min(workersFor(state.maxConcurrency), left));
+    state.width = Math.max(1, Math.min(workersFor(state.maxConcurrency), left));
     state.roundConcurrency = state.maxConcurrency;
+    state.sentAway = false;
     return { kind: 'work', workers: state.width, round: ++state.round };
 }
 
@@ -54,34 +53,13 @@ function waits(state: LedgerState, now: number, earliest: number, { code, why }:
     return { kind: 'wait', until, code, why };
 }
 
-const told = ({ total, invalid, failure: error, startedAt, entered, calls }: LedgerState): Told => ({
-    total,
-    invalid,
-    error,
-    startedAt,
-    entered,
-    calls,
-});
-
 /**
  * Whatever a worker of the last round still holds is free again: workers end with empty hands, so this one failed. The next worker in its place takes it
- * over, where there is one; slices that still run are superseded by the next epoch.
+ * over; slices that still run are superseded by the next epoch.
  */
-function reclaim(state: LedgerState, now: number): void {
-    const places = Math.max(1, workersFor(state.maxConcurrency));
-    const found = [...Object.values(state.orphans), ...Object.values(state.leases)];
-    state.orphans = {};
-    for (const held of found) {
-        const slot = held.share?.slot ?? 0;
-        if (slot < Math.min(places, state.maxConcurrency) && !state.orphans[slot]) state.orphans[slot] = held;
-        else giveBack(state, held, now);
-    }
+function reclaim(state: LedgerState): void {
+    for (const held of Object.values(state.leases)) state.orphans[held.first] = held;
     state.leases = {};
     state.answered = {};
     state.isolatedWorker = null;
-}
-
-function giveBack(state: LedgerState, held: HeldLease, now: number): void {
-    for (const entry of held.resumed) state.delayed.push({ ...entry, wakeAt: now });
-    if (held.to > held.from) state.returned.push({ from: held.from, to: held.to });
 }

@@ -90,7 +90,7 @@ export interface LedgerState {
     /** Partitions that were begun and whose items wait for their retries. */
     delayed: Delayed[];
     leases: Record<string, HeldLease>;
-    /** Leases of workers that are gone, by slot: the next worker there takes them over, and what was counted of them is known by the slot. */
+    /** Leases of workers that are gone, by the epoch under which they were first given: the next worker in their place takes them over, or any where there is none. */
     orphans: Record<string, HeldLease>;
     /** Workers belong to a round; those of an earlier one are told to stop. */
     round: number;
@@ -104,6 +104,8 @@ export interface LedgerState {
     maxConcurrency: number;
     /** What it was when the round began. */
     roundConcurrency: number;
+    /** A worker of this round was sent away by what may be taken back: the round is not whole. */
+    sentAway: boolean;
     /** No call may be made before: something beside the job says so. */
     hold: Hold | null;
     /** Calls that slices have reported. */
@@ -112,8 +114,9 @@ export interface LedgerState {
     endsAs: EndState | null;
     /** The worker whose lease is worked alone. */
     isolatedWorker: string | null;
-    /** Items per second of one worker, smoothed. */
+    /** Items per second of one worker, smoothed, and when that was heard, in ms. */
     rate: number;
+    ratedAt: number | null;
     /** Where the adaptive concurrency of each worker stands, by its slot; null: at its share. */
     limits: Record<string, number | null>;
     /** Processes that died at work for this job. */
@@ -137,6 +140,8 @@ export interface Hold {
     code: WaitCode;
     why: string;
     until: number;
+    /** Of the control document by which it was found: a later word of it may lift it. */
+    generation: number;
 }
 
 /** What kept a partition from being opened or recorded; `part` null: spec or plan, which all need. */
@@ -188,8 +193,8 @@ export type LedgerOperation =
     | { op: 'open'; jobId: string; total: number; invalid: number; partitions: number; maxConcurrency: number; deadline?: number | null }
     /** The job is to be planned at that time (ms), not before. */
     | { op: 'schedule'; startAt: number }
-    /** What a step beside the slices met, planning or folding: a process that died, or trouble with storage. */
-    | { op: 'note'; step: 'plan' | 'fold'; crashed?: boolean; trouble?: Persisting | null }
+    /** What a step beside the slices met: a process that died, trouble with storage, or that the job is not wanted any more (`ends`). */
+    | { op: 'note'; step: 'plan' | 'fold' | 'expire'; crashed?: boolean; trouble?: Persisting | null; ends?: Ending }
     | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
     /**
      * What comes next for the job. `broken`: a worker of the last round has failed, and others may still be at work. `seen`: a generation of the control
@@ -219,10 +224,13 @@ export interface Told {
     startedAt?: number | null;
     entered?: LedgerState['entered'];
     calls?: CallStats;
+    crashes?: number;
 }
 export interface OkReply {
     kind: 'ok';
     state: JobState;
+    /** Of a note: what is known of the job. */
+    told?: Told;
 }
 
 /** What each operation is answered with. */
@@ -266,11 +274,13 @@ export const newLedger = (jobId: string): LedgerState => ({
     width: 1,
     maxConcurrency: 1,
     roundConcurrency: 1,
+    sentAway: false,
     hold: null,
     calls: noCalls(),
     endsAs: null,
     isolatedWorker: null,
     rate: 0,
+    ratedAt: null,
     limits: {},
     crashes: 0,
     crashed: {},
@@ -283,14 +293,20 @@ export const newLedger = (jobId: string): LedgerState => ({
     repairs: 0,
 });
 
-/** The report of a slice that has opened nothing: its lease is given back as it was. */
-export const nothingOpened = (lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>, trouble?: Trouble): SliceDone => ({
+/** The report of a slice that has opened nothing: its lease is given back as it was. `begun`: what earlier runs of it have recorded, as far as they have told. */
+export const nothingOpened = (
+    lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>,
+    trouble?: Trouble,
+    begun: PartCounts[] = [],
+): SliceDone => ({
     epoch: lease.epoch,
     closed: 0,
     counts: noCounts(),
     open: [],
     unreached: lease.resume,
-    untouched: lease.from,
+    // Fresh partitions are begun one after the other.
+    untouched: lease.from + begun.filter(({ part }) => !lease.resume.includes(part)).length,
+    ...(begun.length > 0 ? { begun } : {}),
     failures: [],
     rate: 0,
     limit: lease.startAt,

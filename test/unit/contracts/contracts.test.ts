@@ -34,7 +34,7 @@ const report = {
     ...{ failures: [group], rate: 12.5, limit: 6, worked: true, control: { generation: 2, desired: 'cancel' as const } },
     trouble: { ...trouble, part: null },
     begun: [{ part: 9, counts }],
-    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5 },
+    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5, generation: 1 },
     calls,
 };
 
@@ -51,10 +51,10 @@ function busyLedger(): LedgerState {
         troubles: { job: { ...trouble, count: 2, since: 1, until: 2 } },
         waiting: { code: 'RETRY', for: 'the next retry is due then', until: 9 },
         ...{ desired: 'pause', ending: null, deadline: 99, restsAt: 1, entered: { running: 5 }, heardAt: 7, hold: report.hold, calls },
-        orphans: { '1': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
+        orphans: { '3': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
         timeline: {
             first: [{ kind: 'trouble', code: 'STORAGE_AWAY', message: 'm', at: 3, generation: 1 }],
-            folded: { kind: 'folded', from: 4, to: 5, counts: { crash: 2 } },
+            omitted: { kind: 'omitted', from: 4, to: 5, counts: { crash: 2 } },
             last: [{ kind: 'crash', worker: 'r1w0', partitions: 2, at: 6, generation: 1 }],
         },
     };
@@ -79,7 +79,7 @@ const forms: [Contract<unknown>, unknown][] = [
     [
         documents.progressDocument,
         {
-            ...{ worker: 'r1w0', epoch: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
+            ...{ worker: 'r1w0', epoch: 2, first: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
             ...{ calls: { latencies: { 3: 4 }, statuses: { 200: 4 } }, before: { epoch: 0, counts } },
         },
     ],

@@ -1,18 +1,8 @@
-import {
-    controlMoves,
-    deadlineOf,
-    limitsOf,
-    moved,
-    newControl,
-    retuned,
-    seenState,
-    type Asked,
-    type Limits,
-} from '../../../src/core/control';
+import { deadlineOf, limitsOf, moved, newControl, retuned, seenState, type Asked, type Limits } from '../../../src/core/control';
 import { ledgerDocument } from '../../../src/contracts/ledger';
 import { noCounts } from '../../../src/core/counts';
 import { newLedger, reduceLedger, type LedgerState } from '../../../src/core/ledger';
-import { states, type Desire } from '../../../src/core/states';
+import { controlMoves, states, type Desire } from '../../../src/core/states';
 
 const asked: Asked = { by: 'api', at: 1_000 };
 const spec: Limits = {
@@ -105,6 +95,15 @@ describe('the ledger', () => {
         const { state: round } = reduceLedger(opened, { op: 'settle' }, 1_003);
         const ask = { op: 'lease' as const, round: round.round, worker: 'r1w0', slot: 0, seq: 1, report: null };
         expect(reduceLedger(round, ask, 1_004).reply).toMatchObject({ kind: 'work', lease: { mode: 'cancel', ending: 'cancelled' } });
+    });
+
+    test('to whose clock the time of a job has not come opens it when it is planned: whoever planned it went by another', () => {
+        const scheduled = reduceLedger(newLedger('j'), { op: 'schedule', startAt: 5_000 }, 4_999).state;
+        expect(scheduled.state).toBe('scheduled');
+        const plan = { op: 'open' as const, jobId: 'j', total: 10, invalid: 0, partitions: 1, maxConcurrency: 1 };
+        const { state } = reduceLedger(scheduled, plan, 4_999);
+        expect(state).toMatchObject({ state: 'running', startedAt: 4_999 });
+        expect(reduceLedger(state, { op: 'settle' }, 4_999).reply).toMatchObject({ kind: 'work' });
     });
 
     test('that was lost under a job that runs waits for a time that can be written down', () => {

@@ -468,6 +468,92 @@ test('the siblings of a worker that failed are waited for, but not for ever', ()
     expect(broken()).toMatchObject({ kind: 'work' });
 });
 
+test('what a worker has left is waited for by nobody in another place: the round ends, and the next has a worker there', () => {
+    const job = jobOf(3, 64);
+    const left = job.leased(1);
+    const { epoch, from, to } = job.leased(0);
+    job.ask(0, { epoch, closed: 1, counts: counted(10), ...came, untouched: to });
+    expect([from, to]).toEqual([2, 3]);
+    job.settle();
+    // The worker in that place ends before it takes over what is left there.
+    expect(job.ask(0)).toMatchObject({ kind: 'stop' });
+    expect(job.settle()).toMatchObject({ kind: 'work', workers: 2 });
+    expect(job.leased(1)).toMatchObject({ from: left.from, to: left.to, first: left.first });
+});
+
+test('what a worker has left whose place is in no round any more is taken over in another', () => {
+    const job = jobOf(2, 64);
+    const left = job.leased(1);
+    const { epoch, to } = job.leased(0);
+    job.ask(0, { epoch, closed: 1, counts: counted(10), ...came, untouched: to });
+    expect(job.settle()).toMatchObject({ kind: 'work', workers: 1 });
+    expect(job.leased(0)).toMatchObject({ from: left.from, to: left.to, first: left.first });
+});
+
+describe('what is taken back', () => {
+    const seen = (generation: number, desired: 'run' | 'pause', concurrency = 64) => ({
+        op: 'control' as const,
+        generation,
+        desired,
+        concurrency,
+    });
+    const nothing = { closed: 0, counts: noCounts(), worked: true };
+
+    test('a pause that sent one worker away and not the other: the round ends, and the next has both again', () => {
+        const job = jobOf(20, 64);
+        const [first, second] = [job.leased(0), job.leased(1)];
+        job.w.tell(seen(1, 'pause'));
+        expect(job.ask(1, { ...came, ...nothing, epoch: second.epoch, untouched: second.from })).toMatchObject({ kind: 'stop' });
+        job.w.tell(seen(2, 'run'));
+        expect(job.ask(0, { ...came, ...nothing, epoch: first.epoch, untouched: first.from })).toMatchObject({ kind: 'stop' });
+        expect(job.settle()).toMatchObject({ kind: 'work', workers: 2 });
+    });
+
+    test('a hold that was found by an earlier word than the last holds nothing', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        job.w.tell(seen(2, 'run', 32));
+        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now + 3_600_000, generation: 1 };
+        expect(job.ask(0, { ...came, ...nothing, epoch, untouched: from, hold })).toMatchObject({ kind: 'work' });
+        const again = Object.values(job.w.state.leases)[0]!;
+        const report = { ...came, ...nothing, worked: false, epoch: again.epoch, untouched: again.from, hold: { ...hold, generation: 2 } };
+        expect(job.ask(0, report)).toMatchObject({ kind: 'stop', why: 'the next window' });
+        expect(job.settle()).toMatchObject({ kind: 'wait', code: 'WINDOW', until: hold.until });
+        // Somebody opens it.
+        job.w.tell(seen(3, 'run', 32));
+        expect(job.settle()).toMatchObject({ kind: 'work' });
+    });
+
+    test('a hold that is over by the clock of the ledger is followed by no slice at once', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now - 10_000, generation: 0 };
+        const reply = job.ask(0, { ...came, ...nothing, worked: false, epoch, untouched: from, hold });
+        expect(reply).toMatchObject({ kind: 'wait', until: job.w.now + 1_000 });
+    });
+
+    test('crashes of partitions are not forgotten by a slice that did nothing', () => {
+        const job = jobOf(4, 32);
+        const { epoch, from } = job.leased(0);
+        job.w.state.crashed = { [from]: 2 };
+        job.ask(0, { ...came, ...nothing, worked: false, epoch, untouched: from });
+        expect(job.w.state.crashed).toEqual({ [from]: 2 });
+    });
+});
+
+test('a worker that works alone and is gone is not waited for for ever', () => {
+    const job = jobOf(2, 64);
+    const { epoch } = job.leased(0);
+    job.w.state.crashed = { 0: 1 };
+    job.ask(0, { epoch, lost: 'crashed', reason: 'exit' });
+    job.w.now += 20_000;
+    expect(job.leased(0).mode).toBe('isolated');
+    for (let minutes = 0; minutes <= 30; minutes++, job.w.now += 60_000) expect(job.ask(1)).toMatchObject({ code: 'ISOLATION' });
+    expect(job.ask(1)).toMatchObject({ kind: 'stop' });
+    job.settle();
+    expect(job.leased(0).mode).toBe('isolated');
+});
+
 test('a ledger that began anew goes on after the epochs that stand in the outcomes, not one by one', () => {
     const job = jobOf(1);
     const { epoch } = job.leased(0);
@@ -525,7 +611,7 @@ test('counts do not go down while a slice has opened some of what it resumes: th
 });
 
 const progressOf = (worker: string, epoch: number): Aged<SliceProgress> => ({
-    ...{ worker, epoch, parts: [], inFlight: 0, rate: 1, at: 'T', age: 0 },
+    ...{ worker, epoch, first: epoch, parts: [], inFlight: 0, rate: 1, at: 'T', age: 0 },
     ...{ calls: noCalls(), before: null },
 });
 
