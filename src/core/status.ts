@@ -115,6 +115,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
     const rate = rateOf(ledger, holders, counts, now);
     const waiting = waitOf(asked, state, holders);
+    const isHeard = progress.slices.some(({ age }) => age <= NEWS_MS);
     const step = progress.steps.find((s) => s.step === (state === 'folding' ? 'fold' : 'plan'));
     return {
         state,
@@ -122,7 +123,11 @@ export function statusOf(asked: StatusAsked): LiveStatus {
         endedAt: ledger.endedAt === null ? null : iso(ledger.endedAt),
         counts: { total: ledger.total, ...counts, pending, invalid: ledger.invalid },
         rate,
-        eta: waiting && STANDS_STILL.has(waiting.code) ? null : etaOf(ledger, state, pending, { rate, finished: finished(counts), now }),
+        // Before the first slice has told of its progress, nothing is known of how fast it goes.
+        eta:
+            !isHeard || (waiting && STANDS_STILL.has(waiting.code))
+                ? null
+                : etaOf(ledger, state, pending, { rate, finished: finished(counts), now }),
         workers: {
             active: held.length,
             silent: holders.filter(({ live }, i) => live === null && now - held[i]!.since > NEWS_MS).length,
@@ -231,7 +236,7 @@ function etaOf(
     { rate, finished: done, now }: { rate: number; finished: number; now: number },
 ): Eta | null {
     // Recording what is left of a cancelled job goes by no rate that was seen before.
-    if (state !== 'running' || pending === null || startedAt === null || now - startedAt < NEWS_MS) return null;
+    if (state !== 'running' || pending === null || startedAt === null) return null;
     const lastRetry = Math.max(0, ...delayed.map(({ wakeAt }) => wakeAt));
     const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
     // In a job's first minute, what came before its first call is too much of it.
