@@ -1,4 +1,5 @@
 // Handlers against real blob storage (Azurite), without a Functions host.
+import { noCalls } from '../../src/core/callStats';
 import { createHash } from 'node:crypto';
 import { noCounts, type OutcomeKind } from '../../src/core/counts';
 import { outcomeLine } from '../../src/items/outcomeLines';
@@ -310,6 +311,23 @@ describe('results', () => {
         expect(await call('GET', 'jobs/r3/manifest')).toMatchObject({ status: 409, json: { code: 'NOT_READY' } });
     });
 
+    test('a job that storage let nobody record all of says how many items have no line, and so does its proof', async () => {
+        const content = [fence, line(0), line(1)];
+        await makeJob('r5', [content]);
+        const counts = { ...noCounts(), succeeded: 2 };
+        const bytes = Buffer.from(content.join(''));
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const part = { part: 0, name: blobs.outcomes('r5', 0), bytes: bytes.length, items: 3, sha256, counts };
+        await store.writeManifest({ jobId: 'r5', total: 3, counts, parts: [part], createdAt: at });
+        const error = { code: 'STORAGE_REFUSED', message: 'storage answered 403' };
+        const end = { total: 3, counts: { ...counts, unrecorded: 1 }, invalid: 0, failures: [], endedAt: at, error };
+        await store.createSummary({ jobId: 'r5', state: 'failed', ...end });
+        expect((await call('GET', 'jobs/r5')).json.counts).toMatchObject({ total: 3, succeeded: 2, unrecorded: 1 });
+        const verdict = (await call('POST', 'jobs/r5/verify')).json;
+        expect(verdict).toMatchObject({ ok: false, unrecorded: 1 });
+        expect(verdict.problems.map((p: { code: string }) => p.code)).toContain('MISSING');
+    });
+
     test('verify proves a whole job and names what is wrong with a broken one', async () => {
         const parts = [
             [fence, line(2), line(0), line(1, 'failed')],
@@ -416,6 +434,23 @@ describe('jobs', () => {
         expect((await call('GET', 'jobs?tag=run:l&createdAfter=2020-01-01')).json.jobs).toHaveLength(5);
         expect(await call('GET', 'jobs?continuation=zzz')).toMatchObject({ status: 400, json: { code: 'BAD_PARAMETER' } });
         expect(await call('GET', 'jobs?state=odd')).toMatchObject({ status: 400, json: { errors: [{ pointer: '/query/state' }] } });
+    });
+
+    test('progress is not written over that of a later epoch', async () => {
+        const told = (epoch: number, n: number) => ({
+            ...{ worker: 'r1w0', epoch, first: 1, inFlight: 0, rate: 1, calls: noCalls(), before: null, at },
+            parts: [{ part: 0, counts: { ...noCounts(), succeeded: n } }],
+        });
+        const first = await store.writeProgress('z1', told(1, 3), null);
+        expect(first).not.toBeNull();
+        // Its process hangs; the lease is given again, and the next run reads what stands there.
+        const there = (await store.glanceAtProgress('z1', 'r1w0'))!;
+        expect(await store.writeProgress('z1', told(2, 5), there.etag)).not.toBeNull();
+        expect(await store.writeProgress('z1', told(1, 4), first)).toBeNull();
+        const { slices } = await store.readProgress('z1');
+        expect(slices).toMatchObject([{ epoch: 2, parts: [{ counts: { succeeded: 5 } }] }]);
+        // Nobody has told the run what stands there: it finds out.
+        expect(await store.writeProgress('z1', told(3, 6), null)).not.toBeNull();
     });
 
     test('cancel shows at once, and an ended job refuses it', async () => {
