@@ -88,6 +88,7 @@ const told = {
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
     crashes: count.exactOptional(),
+    ending: ending.nullable().exactOptional(),
 };
 const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), workers: count, round: count }),

@@ -116,8 +116,9 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
     }
     if (plan.startAt !== undefined) return yield* scheduled(context, story, plan.startAt);
     const ends = function* (error: JobFailure): Step<void> {
-        const as = error.code === 'CANCELLED' ? 'cancelled' : error.code === 'EXPIRED' ? 'expired' : 'failed';
-        const known = yield* knownOf(context, jobId, as);
+        const found = error.code === 'CANCELLED' ? 'cancelled' : error.code === 'EXPIRED' ? 'expired' : 'failed';
+        // What storage refuses makes no failure of a job that is not wanted any more.
+        const { as = found, ...known } = yield* knownOf(context, jobId, found);
         Object.assign(story, { ending: { as, total: null, invalid: error.invalid ?? 0, error, ...known }, trouble: undefined });
     };
     if (!plan.trouble) return yield* ends(plan.error);
@@ -131,11 +132,15 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
 }
 
 /** What the ledger knows of a job that ends before there is anything to work on; it hears why. */
-function* knownOf(context: OrchestrationContext, jobId: string, as: Ending['as']): Step<Pick<Ending, 'entered' | 'calls' | 'crashes'>> {
+function* knownOf(
+    context: OrchestrationContext,
+    jobId: string,
+    as: Ending['as'],
+): Step<Pick<Ending, 'entered' | 'calls' | 'crashes'> & { as?: Ending['as'] }> {
     if (!tellsSteps(context)) return {};
     const ends = as === 'cancelled' || as === 'expired' ? { ends: as } : {};
     const { told } = yield* tellLedger(context, jobId, { op: 'note', step: 'plan', ...ends });
-    return knownIn(told ?? {});
+    return { ...knownIn(told ?? {}), ...(told?.ending ? { as: told.ending } : {}) };
 }
 
 const knownIn = ({ entered, calls, crashes }: Partial<Told>): Pick<Ending, 'entered' | 'calls' | 'crashes'> => ({

@@ -92,7 +92,7 @@ export function note(state: LedgerState, { step, crashed, trouble, ends }: Opera
 }
 
 /** What is known of a job that is at its end, for its summary. */
-export const toldOf = ({ total, invalid, failure: error, startedAt, entered, calls, crashes }: LedgerState): Told => ({
+export const toldOf = ({ total, invalid, failure: error, startedAt, entered, calls, crashes, ending }: LedgerState): Told => ({
     total,
     invalid,
     error,
@@ -100,6 +100,7 @@ export const toldOf = ({ total, invalid, failure: error, startedAt, entered, cal
     entered,
     calls,
     crashes,
+    ending,
 });
 
 /** Keeps trouble of a place, or forgets it, and tells of its beginning and its end. */

@@ -225,6 +225,8 @@ export interface Told {
     entered?: LedgerState['entered'];
     calls?: CallStats;
     crashes?: number;
+    /** What it ends as, where it is not to be run to its end. */
+    ending?: Ending | null;
 }
 export interface OkReply {
     kind: 'ok';
