@@ -60,6 +60,9 @@ const PROGRESS_LIMIT_MS = 10_000;
 const json = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/json' } });
 const ndjson = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
 
+/** Those who were refused together must not come back together. */
+const apart = (tries: number): Promise<void> => sleep(Math.random() * Math.min(500, 10 * tries));
+
 export class JobStore {
     readonly container: ContainerClient;
 
@@ -174,13 +177,23 @@ export class JobStore {
     /**
      * Changes the control document under its ETag, so that of two changes at once none is lost. `change` is asked again with what stands there when
      * another was first; it gives null where nothing is to be changed. Gives the document as it stands afterwards.
+     * @throws StorageContradiction where storage says of the document that it is there, and that it is not
      */
     async changeControl(jobId: string, change: (now: Control) => Control | null): Promise<Control> {
         const name = blobs.control(jobId);
         for (let tries = 1; ; tries++) {
             try {
                 const ifMatch = await this.etagOf(name);
-                const now = (ifMatch && (await this.readDocument(controlDocument, name, { ifMatch }))) || newControl();
+                const found = await this.readDocument(controlDocument, name, ifMatch ? { ifMatch } : {});
+                // Taken for one that is not there, a document would lose what stands in it, or be said to say what it does not.
+                if ((found === null) !== (ifMatch === null)) {
+                    const said = found ? '404 to HEAD, and the document to GET' : 'the document to HEAD, and 404 to GET';
+                    if (tries === CONTROL_TRIES) throw new StorageContradiction(`storage answered ${said} ${name}`);
+                    // It may have been created in this moment.
+                    await apart(tries);
+                    continue;
+                }
+                const now = found ?? newControl();
                 const changed = change(now);
                 if (changed === null) return now;
                 const text = JSON.stringify(controlDocument.write(changed));
@@ -190,8 +203,7 @@ export class JobStore {
             } catch (error) {
                 // Another was first; or it was this one, and storage's answer was lost: then `change` finds nothing left to do.
                 if (!isStatus(error, 409, 412) || tries === CONTROL_TRIES) throw error;
-                // Those who were refused together must not come back together.
-                await sleep(Math.random() * Math.min(500, 10 * tries));
+                await apart(tries);
             }
         }
     }

@@ -69,7 +69,7 @@ test('the times at which a job entered its states are those of its timeline, in 
 
 test('the status of a job at work and at its end tells of its calls, its workers, and when it may end', async () => {
     const target = await observe({ latencyMs: 100 });
-    const items = Array.from({ length: 120 }, (_, id) => ({ id }));
+    const items = Array.from({ length: 600 }, (_, id) => ({ id }));
     const spec = { source: { items }, process: { http: { url: `${target.url}/x` } }, concurrency: { max: 4, adaptive: false } };
     const { id } = await start(spec);
     const live = await until(
@@ -96,8 +96,9 @@ test('the status of a job at work and at its end tells of its calls, its workers
     expect(Date.parse(earliest)).toBeGreaterThan(Date.parse(live.startedAt!));
     expect(Date.parse(latest)).toBeGreaterThanOrEqual(Date.parse(earliest));
     expect(reason).not.toBe('');
+    await patch(id, { concurrency: { max: 64 } });
     const end = await ended(id);
-    expect(end).toMatchObject({ eta: null, calls: { count: 120, statuses: { 200: 120 } }, workers: { active: 0, inFlight: 0 } });
+    expect(end).toMatchObject({ eta: null, calls: { count: 600, statuses: { 200: 600 } }, workers: { active: 0, inFlight: 0 } });
 });
 
 test.each<[string, string, Record<string, string>, number, string]>([

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AnonymousCredential, ContainerClient, newPipeline } from '@azure/storage-blob';
+import { controlDocument } from '../../../src/contracts/documents';
+import { moved, newControl } from '../../../src/core/control';
 import { JobStore } from '../../../src/storage/jobStore';
 import { LimitedTransport } from '../../../src/storage/transport';
 import { StorageContradiction } from '../../../src/storage/trouble';
@@ -143,4 +145,42 @@ test('what must not stand yet is created under that condition, whatever was writ
         'summary.json unconditional',
     ];
     expect(conditions).toEqual([...round(0), ...round(1)]);
+});
+
+describe('a control document of which storage says that it is there, and that it is not', () => {
+    const stands = moved(newControl(), 'pause', { by: 'test', at: 1 })!;
+    const text = JSON.stringify(controlDocument.write(stands));
+    let lies: { to: string; times: number };
+    const written: string[] = [];
+    let contrary: Server;
+    let box: JobStore;
+    beforeAll(async () => {
+        contrary = createServer((request, response) => {
+            if (request.method === lies.to && lies.times-- > 0) return response.writeHead(404, { 'content-length': 0 }).end();
+            if (request.method === 'PUT') {
+                written.push(String(request.headers['if-match']));
+                request.resume().on('end', () => response.writeHead(201, { 'content-length': 0, etag: '"2"' }).end());
+            } else
+                response.writeHead(200, { 'content-length': text.length, etag: '"1"' }).end(request.method === 'HEAD' ? undefined : text);
+        });
+        await new Promise<void>((resolve) => contrary.listen(0, '127.0.0.1', resolve));
+        box = new JobStore(new ContainerClient(`http://127.0.0.1:${(contrary.address() as AddressInfo).port}/account/box`));
+    });
+    afterAll(() => {
+        contrary.closeAllConnections();
+        return new Promise((resolve) => contrary.close(resolve));
+    });
+    const resume = () => box.changeControl('j', (now) => moved(now, 'resume', { by: 'test', at: 2 }));
+
+    test.each(['HEAD', 'GET'])('once, to %s, is asked again, and changed as it stands', async (to) => {
+        lies = { to, times: 1 };
+        expect(await resume()).toMatchObject({ generation: 2, desired: 'run' });
+        expect(written.splice(0)).toEqual(['"1"']);
+    });
+
+    test.each(['HEAD', 'GET'])('for good, to %s, is neither changed nor taken for one that says nothing', async (to) => {
+        lies = { to, times: Infinity };
+        await expect(resume()).rejects.toThrow(StorageContradiction);
+        expect(written).toEqual([]);
+    });
 });
