@@ -51,6 +51,7 @@ export const lease = z.object({
     concurrency: count,
     share: z.object({ slot: count, of: count }).nullable(),
     startAt: count.nullable(),
+    generation: count,
     first: count,
     before: z.object({ epoch: count, counts }).nullable(),
 }) satisfies z.ZodType<Lease>;
@@ -59,6 +60,7 @@ export const lease = z.object({
 export const upgradeLease = (older: Record<string, unknown>): Record<string, unknown> => ({
     ending: 'cancelled',
     share: null,
+    generation: 0,
     first: older.epoch,
     before: null,
     ...older,

@@ -11,6 +11,7 @@ export const anyLease: Lease = {
     concurrency: 1,
     share: null,
     startAt: null,
+    generation: 0,
     first: 1,
     before: null,
 };

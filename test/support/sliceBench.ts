@@ -160,6 +160,7 @@ export class SliceBench {
             concurrency: 4,
             share: null,
             startAt: null,
+            generation: 0,
             first: lease.epoch ?? 1,
             before: null,
             ...lease,

@@ -12,6 +12,8 @@ import type { JobStore } from '../../storage/jobStore';
 import type { Occupant } from '../occupancy';
 import { SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
+import { blobs } from '../../contracts/names';
+import { StorageContradiction } from '../../storage/trouble';
 import { pause, type Clock } from './clock';
 import { watchControl, type Watch } from './controlWatch';
 import { workIsolated } from './isolatedSlice';
@@ -52,6 +54,7 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
         const [job, inherited] = await Promise.all([loadJob(store, input.jobId), told, looked]);
+        if (input.lease.mode !== 'cancel') expectSeen(watch, input);
         return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
@@ -63,6 +66,13 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
         watch.stop();
         occupant.leave();
     }
+}
+
+/** Throws when storage has shown an older control document, or none, than the ledger has heard of. */
+function expectSeen(watch: Watch, { jobId, lease }: SliceInput): void {
+    const { generation } = watch.seen();
+    if (generation >= lease.generation) return;
+    throw new StorageContradiction(`storage shows generation ${generation} of ${blobs.control(jobId)}, and there is ${lease.generation}`);
 }
 
 /** What an earlier run of the lease has told of its partitions: best effort, for counts that do not go down. */

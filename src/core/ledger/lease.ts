@@ -151,6 +151,7 @@ function grant(
         to,
         ...kindOf(state, isolated),
         ...concurrencyOf(state, slot),
+        generation: state.generation,
         first: epoch,
         before,
     };
@@ -198,9 +199,9 @@ function regrant(state: LedgerState, worker: string, held: HeldLease, now: numbe
     held.epoch = ++state.epoch;
     held.againAt = null;
     held.since = now;
-    Object.assign(held, kindOf(state, isolated), concurrencyOf(state, held.share?.slot ?? 0));
-    const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, first, before } = held;
-    return { kind: 'work', lease: { epoch, resume, from, to, mode, ending, concurrency, share, startAt, first, before } };
+    Object.assign(held, kindOf(state, isolated), concurrencyOf(state, held.share?.slot ?? 0), { generation: state.generation });
+    const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before } = held;
+    return { kind: 'work', lease: { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before } };
 }
 
 /** Calls that a worker may have in flight; 0 where there are fewer than workers. */

@@ -44,6 +44,8 @@ export interface Lease {
     share: { slot: number; of: number } | null;
     /** Where adaptive concurrency stood when the last slice ended. */
     startAt: number | null;
+    /** Of the control document, as the ledger has heard of it: who sees an older one has not seen what is wanted. */
+    generation: number;
     /** The epoch under which these partitions were first given: what has been said of them since is said of the same. */
     first: number;
     /** What the lease before it came to: for whoever still sees the ledger as it was then. */

@@ -21,7 +21,7 @@ const running = (over: Partial<LedgerState> = {}): LedgerState => ({
 
 const held = (slot: number, over: Partial<HeldLease> = {}): HeldLease => ({
     ...{ epoch: 7, first: 7, resume: [], from: 5, to: 6, mode: 'normal', ending: 'cancelled', concurrency: 1, startAt: null, before: null },
-    ...{ share: { slot, of: 2 }, crashes: 0, base: noCounts(), resumed: [], since: NOW - 10_000, againAt: null },
+    ...{ share: { slot, of: 2 }, generation: 0, crashes: 0, base: noCounts(), resumed: [], since: NOW - 10_000, againAt: null },
     ...over,
 });
 

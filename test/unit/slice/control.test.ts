@@ -42,6 +42,12 @@ describe('a pause', () => {
         await slice;
     });
 
+    test('that the ledger has heard of, and storage does not show: nothing is called, and the lease is given back', async () => {
+        const bench = held(2);
+        expect(await bench.slice({ generation: 1 })).toMatchObject({ worked: false, untouched: 0, trouble: { code: 'STORAGE_REFUSED' } });
+        expect(bench.called).toEqual([]);
+    });
+
     test('in the middle: what is in flight is recorded, and nothing more is called', async () => {
         const bench = held(3);
         const slice = bench.begin();
