@@ -148,7 +148,7 @@ const progress = z.object({
     inFlight: count,
     rate: z.number(),
     calls: callStats,
-    before: z.object({ epoch: count, counts }).nullable(),
+    before: z.object({ first: count, counts }).nullable(),
     at: z.string(),
 });
 export type Progress = SliceProgress;

@@ -53,7 +53,7 @@ export const lease = z.object({
     startAt: count.nullable(),
     generation: count,
     first: count,
-    before: z.object({ epoch: count, counts }).nullable(),
+    before: z.object({ first: count, counts }).nullable(),
 }) satisfies z.ZodType<Lease>;
 
 /** A lease of a version that did not say what a job ends as, nor what its share is, nor what came before it. */

@@ -2,7 +2,7 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { isOver, sum, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { isOver, sum, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import { isEnded, type JobState } from './states';
@@ -22,7 +22,7 @@ export interface SliceProgress {
     /** Of this slice, and of earlier runs of its lease. */
     calls: CallStats;
     /** The last lease of the same worker that it has finished, and what that came to. */
-    before: { epoch: number; counts: Counts } | null;
+    before: FinishedLease | null;
     at: string;
 }
 
@@ -166,7 +166,7 @@ function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
         return { counts: sum([...own.parts, ...unopened]), live, calls: own.calls };
     }
     const { before } = own ?? {};
-    if (before && before.epoch >= held.first && before.epoch <= held.epoch) return { counts: before.counts, live, calls: noCalls() };
+    if (before?.first === held.first) return { counts: before.counts, live, calls: noCalls() };
     return { counts: held.base, live: null, calls: noCalls() };
 }
 

@@ -56,7 +56,7 @@ export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number):
 function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease['before'] {
     const held = state.leases[worker];
     if (!held || held.epoch !== report.epoch || report.lost) return null;
-    return { epoch: report.epoch, counts: addCounts(report.counts, sum([...report.open, ...leftOpen(held, report, 0)])) };
+    return { first: held.first, counts: addCounts(report.counts, sum([...report.open, ...leftOpen(held, report, 0)])) };
 }
 
 /** What a worker without a report of its own does next. */

@@ -49,7 +49,13 @@ export interface Lease {
     /** The epoch under which these partitions were first given: what has been said of them since is said of the same. */
     first: number;
     /** What the lease before it came to: for whoever still sees the ledger as it was then. */
-    before: { epoch: number; counts: Counts } | null;
+    before: FinishedLease | null;
+}
+
+/** A lease that is over: the epoch under which it was first given, which is of it alone, and what it came to. */
+export interface FinishedLease {
+    first: number;
+    counts: Counts;
 }
 
 export interface HeldLease extends Lease {

@@ -26,7 +26,7 @@ const group = { code: 'X', count: 2, sample: { index: 1, key: null, message: 'm'
 const lease: Lease = {
     ...anyLease,
     ...{ epoch: 4, resume: [1, 7], from: 9, to: 12, concurrency: 8 },
-    ...{ ending: 'expired', share: { slot: 1, of: 2 }, first: 3, before: { epoch: 2, counts } },
+    ...{ ending: 'expired', share: { slot: 1, of: 2 }, first: 3, before: { first: 2, counts } },
 };
 const calls = { latencies: { 3: 4 }, statuses: { 200: 3, TIMEOUT: 1 } };
 const report = {
@@ -80,7 +80,7 @@ const forms: [Contract<unknown>, unknown][] = [
         documents.progressDocument,
         {
             ...{ worker: 'r1w0', epoch: 2, first: 1, parts: [{ part: 3, counts }], inFlight: 3, rate: 1.5, at: 'T' },
-            ...{ calls: { latencies: { 3: 4 }, statuses: { 200: 4 } }, before: { epoch: 0, counts } },
+            ...{ calls: { latencies: { 3: 4 }, statuses: { 200: 4 } }, before: { first: 0, counts } },
         },
     ],
     [

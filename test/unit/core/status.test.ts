@@ -244,7 +244,7 @@ test('what an earlier run of a lease has recorded counts, whichever of its runs 
     expect(succeeded({ epoch: 9 }, { epoch: 8 })).toBe(56);
     expect(succeeded({ epoch: 8 }, { epoch: 9 })).toBe(56);
     // Of a later lease, what it says of the one before.
-    const before = { epoch: 8, counts: { ...noCounts(), succeeded: 4 } };
+    const before = { first: 7, counts: { ...noCounts(), succeeded: 4 } };
     expect(succeeded({ epoch: 8 }, { epoch: 10, first: 10, before })).toBe(54);
     expect(succeeded({ epoch: 12, first: 12 }, { epoch: 10, first: 10, before })).toBe(50);
     // A lease whose worker has failed counts like one that is held.

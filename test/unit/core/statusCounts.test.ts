@@ -263,7 +263,7 @@ test('no count goes down from one look to the next, and none is more than what i
             for (const [what, n] of [...story, ['see', 0] as const]) job.do(what, n);
             for (const [what, times] of job.came) came.set(what, (came.get(what) ?? 0) + times);
         }),
-        { numRuns: runs(400) },
+        { numRuns: runs(250) },
     );
     // The stories are worth their name.
     for (const what of ['given', 'given again', 'orphaned', 'seen late', 'done'])
