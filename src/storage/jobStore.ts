@@ -50,6 +50,8 @@ const CONTROL_LIMIT_MS = 4_000;
 
 /** Changes of one control document at the same time that one of them outlives. */
 const CONTROL_TRIES = 60;
+/** Tries, after which storage that says of it that it is there, and that it is not, is believed to go on so. */
+const CONTRADICTIONS = 10;
 const PROGRESS = 'progress';
 const STEP = 'step';
 /** Characters of what is written as metadata. */
@@ -188,7 +190,7 @@ export class JobStore {
                 // Taken for one that is not there, a document would lose what stands in it, or be said to say what it does not.
                 if ((found === null) !== (ifMatch === null)) {
                     const said = found ? '404 to HEAD, and the document to GET' : 'the document to HEAD, and 404 to GET';
-                    if (tries === CONTROL_TRIES) throw new StorageContradiction(`storage answered ${said} ${name}`);
+                    if (tries >= CONTRADICTIONS) throw new StorageContradiction(`storage answered ${said} ${name}`);
                     // It may have been created in this moment.
                     await apart(tries);
                     continue;
