@@ -4,7 +4,6 @@ import type { ManifestPart, Plan, Summary } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import type { FoldInput, FoldReply } from '../contracts/payloads';
 import { finished, type Counts } from '../core/counts';
-import type { StepProgress } from '../core/status';
 import { endWithoutPlan, sumOf, verdictOn, type FoundPart } from '../core/endings';
 import { mergeFailures, type FailureGroup } from '../core/failures';
 import { plainKey } from '../items/itemKey';
@@ -13,8 +12,7 @@ import type { JobStore, PartOutcomes } from '../storage/jobStore';
 import { outcomeHead } from '../storage/lineReader';
 import { OutcomesTally } from '../storage/outcomesTally';
 import { missing } from '../storage/trouble';
-import { systemClock } from './processSlice/clock';
-import { writeProgress } from './processSlice/progress';
+import { writeStepProgress } from './processSlice/progress';
 
 const PARTS_AT_ONCE = 4;
 
@@ -46,12 +44,7 @@ export async function foldJob(input: FoldInput, store: JobStore, log = consoleLo
 async function fold(input: FoldInput, store: JobStore, log: Log): Promise<FoldReply> {
     let read = 0;
     let of: number | null = null;
-    const endProgress = writeProgress<StepProgress>({
-        clock: systemClock,
-        read: () => ({ step: 'fold', done: read, of }),
-        write: (progress) => store.writeStep(input.jobId, progress),
-        complain: (error) => log.warn('progress was not written', {}, error),
-    });
+    const endProgress = writeStepProgress(store, input.jobId, log, () => ({ step: 'fold', done: read, of }));
     try {
         return await foldWith(input, store, log, (done, all) => ([read, of] = [done, all]));
     } finally {

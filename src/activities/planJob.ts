@@ -4,7 +4,6 @@ import { consoleLog, type Log } from '../log';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { deadlineOf, limitsOf, startsAt } from '../core/control';
-import type { StepProgress } from '../core/status';
 import { wrongInSourceName } from '../core/blobName';
 import type { JobCode } from '../core/codes';
 import { failure } from '../core/errors';
@@ -25,7 +24,7 @@ import { missing, STEP_PATIENCE_MS } from '../storage/trouble';
 import { readUpload } from '../storage/uploads';
 import { systemClock } from './processSlice/clock';
 import { watchControl, type Watch } from './processSlice/controlWatch';
-import { writeProgress } from './processSlice/progress';
+import { writeStepProgress } from './processSlice/progress';
 import { expire } from './expireJob';
 
 /** Bad rows that are listed; all are counted. */
@@ -88,12 +87,7 @@ async function planUnless(job: StoredJob, store: JobStore, log: Log, control: Wa
     const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
     const bad = new BadRows();
     const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
-    const endProgress = writeProgress<StepProgress>({
-        clock: systemClock,
-        read: () => ({ step: 'plan', done: writer.total, of: null }),
-        write: (progress) => store.writeStep(jobId, progress),
-        complain: (error) => log.warn('progress was not written', {}, error),
-    });
+    const endProgress = writeStepProgress(store, jobId, log, () => ({ step: 'plan', done: writer.total, of: null }));
     try {
         await read(source, spec, writer, bad, variables, isUnwanted);
         if (bad.count > 0) await bad.write(store, jobId);

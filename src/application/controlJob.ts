@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { limitsOf, moved, retuned, seenOf, type Asked, type Control, type Limits } from '../core/control';
 import { problem, type Problem } from '../core/errors';
 import { allowedMoves, decideMove, isRetunable, type JobState, type UserMove } from '../core/states';
+import { latestOf } from '../core/timeline';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
 import { isStatus } from '../storage/trouble';
@@ -85,9 +86,9 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
     const before = facts.control.generation;
     // What is decided is decided by the document that it is written over: of two changes at once, the second sees the first.
     const decideNow = (control: Control) => decide(control, asked, { job, state: stateOf({ ...facts, control }, job, clock()) });
-    const control = facts.summary
-        ? notChanged(decideNow(facts.control), facts.control)
-        : await store.changeControl(jobId, decideNow).catch(busy);
+    // Of a job that has ended everything is refused, without a look at its document.
+    if (facts.summary) decideNow(facts.control);
+    const control = await store.changeControl(jobId, decideNow).catch(busy);
     // A job that was never started, or whose orchestration is lost, would never see it.
     await tryToStart(store, engine, jobId, log);
     const changed = isOf(control, asked.id);
@@ -106,19 +107,12 @@ function busy(error: unknown): never {
     throw problem('STORAGE_UNAVAILABLE', { detail, headers: { 'retry-after': '1' } });
 }
 
-/** Of a job that has ended nothing is decided but that it is refused. */
-function notChanged(_decided: Control | null, control: Control): Control {
-    return control;
-}
-
-const lastOf = ({ changes: { first, last } }: Control) => last.at(-1) ?? first.at(-1);
-
 /** Whether the last change is the one that was asked for. */
-const isOf = (control: Control, id: string): boolean => lastOf(control)?.id === id;
+const isOf = (control: Control, id: string): boolean => latestOf(control.changes)?.id === id;
 
 /** For the log: the last change. */
 function toldOf(control: Control) {
-    const event = lastOf(control)!;
+    const event = latestOf(control.changes)!;
     const { by, reason, generation } = event;
     const what = event.kind === 'move' ? { move: event.move } : { fields: event.changes.map(({ field }) => field).join(' ') };
     return { ...what, by, reason, generation };

@@ -1,13 +1,14 @@
 // What a user sees of a job: from its summary once that is there, else from its ledger and what its slices have recorded since they last reported.
 import type { StoredJob } from '../contracts/documents';
-import { summaryOf, type CallSummary } from '../core/callStats';
-import { deadlineOf, limitsOf, newControl, startsAt, type Control, type Ending, type Limits } from '../core/control';
+import { noCalls, summaryOf, type CallSummary } from '../core/callStats';
+import { deadlineOf, firstStateOf, limitsOf, newControl, startsAt, type Control, type Ending, type Limits } from '../core/control';
 import { noCounts, finished, type Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
 import { newLedger, type LedgerState } from '../core/ledger';
 import { allowedMoves, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
 import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
+import { latestOf } from '../core/timeline';
 import type { JobStore } from '../storage/jobStore';
 import type { JobEngine } from './jobEngine';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from './readJob';
@@ -97,7 +98,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         rate: seconds > 0 ? Math.round((worked / seconds) * 10) / 10 : 0,
         eta: null,
         workers: { active: 0, silent: 0, inFlight: 0, crashes: summary.crashes ?? 0 },
-        calls: summaryOf(summary.calls ?? { latencies: {}, statuses: {} }),
+        calls: summaryOf(summary.calls ?? noCalls()),
         ...(summary.error ? { error: summary.error } : {}),
         failures: summary.failures,
         repairs: summary.repairs ?? 0,
@@ -124,9 +125,7 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The first state was entered when the job was stored; the others as the ledger has it. */
 function enteredOf(job: StoredJob, entered: LedgerState['entered']): JobStatus['entered'] {
-    const createdAt = Date.parse(job.createdAt);
-    const first: JobState = startsAt(job) > createdAt ? 'scheduled' : 'planning';
-    const times = Object.entries({ ...entered, [first]: createdAt }) as [JobState, number][];
+    const times = Object.entries({ ...entered, [firstStateOf(job)]: Date.parse(job.createdAt) }) as [JobState, number][];
     return Object.fromEntries(times.sort(([, a], [, b]) => a - b).map(([state, at]) => [state, iso(at)]));
 }
 
@@ -138,8 +137,7 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllP
     const state = facts.ledger && isEnded(facts.ledger.state) ? stateOf(facts, job, now) : running;
     const endedWithout = failureWithoutSummary(facts);
     // What was accepted shows before the ledger has heard of it, and was entered when it was accepted.
-    const { first, last } = control.changes;
-    const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : (last.at(-1) ?? first.at(-1))?.at;
+    const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : latestOf(control.changes)?.at;
     const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
     // A cancel that came when the job was at its end already ends nothing.
     const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? ledger.endsAs : null;

@@ -1,5 +1,5 @@
 // What happened to a job as a whole.
-import { startsAt } from '../core/control';
+import { firstStateOf } from '../core/control';
 import type { JobState } from '../core/states';
 import { emptyLog, timelineOf, type EventLog, type LedgerEvent, type TimelineEntry } from '../core/timeline';
 import type { JobEngine } from './jobEngine';
@@ -13,11 +13,10 @@ export type TimelineView = { at: string; kind: TimelineEntry['kind']; [field: st
 export async function readTimeline(store: JobStore, engine: JobEngine, jobId: string): Promise<TimelineView[]> {
     const job = await requireJob(store, jobId);
     const [summary, control, ledger] = await Promise.all([store.readSummary(jobId), store.readControl(jobId), engine.readLedger(jobId)]);
-    const createdAt = Date.parse(job.createdAt);
-    const first = startsAt(job) > createdAt ? 'scheduled' : 'planning';
+    const first = firstStateOf(job);
     const told = timelineOf(control.changes, ledger ? withoutFirst(ledger.timeline, first) : emptyLog());
     // It is entered when the job is stored, which no ledger has seen.
-    const entries: TimelineEntry[] = [{ kind: 'state', state: first, at: createdAt, generation: 0 }, ...told];
+    const entries: TimelineEntry[] = [{ kind: 'state', state: first, at: Date.parse(job.createdAt), generation: 0 }, ...told];
     if (!summary) return entries.map(viewOf);
     // The ledger hears of the end a moment after it stands in the summary.
     const { state, endedAt } = summary;

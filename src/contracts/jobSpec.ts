@@ -1,7 +1,7 @@
 // The job spec: one zod schema is the source of types, validation and defaults.
 import { z } from 'zod';
 import { wrongInBlobName } from '../core/blobName';
-import { isTimeZone, parseWindow, WINDOW_FORM } from '../core/callingWindows';
+import { isTimeZone, MAX_WINDOWS, parseWindow, WINDOW_FORM } from '../core/callingWindows';
 import { parseDuration } from '../core/duration';
 import type { FieldError } from '../core/errors';
 import type { KeyForm } from '../items/itemKey';
@@ -116,7 +116,7 @@ const calling = z.strictObject({
                 .refine((text) => parseWindow(text) !== null, { error: `not a window; allowed is ${WINDOW_FORM}` }),
         )
         .min(1)
-        .max(50),
+        .max(MAX_WINDOWS),
     timeZone: z
         .string()
         .refine(isTimeZone, { error: 'not a time zone; write a name of the IANA database, such as Europe/Paris' })

@@ -2,7 +2,7 @@
 import { durationMs, parseDuration } from './duration';
 import { desireOf, next, type ControlMove, type Desire, type JobState } from './states';
 import { cutText } from './text';
-import { appended, emptyLog, type ControlEvent, type EventLog, type Retuned } from './timeline';
+import { appended, emptyLog, latestOf, type ControlEvent, type EventLog, type Retuned } from './timeline';
 
 /** What a job ends as that is not run to its end. */
 export const endings = ['cancelled', 'expired'] as const;
@@ -71,9 +71,8 @@ type What = { kind: 'move'; move: ControlMove } | { kind: 'retune'; changes: Ret
 function changed(control: Control, what: What, { by, reason, at, id }: Asked): Control {
     const generation = control.generation + 1;
     // Clocks differ; what comes later in the document does not come earlier in time.
-    const last = control.changes.last.at(-1) ?? control.changes.first.at(-1);
     const event: ControlEvent = {
-        at: Math.max(at, last?.at ?? 0),
+        at: Math.max(at, latestOf(control.changes)?.at ?? 0),
         ...what,
         generation,
         by,
@@ -143,6 +142,9 @@ export interface Controlled {
 /** When the job is to start, in ms: a time that had gone by when it was stored means at once. */
 export const startsAt = ({ createdAt, spec }: Controlled): number =>
     Math.max(Date.parse(createdAt), spec.startAt === undefined ? 0 : Date.parse(spec.startAt));
+
+/** The state in which a job is stored. */
+export const firstStateOf = (job: Controlled): JobState => (startsAt(job) > Date.parse(job.createdAt) ? 'scheduled' : 'planning');
 
 /** When the job's time is over, in ms; null: never. */
 export function deadlineOf(job: Controlled, control: Pick<Control, 'limits'>): number | null {

@@ -51,6 +51,9 @@ export const KEPT = { first: 20, last: 30 } as const;
 
 export const emptyLog = <Event>(): EventLog<Event> => ({ first: [], omitted: null, last: [] });
 
+/** The last event; undefined before there is one. */
+export const latestOf = <Event>({ first, last }: EventLog<Event>): Event | undefined => last.at(-1) ?? first.at(-1);
+
 /** The log with one event more. */
 export function appended<Event extends { at: number; kind: string }>(log: EventLog<Event>, event: Event): EventLog<Event> {
     if (log.first.length < KEPT.first && log.last.length === 0) return { ...log, first: [...log.first, event] };

@@ -119,16 +119,16 @@ function giveUp(partition: PartitionWriter, { index, attempt }: Pair, strikes: n
     calls.giveUp({ partition, index, key, attempt: attempt - 1 + strikes }, poisonError(strikes), told);
 }
 
-/** How a call ends that was admitted and is not made. */
-const NOT_MADE = { ok: false, throttles: false, ms: 0 };
+/** Gives the place back of a call that was admitted and is not made. */
+const notMade = ({ admission, clock }: SliceWork): void => admission.ended({ ok: false, throttles: false, ms: 0 }, clock.now());
 
 /** One attempt, with the process to itself if that can be had: only then does a death count against it. */
 async function accuse(partition: PartitionWriter, pair: Pair, joined: number, work: SliceWork): Promise<void> {
-    const { clock, lease, occupant, admission } = work;
+    const { clock, lease, occupant } = work;
     const alone = await occupant.alone();
     // That may have taken a while: what is wanted may be another thing now.
     if (endOf(work)) {
-        admission.ended(NOT_MADE, clock.now());
+        notMade(work);
         alone?.release();
         return;
     }
@@ -156,7 +156,7 @@ async function accuse(partition: PartitionWriter, pair: Pair, joined: number, wo
 
 /** Writes the intent record, then makes the attempts, then records what they came to. */
 async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone: boolean, work: SliceWork): Promise<void> {
-    const { lease, calls, admission, clock } = work;
+    const { lease, calls } = work;
     const text = intentLine({
         trying: pairs.map((p) => p.index),
         attempts: pairs.map((p) => p.attempt),
@@ -168,12 +168,12 @@ async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone:
         await partition.flush();
     } catch (error) {
         // They were admitted, and are not made.
-        for (let i = 0; i < pairs.length; i++) admission.ended(NOT_MADE, clock.now());
+        pairs.forEach(() => notMade(work));
         throw error;
     }
     if (endOf(work)) {
         // Announced, and not made: no death may count against them for that.
-        for (let i = 0; i < pairs.length; i++) admission.ended(NOT_MADE, clock.now());
+        pairs.forEach(() => notMade(work));
         partition.record({ text: companyLine({ company: lease.epoch }) });
         return partition.flush();
     }

@@ -1,5 +1,8 @@
 // Counts that move while a slice runs. They are best effort: what the slice reports in the end is what counts.
-import type { Clock } from './clock';
+import type { StepProgress } from '../../core/status';
+import type { Log } from '../../log';
+import type { JobStore } from '../../storage/jobStore';
+import { systemClock, type Clock } from './clock';
 
 const LOOK_MS = 1_000;
 /** Every second at first, when someone is likely to look; then every three: a write is a storage transaction. */
@@ -42,6 +45,15 @@ export function writeProgress<Progress>({ clock, look: tell, read, write, compla
     cancel = clock.after(LOOK_MS, look);
     return () => cancel();
 }
+
+/** The same of planning or folding. */
+export const writeStepProgress = (store: JobStore, jobId: string, log: Log, read: () => StepProgress): (() => void) =>
+    writeProgress({
+        clock: systemClock,
+        read,
+        write: (progress) => store.writeStep(jobId, progress),
+        complain: (error) => log.warn('progress was not written', {}, error),
+    });
 
 /** How fast something grows, over the last seconds. */
 export class RecentRate {

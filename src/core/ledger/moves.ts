@@ -4,6 +4,7 @@ import { addCounts, noCounts, type Counts } from '../counts';
 import { next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
+import { waitOut } from './dispense';
 import type { Delayed, LedgerState, OkReply, OperationOf, Told } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
@@ -84,9 +85,8 @@ export function note(state: LedgerState, { step, crashed, trouble, ends }: Opera
     }
     if (trouble !== undefined) {
         keepTrouble(state, step, trouble ?? undefined, now);
-        state.waiting = trouble
-            ? { code: trouble.code === 'NEWER_VERSION' ? 'VERSION' : 'STORAGE', for: trouble.message, until: trouble.until }
-            : null;
+        const wait = trouble && waitOut(trouble);
+        state.waiting = wait ? { code: wait.code, for: wait.why, until: trouble.until } : null;
     }
     return { kind: 'ok', state: state.state, told: toldOf(state) };
 }

@@ -306,7 +306,7 @@ export const newLedger = (jobId: string): LedgerState => ({
 /** The report of a slice that has opened nothing: its lease is given back as it was. `begun`: what earlier runs of it have recorded, as far as they have told. */
 export const nothingOpened = (
     lease: Pick<Lease, 'epoch' | 'resume' | 'from' | 'startAt'>,
-    trouble?: Trouble,
+    trouble: Trouble,
     begun: PartCounts[] = [],
 ): SliceDone => ({
     epoch: lease.epoch,
@@ -321,7 +321,7 @@ export const nothingOpened = (
     rate: 0,
     limit: lease.startAt,
     worked: false,
-    ...(trouble ? { trouble: { ...trouble, part: null } } : {}),
+    trouble: { ...trouble, part: null },
 });
 
 /** All partitions of a lease. */
