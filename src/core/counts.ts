@@ -25,5 +25,8 @@ export const addCounts = (a: Counts, b: Counts): Counts => ({
     retries: a.retries + b.retries,
 });
 
+/** What several things count together. */
+export const sumOf = (counted: { counts: Counts }[]): Counts => counted.reduce((sum, { counts }) => addCounts(sum, counts), noCounts());
+
 /** How many items have their outcome. */
 export const finished = (c: Counts): number => c.succeeded + c.failed + c.skipped + c.cancelled + c.expired;

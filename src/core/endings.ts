@@ -1,5 +1,5 @@
 // How a job ends, by what was found of it; and whether it is to go back to work because storage has lost what it had.
-import { addCounts, noCounts, finished, type Counts } from './counts';
+import { noCounts, finished, sumOf, type Counts } from './counts';
 import { failure, type Failure } from './errors';
 import type { Range } from './ledger';
 import type { EndState } from './states';
@@ -77,8 +77,6 @@ export const endWithoutPlan = (as: EndState, total: number | null): { state: End
 
 /** Items of which storage let nobody record anything. */
 const unrecorded = (items: number): { unrecorded?: number } => (items > 0 ? { unrecorded: items } : {});
-
-export const sumOf = (parts: { counts: Counts }[]): Counts => parts.reduce((sum, p) => addCounts(sum, p.counts), noCounts());
 
 /** What is wrong with a part, in words; empty when every item stands in it exactly once. */
 export const defectsOf = ({ part, missing, repeated }: FoundPart): string[] => [

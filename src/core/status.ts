@@ -2,8 +2,8 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { isOver, sum, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
-import { addCounts, finished, type Counts } from './counts';
+import { isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { addCounts, finished, sumOf, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import { isEnded, type JobState } from './states';
 
@@ -109,7 +109,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const held = Object.values(ledger.leases);
     const holders = held.map((lease) => holderOf(lease, progress.slices));
     const left = Object.values(ledger.orphans).map((lease) => holderOf(lease, progress.slices));
-    const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sum(ledger.delayed)));
+    const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sumOf(ledger.delayed)));
     const calls = [...holders, ...left].reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
     const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
@@ -163,7 +163,7 @@ function holderOf(held: HeldLease, slices: Aged<SliceProgress>[]): Holder {
     if (own?.first === held.first) {
         const opened = new Set(own.parts.map(({ part }) => part));
         const unopened = held.resumed.filter(({ part }) => !opened.has(part));
-        return { counts: sum([...own.parts, ...unopened]), live, calls: own.calls };
+        return { counts: sumOf([...own.parts, ...unopened]), live, calls: own.calls };
     }
     const { before } = own ?? {};
     if (before?.first === held.first) return { counts: before.counts, live, calls: noCalls() };

@@ -1,5 +1,5 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
-import { addCounts, noCounts, finished, type Counts } from '../../core/counts';
+import { finished, sumOf, type Counts } from '../../core/counts';
 import type { Delayed, Lease, PartCounts, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
 import { companyLine } from '../../items/outcomeLines';
@@ -119,7 +119,7 @@ export class LeasedPartitions {
         const fresh = this.queue.filter((part) => !lease.resume.includes(part) && !this.inherited.has(part));
         return {
             closed: closed.length,
-            counts: total(closed),
+            counts: sumOf(closed),
             open: this.opened.filter((partition) => !isClosed(partition)).map(delayed),
             unreached: this.queue.filter((part) => lease.resume.includes(part)),
             untouched: fresh[0] ?? lease.to,
@@ -127,8 +127,6 @@ export class LeasedPartitions {
         };
     }
 }
-
-const total = (partitions: PartitionWriter[]): Counts => partitions.reduce((sum, { counts }) => addCounts(sum, counts), noCounts());
 
 /** A begun partition as the ledger keeps it. */
 function delayed({ part, counts, items, waiting, cursor }: PartitionWriter): Delayed {

@@ -7,7 +7,7 @@ import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
 export { SLICE_MS } from './dispense';
-export { isOver, sum } from './moves';
+export { isOver } from './moves';
 export * from './state';
 
 /** Applies one operation; `now` in ms. The given state is left as it was. */

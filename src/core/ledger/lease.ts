@@ -12,8 +12,8 @@ import {
     waitOut,
     workersFor,
 } from './dispense';
-import { isAtWork, isOver, sum } from './moves';
-import { addCounts } from '../counts';
+import { addCounts, sumOf } from '../counts';
+import { isAtWork, isOver } from './moves';
 import { leftOpen, takeReport } from './report';
 import {
     partsOf,
@@ -56,7 +56,7 @@ export function lease(state: LedgerState, o: OperationOf<'lease'>, now: number):
 function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease['before'] {
     const held = state.leases[worker];
     if (!held || held.epoch !== report.epoch || report.lost) return null;
-    return { first: held.first, counts: addCounts(report.counts, sum([...report.open, ...leftOpen(held, report, 0)])) };
+    return { first: held.first, counts: addCounts(report.counts, sumOf([...report.open, ...leftOpen(held, report, 0)])) };
 }
 
 /** What a worker without a report of its own does next. */
@@ -155,7 +155,7 @@ function grant(
         first: epoch,
         before,
     };
-    state.leases[worker] = { ...granted, base: sum(resumed), resumed, since: now, crashes: 0, againAt: null };
+    state.leases[worker] = { ...granted, base: sumOf(resumed), resumed, since: now, crashes: 0, againAt: null };
     return { kind: 'work', lease: granted };
 }
 

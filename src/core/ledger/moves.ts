@@ -1,11 +1,10 @@
 // The job's state, as operations move it, and the record of that.
 import type { ControlSeen } from '../control';
-import { addCounts, noCounts, type Counts } from '../counts';
 import { next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
 import { waitOut } from './dispense';
-import type { Delayed, LedgerState, OkReply, OperationOf, Told } from './state';
+import type { LedgerState, OkReply, OperationOf, Told } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
 export function move(state: LedgerState, by: Move, now: number): boolean {
@@ -161,7 +160,3 @@ export function reopen(state: LedgerState, o: OperationOf<'reopen'>, now: number
     }
     return { kind: 'ok', state: state.state };
 }
-
-/** The counts that delayed partitions carry. */
-export const sum = (delayed: Pick<Delayed, 'counts'>[]): Counts =>
-    delayed.reduce((total, { counts }) => addCounts(total, counts), noCounts());

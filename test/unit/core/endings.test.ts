@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { noCounts, finished, type Counts } from '../../../src/core/counts';
-import { endWithoutPlan, joined, sumOf, verdictOn, type FoundPart } from '../../../src/core/endings';
+import { sumOf, noCounts, finished, type Counts } from '../../../src/core/counts';
+import { endWithoutPlan, joined, verdictOn, type FoundPart } from '../../../src/core/endings';
 import type { Range } from '../../../src/core/ledger';
 
 const ITEMS = 4;
