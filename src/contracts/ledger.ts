@@ -1,5 +1,5 @@
 // The ledger's state as the entity keeps it, what it is told, and what it answers.
-import { waitCodes } from '../core/codes';
+import { waitCodes, type WaitCode } from '../core/codes';
 import { z } from 'zod';
 import {
     newLedger,
@@ -39,7 +39,12 @@ import {
 } from './parts';
 
 const state = z.enum(states);
-const waitCode = z.enum(waitCodes);
+/** What earlier versions called it. */
+const formerWaitCodes: Record<string, WaitCode> = { RETRY: 'RETRY_DUE', WINDOW: 'OUTSIDE_WINDOWS' };
+const waitCode = z.codec(z.string(), z.enum(waitCodes), {
+    decode: (code) => (formerWaitCodes[code] ?? code) as WaitCode,
+    encode: (code) => code,
+});
 
 export const lease = z.object({
     epoch: count,

@@ -165,7 +165,7 @@ export type FindingCode = keyof typeof findingCodes;
 
 /** Of what a job waits for: in `waiting.code` of its status. */
 export const waitCodes = [
-    'RETRY',
+    'RETRY_DUE',
     'CRASH',
     'ISOLATION',
     'STORAGE',
@@ -174,12 +174,15 @@ export const waitCodes = [
     'VERSION',
     'SCHEDULED',
     'PAUSED',
-    'WINDOW',
+    'OUTSIDE_WINDOWS',
+    'GATE_CLOSED',
+    'BREAKER_OPEN',
+    'NO_SHARE',
     'NO_NEWS',
 ] as const;
 export type WaitCode = (typeof waitCodes)[number];
 export const waitingCodes: Record<WaitCode, Entry> = {
-    RETRY: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `calls.statuses` says how attempts ended.' },
+    RETRY_DUE: { means: 'The next attempt of an item is due then.', remedy: 'Nothing; `calls.statuses` says how attempts ended.' },
     CONTROL: { means: 'What was asked for is on its way to the ledger.', remedy: 'Nothing.' },
     STORAGE: { means: 'Storage refuses something, or does not answer; `for` says what.', remedy: 'See [storage](failure.md).' },
     VERSION: { means: 'An instance of a newer version of the app is being deployed.', remedy: 'Nothing; end the deployment.' },
@@ -187,9 +190,21 @@ export const waitingCodes: Record<WaitCode, Entry> = {
     ISOLATION: { means: 'The item that ends the process is being looked for.', remedy: 'Nothing; it ends as `POISON`.' },
     SCHEDULED: { means: 'The job is to start then (`startAt`).', remedy: 'Nothing; or cancel it.' },
     PAUSED: { means: 'Somebody has paused the job.', remedy: 'Resume it, or cancel it.' },
-    WINDOW: {
+    OUTSIDE_WINDOWS: {
         means: 'It is outside the windows of `calling`: nothing is called before the next one opens.',
         remedy: 'Nothing; or change `calling` with `PATCH`.',
+    },
+    GATE_CLOSED: {
+        means: 'The target has asked everybody to wait (429, or 503, with `Retry-After`). No attempt is lost.',
+        remedy: 'Nothing. `GET /api/limiters/{name}` shows the gate.',
+    },
+    BREAKER_OPEN: {
+        means: 'Nothing succeeds at the target any more; `for` says what it answered. One call at a time finds out when it is back. No attempt is lost.',
+        remedy: 'Bring the target back; the job goes on by itself.',
+    },
+    NO_SHARE: {
+        means: 'What the target may be asked is used up, or in the hands of other processes; `for` says which.',
+        remedy: 'Nothing; or raise `rate` with `PATCH`, or the limiter with `PUT`.',
     },
     NO_NEWS: {
         means: 'Nothing has been heard of the job for more than five seconds; `since` says since when.',

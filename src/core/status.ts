@@ -92,7 +92,7 @@ export const NEWS_MS = 5_000;
 const MARGIN = 1.25;
 
 /** Waits of which nobody knows what comes after them. */
-const STANDS_STILL = new Set<WaitCode>(['SCHEDULED', 'PAUSED', 'WINDOW', 'NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL']);
+const STANDS_STILL = new Set<WaitCode>(['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL']);
 
 const iso = (ms: number) => new Date(ms).toISOString();
 

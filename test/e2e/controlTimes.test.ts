@@ -141,7 +141,7 @@ describe('windows for calls', () => {
         const [windows, opens] = [[window(90, 120), window(30, 60)], minuteIn(30)];
         const j = await start(specOf(target, 50, { calling: { windows } }));
         expect(j.limits.calling).toEqual({ windows, timeZone: 'UTC' });
-        const waiting = await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'WINDOW' && s.workers.active === 0);
+        const waiting = await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'OUTSIDE_WINDOWS' && s.workers.active === 0);
         expect(waiting).toMatchObject({
             state: 'running',
             allowed: ['pause', 'cancel'],
@@ -166,7 +166,7 @@ describe('windows for calls', () => {
         expect((await patch(j.id, { calling: { windows, timeZone: 'Asia/Kolkata' } })).status).toBe(200);
         const closed = Date.now() + BITES_MS;
         await past(closed);
-        const waiting = await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'WINDOW' && s.workers.active === 0);
+        const waiting = await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'OUTSIDE_WINDOWS' && s.workers.active === 0);
         expect(waiting).toMatchObject({ waiting: { until: opens }, counts: { succeeded: target.calls.length } });
         const reopened = Date.now();
         expect((await patch(j.id, { calling: null })).said.limits).not.toHaveProperty('calling');
@@ -183,13 +183,13 @@ describe('windows for calls', () => {
         const calling = { windows: [window(30, 60)] };
         const closed = async (more: object = {}) => {
             const j = await start(specOf(target, 20, { calling, ...more }));
-            await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'WINDOW');
+            await seen(j.id, 'waiting for a window', (s) => s.waiting?.code === 'OUTSIDE_WINDOWS');
             return j.id;
         };
         const id = await closed();
         expect(await move(id, 'pause')).toMatchObject({ status: 202, said: { state: 'paused', waiting: { code: 'PAUSED' } } });
         expect(await move(id, 'resume')).toMatchObject({ status: 202, said: { state: 'running' } });
-        await seen(id, 'waiting for a window again', (s) => s.state === 'running' && s.waiting?.code === 'WINDOW');
+        await seen(id, 'waiting for a window again', (s) => s.state === 'running' && s.waiting?.code === 'OUTSIDE_WINDOWS');
         expect((await move(id, 'cancel')).status).toBe(202);
         expect(await ended(id)).toMatchObject({ state: 'cancelled', counts: { cancelled: 20 } });
         expect(await ended(await closed({ deadline: 'PT4S' }))).toMatchObject({ state: 'expired', counts: { expired: 20 } });

@@ -98,7 +98,7 @@ const scenarios: Record<string, (scene: Scene) => Promise<string>> = {
     },
 };
 
-const waitsForRetry = (job: Job): boolean => job.waiting?.code === 'RETRY';
+const waitsForRetry = (job: Job): boolean => job.waiting?.code === 'RETRY_DUE';
 
 const rows = (count: number): object[] => Array.from({ length: count }, (_, id) => ({ id }));
 

@@ -84,7 +84,7 @@ export class SliceAdmission implements Admission {
     holdsOff(now: number): Hold | null {
         const opensAt = this.opensAt(now);
         if (opensAt - now <= WORTH_WAITING_MS) return null;
-        return { code: 'WINDOW', why: 'the next window in which calls may be made', until: opensAt, generation: this.generation };
+        return { code: 'OUTSIDE_WINDOWS', why: 'the next window in which calls may be made', until: opensAt, generation: this.generation };
     }
 
     /** When calls may be made, in ms: `now` or before when they may now. */

@@ -79,7 +79,7 @@ export const holdNow = ({ hold, state }: LedgerState, now: number): Hold | null 
 /** What a wait until then is for. */
 export function waitFor(state: LedgerState, until: number): { code: WaitCode; why: string } {
     const trouble = Object.values(state.troubles).find((t) => t.until === until);
-    return trouble ? waitOut(trouble) : { code: 'RETRY', why: 'the next retry is due then' };
+    return trouble ? waitOut(trouble) : { code: 'RETRY_DUE', why: 'the next retry is due then' };
 }
 
 /** What a wait is for that trouble makes necessary. */

@@ -34,7 +34,7 @@ const report = {
     ...{ failures: [group], rate: 12.5, limit: 6, worked: true, control: { generation: 2, desired: 'cancel' as const } },
     trouble: { ...trouble, part: null },
     begun: [{ part: 9, counts }],
-    hold: { code: 'WINDOW' as const, why: 'the next window', until: 5, generation: 1 },
+    hold: { code: 'OUTSIDE_WINDOWS' as const, why: 'the next window', until: 5, generation: 1 },
     calls,
 };
 
@@ -49,7 +49,7 @@ function busyLedger(): LedgerState {
         limits: { '0': 12, '1': null },
         failures: [group],
         troubles: { job: { ...trouble, count: 2, since: 1, until: 2 } },
-        waiting: { code: 'RETRY', for: 'the next retry is due then', until: 9 },
+        waiting: { code: 'RETRY_DUE', for: 'the next retry is due then', until: 9 },
         ...{ desired: 'pause', ending: null, deadline: 99, restsAt: 1, entered: { running: 5 }, heardAt: 7, hold: report.hold, calls },
         orphans: { '3': { ...lease, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
         timeline: {

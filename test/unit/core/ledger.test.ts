@@ -513,12 +513,12 @@ describe('what is taken back', () => {
         const job = jobOf(4, 32);
         const { epoch, from } = job.leased(0);
         job.w.tell(seen(2, 'run', 32));
-        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now + 3_600_000, generation: 1 };
+        const hold = { code: 'OUTSIDE_WINDOWS' as const, why: 'the next window', until: job.w.now + 3_600_000, generation: 1 };
         expect(job.ask(0, { ...came, ...nothing, epoch, untouched: from, hold })).toMatchObject({ kind: 'work' });
         const again = Object.values(job.w.state.leases)[0]!;
         const report = { ...came, ...nothing, worked: false, epoch: again.epoch, untouched: again.from, hold: { ...hold, generation: 2 } };
         expect(job.ask(0, report)).toMatchObject({ kind: 'stop', why: 'the next window' });
-        expect(job.settle()).toMatchObject({ kind: 'wait', code: 'WINDOW', until: hold.until });
+        expect(job.settle()).toMatchObject({ kind: 'wait', code: 'OUTSIDE_WINDOWS', until: hold.until });
         // Somebody opens it.
         job.w.tell(seen(3, 'run', 32));
         expect(job.settle()).toMatchObject({ kind: 'work' });
@@ -527,7 +527,7 @@ describe('what is taken back', () => {
     test('a hold that is over by the clock of the ledger is followed by no slice at once', () => {
         const job = jobOf(4, 32);
         const { epoch, from } = job.leased(0);
-        const hold = { code: 'WINDOW' as const, why: 'the next window', until: job.w.now - 10_000, generation: 0 };
+        const hold = { code: 'OUTSIDE_WINDOWS' as const, why: 'the next window', until: job.w.now - 10_000, generation: 0 };
         const reply = job.ask(0, { ...came, ...nothing, worked: false, epoch, untouched: from, hold });
         expect(reply).toMatchObject({ kind: 'wait', until: job.w.now + 1_000 });
     });

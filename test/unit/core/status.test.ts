@@ -130,7 +130,7 @@ describe('the end that is foreseen', () => {
         expect(eta!.reason).toContain(iso(NOW + 300_000));
     });
 
-    test.each(['SCHEDULED', 'PAUSED', 'WINDOW', 'STORAGE', 'VERSION'] as const)('is not known while a job waits for %s', (code) => {
+    test.each(['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'STORAGE', 'VERSION'] as const)('is not known while a job waits for %s', (code) => {
         const waiting = { code, for: 'test', until: NOW + 5_000 };
         const state = code === 'PAUSED' ? 'paused' : code === 'SCHEDULED' ? 'scheduled' : 'running';
         const control = { generation: 0, desired: code === 'PAUSED' ? ('pause' as const) : ('run' as const) };
@@ -165,7 +165,7 @@ describe('what is waited for', () => {
         expect(shown({ ledger: folding, steps: [{ step: 'plan', done: 1, of: 10, age: 100 }] }).waiting).toMatchObject({ code: 'NO_NEWS' });
     });
 
-    test.each(['RETRY', 'CRASH', 'ISOLATION', 'STORAGE', 'WORK', 'CONTROL', 'VERSION', 'WINDOW'] as const)(
+    test.each(['RETRY_DUE', 'CRASH', 'ISOLATION', 'STORAGE', 'WORK', 'CONTROL', 'VERSION', 'OUTSIDE_WINDOWS'] as const)(
         'is said with its code and until when: %s; not any more when that has passed',
         (code) => {
             const waiting = { code, for: 'what the test says', until: NOW + 7_000 };

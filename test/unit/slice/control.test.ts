@@ -152,7 +152,7 @@ describe('windows for calls', () => {
 
     test('closed when the slice begins: nothing is opened, and the ledger hears until when', async () => {
         const bench = held(2, calling('Fri'));
-        expect(await bench.slice()).toMatchObject({ worked: false, untouched: 0, hold: { code: 'WINDOW', until: 86_400_000 } });
+        expect(await bench.slice()).toMatchObject({ worked: false, untouched: 0, hold: { code: 'OUTSIDE_WINDOWS', until: 86_400_000 } });
         expect([bench.called, bench.outcomes[0]!.text()]).toEqual([[], '']);
     });
 
@@ -164,7 +164,7 @@ describe('windows for calls', () => {
         expect(bench.called).toHaveLength(4);
         bench.letGo();
         await bench.clock.pass(200);
-        expect(await slice).toMatchObject({ worked: true, hold: { code: 'WINDOW', until: 86_400_000 } });
+        expect(await slice).toMatchObject({ worked: true, hold: { code: 'OUTSIDE_WINDOWS', until: 86_400_000 } });
         expect(bench.outcomes[0]!.recorded()).toHaveLength(4);
         expect(bench.called).toHaveLength(4);
     });

@@ -1,0 +1,100 @@
+// Whose fault an unsuccessful attempt is, and when a target counts as away.
+
+/**
+ * How a call ended, as far as it tells of the target. `answered`: it is there (also where it refuses this item). `throttled`: it is asked too much.
+ * `suspect`: a status of 5xx, or no answer in time; `unreachable`: no connection, or a broken one. `none`: nothing was sent.
+ */
+export type Evidence = 'answered' | 'throttled' | 'suspect' | 'unreachable' | 'none';
+
+/**
+ * `item`: the attempt counts. `target` and `throttle`: it does not. `open`: nobody can say yet; the next success, or the breaker, will.
+ */
+export type Blame = 'item' | 'target' | 'throttle' | 'open';
+
+/** The breaker opens when nothing has succeeded for so long (ms), in so many calls at items of which none is known to fail for itself. */
+const AWAY_MS = 5_000;
+const AWAY_CALLS = 100;
+/** Or after so many calls in a row that had no connection. */
+const AWAY_UNREACHABLE = 10;
+/** How unlikely a row of failures must be as chance: with a share p of failing calls before, n in a row have the chance p^n. */
+const CHANCE = 1e-6;
+/** No share is believed that is higher. */
+const HIGHEST_SHARE = 0.99;
+/** Calls that the share of failures is taken over: older ones count less. */
+const MEMORY = 1_000;
+
+/** A share of calls that failed so, forgetting slowly. */
+class Share {
+    private failed = 0;
+    private all = 0;
+
+    add(failed: number, all: number): void {
+        const keep = Math.max(0, 1 - all / MEMORY);
+        this.failed = this.failed * keep + failed;
+        this.all = this.all * keep + all;
+    }
+
+    /** How many failures in a row are no chance any more. */
+    rowThatIsNone(least: number): number {
+        const p = Math.min(HIGHEST_SHARE, this.all === 0 ? 0 : this.failed / this.all);
+        return p === 0 ? least : Math.max(least, Math.ceil(Math.log(CHANCE) / Math.log(p)));
+    }
+}
+
+/** What one process sees of a target, call by call. Times in ms. */
+export class TargetHealth {
+    /** When a call was answered last. */
+    answeredAt: number | null = null;
+    /** The row of failures since then: of fresh items, of those the unreachable at its end, and since when. */
+    private fresh = 0;
+    private unreachable = 0;
+    private failingSince: number | null = null;
+    private why = '';
+    private readonly suspects = new Share();
+    private readonly broken = new Share();
+    private row = { suspects: 0, broken: 0 };
+
+    /** Takes in how a call ended. `isProven`: its item has failed for itself before, so that another failure tells nothing of the target. */
+    ended(evidence: Evidence, isProven: boolean, why: string, now: number): void {
+        if (evidence === 'none') return;
+        if (evidence === 'answered' || evidence === 'throttled') {
+            this.suspects.add(this.row.suspects, this.row.suspects + 1);
+            this.broken.add(this.row.broken, this.row.suspects + 1);
+            this.heard(now);
+            return;
+        }
+        this.row.suspects++;
+        if (evidence === 'unreachable') this.row.broken++;
+        if (isProven) return;
+        this.failingSince ??= now;
+        this.why = why;
+        this.fresh++;
+        this.unreachable = evidence === 'unreachable' ? this.unreachable + 1 : 0;
+    }
+
+    /** The target has answered somebody. */
+    heard(at: number): void {
+        if (this.answeredAt !== null && at < this.answeredAt) return;
+        this.answeredAt = at;
+        this.fresh = 0;
+        this.unreachable = 0;
+        this.failingSince = null;
+        this.row = { suspects: 0, broken: 0 };
+    }
+
+    /** For how long nothing has succeeded, where that is no chance: the breaker is to open. */
+    away(now: number): { ms: number; why: string } | null {
+        if (this.failingSince === null) return null;
+        const isCutOff = this.unreachable >= this.broken.rowThatIsNone(AWAY_UNREACHABLE);
+        const isDown = now - this.failingSince >= AWAY_MS && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
+        return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
+    }
+
+    /** Whose fault a failed attempt is, from what is known now: an answer to anybody since the call began shows that the target is there. */
+    blame(evidence: Evidence, began: number, isAway: boolean): Blame {
+        if (evidence === 'throttled') return 'throttle';
+        if (evidence === 'answered' || evidence === 'none') return 'item';
+        if (isAway) return 'target';
+        return this.answeredAt !== null && this.answeredAt >= began ? 'item' : 'open';
+    }
+}
