@@ -33,5 +33,7 @@ export const blobs = {
     upload: (id: string) => `uploads/${id}`,
     index: (createdAtMs: number, jobId: string) => `index/${String(9_999_999_999_999 - createdAtMs).padStart(13, '0')}-${jobId}`,
     live: (jobId: string) => `live/${jobId}`,
+    /** By the SHA-256 of its name, in hexadecimal digits: a name may hold what no path can. */
+    limiter: (digest: string) => `limiters/${digest}.json`,
     idempotency: (digest: string) => `idempotency/${digest}`,
 };
