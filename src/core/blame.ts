@@ -16,6 +16,7 @@ const AWAY_MS = 5_000;
 const AWAY_CALLS = 100;
 /** Or after so many calls in a row that had no connection. */
 const AWAY_UNREACHABLE = 10;
+const MINUTE_MS = 60_000;
 /** How unlikely a row of failures must be as chance: with a share p of failing calls before, n in a row have the chance p^n. */
 const CHANCE = 1e-6;
 /** No share is believed that is higher. */
@@ -80,6 +81,16 @@ export class TargetHealth {
         this.unreachable = 0;
         this.failingSince = null;
         this.row = { suspects: 0, broken: 0 };
+    }
+
+    /**
+     * The word on failures of which nobody can say more: nothing has succeeded since they began, and nothing that could is left to be called. Where other
+     * items are still fresh (`hasFresh`), or the target was there more than a minute ago, many in a row are its fault; else the items are what fails, or else a
+     * job whose last items all fail would never end.
+     */
+    lastWord(hasFresh: boolean, now: number): 'item' | 'target' {
+        const wasThere = this.answeredAt === null || now - this.answeredAt < MINUTE_MS;
+        return this.fresh >= AWAY_UNREACHABLE && (hasFresh || !wasThere) ? 'target' : 'item';
     }
 
     /** For how long nothing has succeeded, where that is no chance: the breaker is to open. */

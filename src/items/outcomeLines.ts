@@ -21,6 +21,9 @@ export interface Outcome {
     outputBytes?: number;
     /** The target echoed a secret; its value was taken out of output and message. */
     redacted?: boolean;
+    /** Calls that used up no attempt since the line before (the target asked for less, or was away), and for how long the item waited for that. */
+    throttled?: number;
+    waitedMs?: number;
     error?: Failure;
 }
 
@@ -33,6 +36,22 @@ export interface AttemptLine {
     status?: number;
     error: Failure;
     redacted?: boolean;
+    throttled?: number;
+    waitedMs?: number;
+    retryAt: string;
+}
+
+/**
+ * An item that waits, without having used up an attempt, when its slice ends: the target asked for less, or was away. `tried`: the attempt that came to
+ * nothing, which will be made again at `retryAt`. The next line of the item says the same.
+ */
+export interface HeldLine {
+    held: number;
+    tried: number;
+    throttled: number;
+    waitedMs: number;
+    /** Since when it waits. */
+    since: string;
     retryAt: string;
 }
 
@@ -74,6 +93,7 @@ export function outcomeLine(o: Omit<Outcome, 'output'>, outputJson?: string): st
     if (o.error) line += `,"error":${JSON.stringify(o.error)}`;
     if (o.truncated) line += `,"truncated":true,"outputBytes":${o.outputBytes ?? 0}`;
     if (o.redacted) line += ',"redacted":true';
+    if (o.throttled) line += `,"throttled":${o.throttled},"waitedMs":${o.waitedMs ?? 0}`;
     if (outputJson !== undefined) line += `${OUTPUT}${outputJson}`;
     return line + '}\n';
 }
@@ -91,6 +111,7 @@ export function readOutcome(line: string): Outcome {
 }
 
 export const attemptLine = (a: AttemptLine): string => JSON.stringify(a) + '\n';
+export const heldLine = (h: HeldLine): string => JSON.stringify(h) + '\n';
 export const fenceLine = (f: FenceLine): string => JSON.stringify({ fence: f.fence, run: f.run }) + '\n';
 export const intentLine = (i: IntentLine): string => JSON.stringify(i) + '\n';
 export const companyLine = (c: CompanyLine): string => JSON.stringify(c) + '\n';
@@ -114,8 +135,9 @@ export function readOutcomeHead(start: (bytes: number) => string): { index: numb
     return { index: Number(m[1]), outcome: m[2] as OutcomeKind, attempts: Number(attempts?.[1] ?? 1) };
 }
 
-export type ControlLine = AttemptLine | FenceLine | IntentLine | CompanyLine | ContinuedLine;
+export type ControlLine = AttemptLine | HeldLine | FenceLine | IntentLine | CompanyLine | ContinuedLine;
 export const isAttempt = (l: ControlLine): l is AttemptLine => 'attempt' in l;
+export const isHeld = (l: ControlLine): l is HeldLine => 'held' in l;
 export const isFence = (l: ControlLine): l is FenceLine => 'fence' in l;
 export const isIntent = (l: ControlLine): l is IntentLine => 'trying' in l;
 export const isCompany = (l: ControlLine): l is CompanyLine => 'company' in l;

@@ -84,6 +84,8 @@ const CUT_EVERY_MS = 1_000;
 const TRIES = 8;
 /** Without a slice an agent stays so long (ms): the next slice is likely to come. */
 const LINGER_MS = 3_000;
+/** Calls that the mean latency is taken over. */
+const LATENCY_CALLS = 50;
 /** Calls by which the rest of a quota is low. */
 const LOW_QUOTA = 0.25;
 /** What is due now is asked for again after so long, in ms. */
@@ -156,6 +158,8 @@ export class LimiterAgent {
     private wakesAt = Infinity;
     private askedAt = -Infinity;
     private cancelWake = (): void => undefined;
+    /** Of calls that were answered, over the last of them. */
+    private latencyMs = 100;
     private hasLooked: Promise<void> | null = null;
     private isOver = false;
     private bears: number | null = null;
@@ -306,6 +310,7 @@ export class LimiterAgent {
         this.health.ended(evidence, call.isProven, call.why, now);
         const wasErrand = this.errandAt !== null && call.began >= this.errandAt;
         if (evidence === 'answered') {
+            this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
             this.unreported.accepted++;
             this.recent.add(now);
             member?.recent.add(now);
@@ -369,6 +374,17 @@ export class LimiterAgent {
     /** Whether nothing succeeds at the target, as far as this process knows. */
     get targetIsAway(): boolean {
         return this.isAway || this.standing?.breaker != null;
+    }
+
+    /** The next call that is admitted finds out whether the target is back. */
+    get isProbing(): boolean {
+        return this.errandAt === null && this.standing?.probe === true;
+    }
+
+    /** Calls in flight that the rate can use at the latency of the last calls, with half as many again; null: it is not limited. */
+    get usefulInFlight(): number | null {
+        const rate = this.standing?.totalRate ?? null;
+        return rate === null ? null : Math.ceil((rate * this.latencyMs * 1.5) / 1_000);
     }
 
     /** `Retry-After` of a single call is to be believed. */

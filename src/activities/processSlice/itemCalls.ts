@@ -1,17 +1,18 @@
 // One call of one item, and how it ended: an outcome, or a failed attempt and the time of the next.
+import type { Blame } from '../../core/blame';
 import { CallCounter, type CallStats } from '../../core/callStats';
-import { throttles } from '../../core/concurrency';
 import { failure, type Failure } from '../../core/errors';
 import { mergeFailures, type FailureGroup } from '../../core/failures';
-import { afterFailure, type RetryPolicy } from '../../core/retry';
+import { afterFailure, heldDelay, type RetryPolicy } from '../../core/retry';
 import { messageOf } from '../../core/text';
 import { reach } from '../../crashPoints';
 import { plainKey, type ItemKey } from '../../items/itemKey';
 import { attemptLine, outcomeLine } from '../../items/outcomeLines';
 import { parseExact } from '../../json/exactJson';
-import type { ProcessorResult } from '../../processors/processor';
+import type { Failed, ProcessorResult } from '../../processors/processor';
 import type { Admission } from './admission';
 import type { Clock } from './clock';
+import { evidenceOf } from './evidence';
 import type { PartitionWriter } from './partitionWriter';
 
 export interface Call {
@@ -38,10 +39,18 @@ export interface ItemCallsOptions {
     chance: () => number;
 }
 
-/** What a call leads to: nothing more, or a retry that is due then (ms). */
-export type CallEnd = { kind: 'ended' } | { kind: 'retry'; due: number };
+/** What a call leads to: nothing more, or a retry that is due then (ms); or it is open whose fault its failure is, which `decide` finds out. */
+export type CallEnd = { kind: 'ended' } | { kind: 'retry'; due: number } | { kind: 'open' };
 
 const ENDED: CallEnd = { kind: 'ended' };
+const OPEN: CallEnd = { kind: 'open' };
+
+/** An item to be called again, at `due` (ms). */
+export interface Retry {
+    partition: PartitionWriter;
+    index: number;
+    due: number;
+}
 
 /** An attempt at an item of a partition. */
 interface Attempt {
@@ -56,11 +65,23 @@ interface Attempt {
 /** What a line says of an attempt beside how it ended. */
 interface Told {
     at: string;
+    throttled?: number;
+    waitedMs?: number;
     ms: number;
     status?: number;
     truncated?: boolean;
     outputBytes?: number;
     redacted?: boolean;
+}
+
+/** A failed attempt of which nobody can say yet whose fault it is: nothing has succeeded since it began. */
+interface Undecided {
+    current: Attempt;
+    result: Failed;
+    told: Told;
+    /** When it ended, in ms. */
+    ended: number;
+    blame: () => Blame;
 }
 
 /** The calls of one slice. What they come to is taken to be recorded; whoever makes them sees to the flushing. */
@@ -69,6 +90,7 @@ export class ItemCalls {
     made = 0;
     inFlight = 0;
     failures: FailureGroup[] = [];
+    private undecided: Undecided[] = [];
     private readonly counter = new CallCounter();
     private lastIso = { ms: 0, text: '' };
 
@@ -85,6 +107,7 @@ export class ItemCalls {
         this.inFlight++;
         partition.inFlight++;
         const current: Attempt = { partition, index, key: index, attempt, began: this.o.clock.now() };
+        partition.held.called(index, current.began);
         const answered = (result: ProcessorResult) => this.answered(current, result);
         const broke = (error: unknown) => this.answered(current, { ok: false, error: failure('PROCESSOR_ERROR', messageOf(error), true) });
         try {
@@ -102,22 +125,69 @@ export class ItemCalls {
     private answered(current: Attempt, result: ProcessorResult): CallEnd {
         const now = this.o.clock.now();
         this.inFlight--;
-        current.partition.inFlight--;
         const told: Told = { at: this.iso(now), ms: now - current.began };
-        let ending = { ok: false, throttles: false };
+        let end: CallEnd = ENDED;
         try {
             this.count(result, told.ms);
-            ending = endingOf(result);
-            return this.record(current, result, told, now);
+            // First of all what it tells of the target: whose fault it is depends on that.
+            const blame = this.o.admission.ended(result, evidenceOf(result), { ms: told.ms, isProven: current.attempt > 1 }, now);
+            end = this.judge(current, result, told, now, blame);
         } catch (error) {
             // A result that no line can hold: the item fails, the others go on.
             const failed = failure('BAD_RESULT', `the result cannot be recorded: ${messageOf(error)}`);
             this.giveUp(current, failed, { at: told.at, ms: 0 });
-            return ENDED;
-        } finally {
-            this.o.admission.ended({ ...ending, ms: told.ms }, now);
-            reach('call.answered');
         }
+        // What is open is as good as in flight: its partition is not through.
+        if (end.kind !== 'open') current.partition.inFlight--;
+        reach('call.answered');
+        return end;
+    }
+
+    private judge(current: Attempt, result: ProcessorResult, told: Told, now: number, blame: () => Blame): CallEnd {
+        if (result.ok || !result.error.retryable) return this.record(current, result, told, now);
+        const verdict = blame();
+        if (verdict === 'item') return this.record(current, result, told, now);
+        if (verdict !== 'open') return this.hold(current, result, verdict, now);
+        this.undecided.push({ current, result, told, ended: now, blame });
+        return OPEN;
+    }
+
+    /** Whether there are failures of which nobody can say yet whose fault they are. */
+    get hasOpen(): boolean {
+        return this.undecided.length > 0;
+    }
+
+    /**
+     * Decides what can be decided now of the failures that are open, or all of them: `rest` is the word on those of which nobody can say. Gives the items
+     * that are to be called again.
+     */
+    decide(now: number, rest: 'item' | 'target' | null = null): Retry[] {
+        if (this.undecided.length === 0) return [];
+        const open = this.undecided;
+        this.undecided = [];
+        return open.flatMap((one) => {
+            const found = one.blame();
+            const verdict = found === 'open' ? rest : found;
+            if (verdict === null) {
+                this.undecided.push(one);
+                return [];
+            }
+            const { current, result, told, ended } = one;
+            const end = verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now);
+            const { partition, index } = current;
+            partition.inFlight--;
+            return end.kind === 'retry' ? [{ partition, index, due: end.due }] : [];
+        });
+    }
+
+    /** The item waits, and has used up no attempt. */
+    private hold({ partition, index, attempt }: Attempt, { retryAfterMs }: Failed, blame: 'target' | 'throttle' | 'open', now: number): CallEnd {
+        const times = partition.held.hold(index, attempt, now);
+        const asked = this.o.admission.meansRetryAfter ? retryAfterMs : undefined;
+        // Of a target that is away somebody finds out when it is back: then at once.
+        const due = blame === 'throttle' ? now + heldDelay(this.o.retry(), times, asked, this.o.chance()) : now;
+        partition.waiting.set(index, { attempts: attempt - 1, due });
+        return { kind: 'retry', due };
     }
 
     private count(result: ProcessorResult, ms: number): void {
@@ -132,6 +202,7 @@ export class ItemCalls {
         const { partition, index, key, attempt } = current;
         if (result.status !== undefined) told.status = result.status;
         if (result.redacted) told.redacted = true;
+        Object.assign(told, partition.held.told(index));
         if (result.ok) {
             const output = this.keep(result, told);
             const text = outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...told }, output);
@@ -173,6 +244,3 @@ export class ItemCalls {
         return this.lastIso.text;
     }
 }
-
-const endingOf = (result: ProcessorResult): { ok: boolean; throttles: boolean } =>
-    result.ok ? { ok: true, throttles: false } : { ok: false, throttles: throttles(result.error.code, result.status) };

@@ -81,6 +81,7 @@ export class LeasedPartitions {
 
     /** Records what has been answered, as far as that can be, and gives memory back; the first error that was met, if any. */
     async recordAll(): Promise<unknown> {
+        for (const partition of this.opened) if (!partition.isBroken) partition.recordHeld();
         const recorded = await Promise.allSettled(this.opened.map((partition) => partition.flush()));
         for (const partition of this.opened) partition.unload();
         const refused = recorded.find((one) => one.status === 'rejected');

@@ -19,6 +19,7 @@ import {
     isCompany,
     isContinued,
     isFence,
+    isHeld,
     isIntent,
     OUTCOME_PREFIX,
     readOutcomeHead,
@@ -26,6 +27,7 @@ import {
 } from '../../items/outcomeLines';
 import { AppendBuffer, eachOutcome, without, type Block, type Line } from './appendBuffer';
 import { pause, type Clock } from './clock';
+import { HeldItems } from './heldItems';
 import { PartitionItems } from './partitionItems';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
@@ -83,6 +85,8 @@ export class PartitionWriter {
     counts: Counts = noCounts();
     /** Items with a failed attempt behind them and another before them, by index. */
     readonly waiting = new Map<number, Waiting>();
+    /** Items among them, and items in flight, with a call behind them that used up no attempt. */
+    readonly held = new HeldItems();
     /** What was announced in isolation, oldest first. */
     readonly intents: Intent[] = [];
     /** This very lease had a run before: its process died with it. */
@@ -199,6 +203,11 @@ export class PartitionWriter {
     record(line: Line): void {
         this.taken.add(line);
         this.lines++;
+    }
+
+    /** Takes lines to be recorded for items that wait without having used up an attempt: who takes the partition over goes on from them. */
+    recordHeld(): void {
+        for (const text of this.held.lines((index) => this.waiting.get(index)?.due)) this.record({ text });
     }
 
     /** Records what was taken so far; rejects when this run can record nothing more. What comes while an append runs gathers for the next flush: each append is a storage transaction. */
@@ -322,6 +331,7 @@ export class PartitionWriter {
         if (this.isRecorded(index)) return;
         this.recorded[index - this.firstIndex] = 1;
         this.waiting.delete(index);
+        this.held.forget(index);
         this.counts[outcome]++;
         this.counts.retries += Math.max(0, attempts - 1);
     };
@@ -382,6 +392,14 @@ export class PartitionWriter {
         if (isAttempt(line)) {
             this.waiting.set(line.index, { attempts: line.attempt, due: Date.parse(line.retryAt) });
             this.begun[line.index - this.firstIndex] = 1;
+            this.held.forget(line.index);
+        } else if (isHeld(line)) {
+            this.waiting.set(line.held, { attempts: line.tried - 1, due: Date.parse(line.retryAt) });
+            this.begun[line.held - this.firstIndex] = 1;
+            this.held.read(line);
+            // That attempt has ended; it may be announced once more.
+            for (const intent of this.intents)
+                intent.pairs = intent.pairs.filter(({ index, attempt }) => index !== line.held || attempt !== line.tried);
         } else if (isIntent(line)) {
             const pairs = line.trying.map((index, i) => ({
                 index,

@@ -1,0 +1,83 @@
+// One slice at the target of its job: what it asks of its process's agent, and tells it.
+import type { Blame, Evidence } from '../../core/blame';
+import type { Rate } from '../../core/limiter/rate';
+import type { ProcessorResult } from '../../processors/processor';
+import type { Clock } from '../processSlice/clock';
+import type { LimiterAgent, NotNow, Wait } from './limiterAgent';
+
+/** A call that has ended, beside how. */
+export interface EndedCall {
+    /** How long it took. */
+    ms: number;
+    /** Its item has failed for itself before. */
+    isProven: boolean;
+}
+
+export class JobAtTarget {
+    private leaveAgent = (): void => undefined;
+    private rates: Rate[] = [];
+    private tell = (): void => undefined;
+
+    constructor(
+        private readonly agent: LimiterAgent,
+        private readonly jobId: string,
+        /** Of the agent. */
+        private readonly clock: Clock,
+    ) {}
+
+    /** Resolves when it is known what the target may be asked; rejects with what storage answered. */
+    enter(rates: Rate[]): Promise<void> {
+        this.rates = rates;
+        const { ready, leave } = this.agent.join({ id: this.jobId, rates: () => this.rates, changed: () => this.tell() });
+        this.leaveAgent = leave;
+        return ready;
+    }
+
+    leave(): void {
+        this.leaveAgent();
+    }
+
+    /** Goes by these rates from now on. */
+    retune(rates: Rate[]): void {
+        this.rates = rates;
+    }
+
+    /** Has `tell` called when more, or less, may be called than before. */
+    onChanged(tell: () => void): void {
+        this.tell = tell;
+    }
+
+    admit(): 'admitted' | NotNow {
+        return this.agent.admit(this.jobId);
+    }
+
+    /** Tells of a call that was admitted; gives what says whose fault its failure is, now or later. */
+    ended(result: ProcessorResult, evidence: Evidence, { ms, isProven }: EndedCall): () => Blame {
+        const began = this.clock.now() - ms;
+        const why = result.ok ? '' : result.error.message;
+        const { retryAfterMs } = result.ok ? {} : result;
+        this.agent.ended(this.jobId, { evidence, began, isProven, why, retryAfterMs, hint: result.rateHint });
+        return () => this.agent.blame(evidence, began);
+    }
+
+    wait(): Wait | null {
+        return this.agent.wait();
+    }
+
+    get meansRetryAfter(): boolean {
+        return this.agent.meansRetryAfter;
+    }
+
+    /** The next call that is admitted finds out whether the target is back. */
+    get isProbing(): boolean {
+        return this.agent.isProbing;
+    }
+
+    lastWord(hasFresh: boolean): 'item' | 'target' {
+        return this.agent.health.lastWord(hasFresh, this.clock.now());
+    }
+
+    get usefulInFlight(): number | null {
+        return this.agent.usefulInFlight;
+    }
+}
