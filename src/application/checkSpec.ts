@@ -1,8 +1,9 @@
 // What a schema cannot say of a job spec: whether it can run here.
 import { deadlineAt } from '../core/control';
 import type { FieldError } from '../core/errors';
+import { LIMITER_FORM } from '../core/limiter/name';
 import { goesTo, hostNames, wrongInSecret } from '../core/secrets';
-import { MAX_ERRORS, pointer, type HttpProcess, type JobSpec } from '../contracts/jobSpec';
+import { limiterOfJob, MAX_ERRORS, pointer, type HttpProcess, type JobSpec } from '../contracts/jobSpec';
 import { checkHttp } from '../processors/httpRequest';
 import { findProcessor, processorNames } from '../processors';
 import { findSecret } from '../settings';
@@ -17,7 +18,10 @@ const LISTED_SECRETS = 'a setting that FANFOLD_SECRETS lists and that has a valu
 /** The problems of a spec that fits its schema, and the version of the file that it names. */
 export async function checkSpec(spec: JobSpec, items: InlineItems | null, store: JobStore, now: number): Promise<CheckedSource> {
     const source = await checkSource(spec, store);
-    return { ...source, errors: [...checkProcess(spec), ...checkTimes(spec, now), ...checkItems(spec, items), ...source.errors] };
+    return {
+        ...source,
+        errors: [...checkProcess(spec), ...checkLimiter(spec), ...checkTimes(spec, now), ...checkItems(spec, items), ...source.errors],
+    };
 }
 
 /** How far ahead a job may start, in ms. */
@@ -32,6 +36,13 @@ function checkTimes({ startAt, deadline }: JobSpec, now: number): FieldError[] {
     const at = deadlineAt(deadline, start);
     const wrong = wrongDeadline(at, start, now);
     return wrong ? [...tooFar, { pointer: '/deadline', ...wrong }] : tooFar;
+}
+
+/** A rate without a limiter: nobody would know which calls it counts. */
+export function checkLimiter(spec: Pick<JobSpec, 'rate' | 'limiter' | 'process'>): FieldError[] {
+    if (spec.rate === undefined || limiterOfJob(spec) !== null) return [];
+    const why = 'http' in spec.process ? 'the URL does not say which host is called' : 'a processor may call any host';
+    return [{ pointer: '/limiter', message: `missing: ${why}, and "rate" needs a limiter, name one`, allowed: LIMITER_FORM }];
 }
 
 /** Those of what is done with an item. */

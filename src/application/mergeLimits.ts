@@ -1,8 +1,14 @@
 // A merge patch of the limits of a job: what they become, checked as those of a spec are.
 import type { StoredJob } from '../contracts/documents';
-import { fieldErrors, limitsSpec } from '../contracts/jobSpec';
+import { fieldErrors, limiterOfJob, limitsSpec } from '../contracts/jobSpec';
 import { deadlineAt, limitNames, startsAt, type Limits } from '../core/control';
-import { badFields } from '../core/errors';
+import { badFields, type FieldError } from '../core/errors';
+
+/** A limiter is named when the job is posted, or not at all. */
+const UNCOUNTED = {
+    message: 'the job has no limiter that would count its calls',
+    allowed: 'a rate where the job calls one host or names a limiter',
+};
 
 /** The limits after the patch (RFC 7396: null takes away, and what is away has its default). @throws Problem BAD_SPEC, with a pointer for each problem */
 export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job: StoredJob, now: number): Limits {
@@ -10,12 +16,20 @@ export function mergeLimits(inForce: Limits, patch: Record<string, unknown>, job
     const read = limitsSpec.safeParse(merged);
     if (!read.success) throw badFields('BAD_SPEC', fieldErrors(read.error, merged, [...limitNames, 'reason']));
     const limits = read.data;
-    const { deadline } = limits;
-    if (deadline === undefined || !('deadline' in patch)) return limits;
-    const at = deadlineAt(deadline, startsAt(job));
-    const wrong = wrongDeadline(at, startsAt(job), now);
-    if (!wrong) return limits;
-    throw badFields('BAD_SPEC', [{ pointer: '/deadline', ...wrong }]);
+    const wrong = unfit(limits, patch, job, now);
+    if (wrong.length > 0) throw badFields('BAD_SPEC', wrong);
+    return limits;
+}
+
+/** What of the patch is a limit, and cannot be one of this job now. */
+function unfit({ deadline, rate }: Limits, patch: Record<string, unknown>, job: StoredJob, now: number): FieldError[] {
+    const problems: FieldError[] = [];
+    if (deadline !== undefined && 'deadline' in patch) {
+        const wrong = wrongDeadline(deadlineAt(deadline, startsAt(job)), startsAt(job), now);
+        if (wrong) problems.push({ pointer: '/deadline', ...wrong });
+    }
+    if (rate && 'rate' in patch && limiterOfJob(job.spec) === null) problems.push({ pointer: '/rate', ...UNCOUNTED });
+    return problems;
 }
 
 /** What is wrong with a deadline of a job that is to start then, if anything; all in ms. */
@@ -34,6 +48,8 @@ const namesIn: Record<(typeof limitNames)[number], readonly string[]> = {
     retry: ['attempts', 'initialDelay', 'maxDelay', 'factor'],
     deadline: [],
     calling: ['windows', 'timeZone'],
+    rate: [],
+    outage: ['giveUpAfter'],
 };
 
 /** Fields that are no limits are refused, also where the patch would only take them away. */

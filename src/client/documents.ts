@@ -34,7 +34,9 @@ export type {
 
 export type JobSpec = JobSpecInput;
 /** What may change while a job runs, each field for itself; null takes it away. */
-export type LimitsPatch = { [Name in keyof LimitsInput]?: Partial<NonNullable<LimitsInput[Name]>> | LimitsInput[Name] | null };
+export type LimitsPatch = { [Name in keyof LimitsInput]?: Patch<NonNullable<LimitsInput[Name]>> | LimitsInput[Name] | null };
+/** Of an object its fields, each for itself; a list is replaced as a whole. */
+type Patch<Value> = Value extends string | readonly unknown[] ? Value : Partial<Value>;
 export type Job = StatusDocument;
 export type Upload = UploadView;
 

@@ -18,6 +18,7 @@ import {
     failureGroup,
     jobFailure,
     limits,
+    outage,
     partCounts,
     time,
 } from './parts';
@@ -44,6 +45,7 @@ const storedSpec = z.looseObject({
     source: z.looseObject({}),
     process: z.looseObject({}),
     ...limits.shape,
+    limiter: z.string().optional(),
     partition: z.object({ items: z.int() }),
     results: z.looseObject({ keep: z.string(), maxOutputBytes: z.int() }),
     tags: z.record(z.string(), z.string()),
@@ -98,6 +100,8 @@ const control = z.object({
         retry: limits.shape.retry.nullish(),
         deadline: z.string().nullish(),
         calling: limits.shape.calling.nullish(),
+        rate: limits.shape.rate.nullish(),
+        outage: outage.nullish(),
     }),
     changes: eventLog(controlEvent),
     /** For instances of version 1, which know no other move. */

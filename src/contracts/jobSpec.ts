@@ -4,6 +4,8 @@ import { wrongInBlobName } from '../core/blobName';
 import { isTimeZone, MAX_WINDOWS, parseWindow, WINDOW_FORM } from '../core/callingWindows';
 import { parseDuration } from '../core/duration';
 import type { FieldError } from '../core/errors';
+import { isLimiterName, LIMITER_FORM, limiterOf } from '../core/limiter/name';
+import { MAX_RATES, parseRate, RATE_FORM, rateText } from '../core/limiter/rate';
 import type { KeyForm } from '../items/itemKey';
 
 const DAY = 86_400_000;
@@ -123,19 +125,45 @@ const calling = z.strictObject({
         .default('UTC'),
 });
 
+/** One text or a list of them; a list afterwards, each as `rateText` writes it. A union would tell of all that is wrong at one place, and not which. */
+const rate = z.custom<string | string[]>().transform((given: unknown, check): string[] => {
+    const texts: unknown[] = typeof given === 'string' ? [given] : Array.isArray(given) ? given : [];
+    const wrong = (message: string, path: number[]) => check.addIssue({ code: 'custom', message, path });
+    if (texts.length < 1 || texts.length > MAX_RATES) wrong(`neither a rate nor a list of 1 to ${MAX_RATES}; allowed is ${RATE_FORM}`, []);
+    const windows = new Map<number, string>();
+    return texts.slice(0, MAX_RATES).flatMap((text, i) => {
+        const path = Array.isArray(given) ? [i] : [];
+        const read = typeof text === 'string' ? parseRate(text) : null;
+        if (!read) {
+            wrong(`not a rate; allowed is ${RATE_FORM}`, path);
+            return [];
+        }
+        const said = rateText(read);
+        const twin = windows.get(read.perMs);
+        if (twin !== undefined) wrong(`"${said}" and "${twin}" are of one length; allowed is one rate for each length`, path);
+        windows.set(read.perMs, said);
+        return [said];
+    });
+});
+
+/** How long a target may be away before a job gives up; stored specs of before lack it. */
+export const DEFAULT_GIVE_UP_AFTER = 'P3D';
+
 /** What may change while a job runs. */
 const limitFields = {
     concurrency: z.strictObject({ max: z.int().min(1).max(512).default(64), adaptive: z.boolean().default(true) }).prefault({}),
     retry: z
         .strictObject({
             attempts: z.int().min(1).max(20).default(5),
-            initialDelay: duration(0, DAY, 'PT0S to P1D').default('PT1S'),
-            maxDelay: duration(0, 7 * DAY, 'PT0S to P7D').default('PT10M'),
+            initialDelay: duration(0, 7 * DAY, 'PT0S to P7D').default('PT1S'),
+            maxDelay: duration(0, 30 * DAY, 'PT0S to P30D').default('PT10M'),
             factor: z.number().min(1).max(10).default(2),
         })
         .prefault({}),
     deadline: deadline.optional(),
     calling: calling.optional(),
+    rate: rate.optional(),
+    outage: z.strictObject({ giveUpAfter: duration(60_000, 30 * DAY, 'PT1M to P30D').default(DEFAULT_GIVE_UP_AFTER) }).prefault({}),
 };
 export const limitsSpec = z.strictObject(limitFields);
 /** As users write them. */
@@ -148,6 +176,11 @@ export const jobSpec = z.strictObject({
     key: z.string().min(1).max(1024).optional(),
     onInvalid: z.enum(['reject', 'skip']).default('reject'),
     ...limitFields,
+    /** The limiter that its calls are counted by, together with those of other jobs that name it. */
+    limiter: z
+        .string()
+        .refine(isLimiterName, { error: `not a name of a limiter; allowed is ${LIMITER_FORM}` })
+        .optional(),
     startAt: instant.optional(),
     partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
     results: z
@@ -171,6 +204,10 @@ export type StoredSpec = Omit<JobSpec, 'source'> & {
     keyForm?: KeyForm;
 };
 export type HttpProcess = z.infer<typeof httpProcess>;
+
+/** The name of the limiter that a job's calls are counted by; null where it has none. */
+export const limiterOfJob = ({ limiter, process }: Pick<JobSpec, 'limiter' | 'process'>): string | null =>
+    limiterOf({ limiter, url: 'http' in process ? process.http.url : undefined });
 
 export type ParsedSpec = { ok: true; spec: JobSpec } | { ok: false; errors: FieldError[] };
 

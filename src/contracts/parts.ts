@@ -6,6 +6,7 @@ import type { FailureGroup } from '../core/failures';
 import type { Delayed, PartCounts, Range } from '../core/ledger';
 import type { CallStats } from '../core/callStats';
 import { endings, type ControlSeen, type Limits } from '../core/control';
+import { DEFAULT_GIVE_UP_AFTER } from './jobSpec';
 import { desires, endStates, states } from '../core/states';
 import { troubleCodes, type Persisting, type Trouble } from '../core/trouble';
 
@@ -50,13 +51,17 @@ export const desired = z.enum(desires);
 
 export const ending = z.enum(endings);
 
-/** What may change while a job runs. */
+export const outage = z.object({ giveUpAfter: z.string() });
+
+/** What may change while a job runs. Specs that were stored before there were outages lack that. */
 export const limits = z.object({
     concurrency: z.object({ max: z.int().min(1), adaptive: z.boolean() }),
     retry: z.object({ attempts: z.int().min(1), initialDelay: z.string(), maxDelay: z.string(), factor: z.number() }),
     deadline: z.string().optional(),
     calling: z.object({ windows: z.array(z.string()), timeZone: z.string() }).optional(),
-}) satisfies z.ZodType<Limits>;
+    rate: z.array(z.string()).optional(),
+    outage: outage.default({ giveUpAfter: DEFAULT_GIVE_UP_AFTER }),
+}) satisfies z.ZodType<Limits, object>;
 
 /** What of the control document the ledger goes by. Version 1 had the first two. */
 export const controlSeen = z.object({

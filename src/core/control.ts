@@ -33,6 +33,10 @@ export interface Limits {
     /** An ISO time, or a duration from when the job was to start. */
     deadline?: string | undefined;
     calling?: Calling | undefined;
+    /** How often the target may be called, as `rateText` writes it, one for each length of window. */
+    rate?: string[] | undefined;
+    /** How long a target may be away, as an ISO duration, before the job gives up. */
+    outage: { giveUpAfter: string };
 }
 
 /** Who asks, why, when (ms), and the name of the request. */
@@ -64,7 +68,7 @@ export function retuned(control: Control, spec: Limits, limits: Limits, asked: A
     return { ...changed(control, { kind: 'retune', changes }, asked), limits: { ...control.limits, ...own } };
 }
 
-export const limitNames = ['concurrency', 'retry', 'deadline', 'calling'] as const satisfies (keyof Limits)[];
+export const limitNames = ['concurrency', 'retry', 'deadline', 'calling', 'rate', 'outage'] as const satisfies (keyof Limits)[];
 
 type What = { kind: 'move'; move: ControlMove } | { kind: 'retune'; changes: Retuned[] };
 
@@ -97,14 +101,16 @@ function shortened(value: unknown): unknown {
 /** UTF-16 units of a value's JSON text. */
 const MAX_KEPT = 300;
 
-/** What differs, by its smallest fields. */
-function differences(name: keyof Limits, from: Limits[keyof Limits], to: Limits[keyof Limits]): Retuned[] {
-    if (typeof from !== 'object' || typeof to !== 'object') return [{ field: `/${name}`, from: shortened(from), to: shortened(to) }];
-    const [before, after] = [from, to] as [Record<string, unknown>, Record<string, unknown>];
-    return Object.keys({ ...before, ...after })
-        .filter((key) => !isSame(before[key], after[key]))
-        .map((key) => ({ field: `/${name}/${key}`, from: shortened(before[key]), to: shortened(after[key]) }));
+/** What differs, by its smallest fields; a list differs as a whole. */
+function differences(name: keyof Limits, from: unknown, to: unknown): Retuned[] {
+    if (!hasFields(from) || !hasFields(to)) return [{ field: `/${name}`, from: shortened(from), to: shortened(to) }];
+    return Object.keys({ ...from, ...to })
+        .filter((key) => !isSame(from[key], to[key]))
+        .map((key) => ({ field: `/${name}/${key}`, from: shortened(from[key]), to: shortened(to[key]) }));
 }
+
+const hasFields = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The limits in force. */
 export function limitsOf(spec: Limits, { limits }: Pick<Control, 'limits'>): Limits {
@@ -115,6 +121,8 @@ export function limitsOf(spec: Limits, { limits }: Pick<Control, 'limits'>): Lim
         retry: inForce('retry'),
         deadline: inForce('deadline'),
         calling: inForce('calling'),
+        rate: inForce('rate'),
+        outage: inForce('outage'),
     };
 }
 

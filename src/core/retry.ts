@@ -22,7 +22,7 @@ const LONGEST_MS = 7 * 86_400_000;
  * The delay before the attempt after `attempt` (1-based), in ms: exponential with full jitter, uniform in [0, min(maxDelay, initial × factor^(attempt−1))]
  * (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). What the target asked for with `Retry-After` wins over it, with a tenth of
  * jitter on top so that a crowd does not come back at once; it is a lower bound: a target that asks for no time at all is not asked at once. `chance` is
- * uniform in [0, 1). Whatever comes in, the delay is a whole number from 0 to some eight days.
+ * uniform in [0, 1). Whatever comes in, the delay is a whole number from 0 to thirty days, the longest `maxDelay`.
  */
 export function retryDelay(policy: RetryPolicy, attempt: number, retryAfterMs: number | undefined, chance: number): number {
     const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * policy.factor ** (attempt - 1));

@@ -2,6 +2,7 @@
 import type { ItemCode } from '../core/codes';
 import type { IncomingHttpHeaders } from 'node:http';
 import { errors, Pool, type Dispatcher } from 'undici';
+import { isRetryable } from '../core/retryable';
 import { hasLoneSurrogate } from '../core/text';
 import { decodeBody, isEncoded, TooLargeError } from './decode';
 import { Gathered } from './gathered';
@@ -36,19 +37,21 @@ export interface OutgoingAnswer {
 }
 
 /**
- * TIMEOUT, CONNECTION: another try may help. BAD_URL: the call cannot be made. LONE_SURROGATE: its URL or body is no Unicode text. BAD_ANSWER: what came
- * is no HTTP, or more header than is read. TOO_LARGE: more body than is read.
+ * BAD_URL: the call cannot be made. LONE_SURROGATE: its URL or body is no Unicode text. BAD_ANSWER: what came is no HTTP, or more header than is read.
+ * TOO_LARGE: more body than is read.
  */
 export type OutgoingCode = Extract<ItemCode, 'TIMEOUT' | 'CONNECTION' | 'BAD_URL' | 'LONE_SURROGATE' | 'BAD_ANSWER' | 'TOO_LARGE'>;
 
 export class OutgoingError extends Error {
+    readonly retryable: boolean;
+
     constructor(
         readonly code: OutgoingCode,
         message: string,
-        readonly retryable: boolean,
     ) {
         super(message);
         this.name = 'OutgoingError';
+        this.retryable = isRetryable(code);
     }
 }
 
@@ -121,12 +124,12 @@ export function target(url: string): { origin: string; path: string } {
     try {
         parsed = new URL(url);
     } catch {
-        throw new OutgoingError('BAD_URL', `"${url.slice(0, 200)}" is not an absolute URL`, false);
+        throw new OutgoingError('BAD_URL', `"${url.slice(0, 200)}" is not an absolute URL`);
     }
     if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
-        throw new OutgoingError('BAD_URL', `${parsed.protocol} is not http or https`, false);
+        throw new OutgoingError('BAD_URL', `${parsed.protocol} is not http or https`);
     if (parsed.username || parsed.password)
-        throw new OutgoingError('BAD_URL', 'a URL with user or password is refused; put credentials in a header, by secret', false);
+        throw new OutgoingError('BAD_URL', 'a URL with user or password is refused; put credentials in a header, by secret');
     lastTarget = { url, origin: parsed.origin, path: parsed.pathname + parsed.search };
     return lastTarget;
 }
@@ -135,7 +138,7 @@ export function target(url: string): { origin: string; path: string } {
 export function checkText(what: string, text: string): void {
     if (!hasLoneSurrogate(text)) return;
     const message = `the ${what} holds half a surrogate pair: it is no Unicode text, and would be sent as another`;
-    throw new OutgoingError('LONE_SURROGATE', message, false);
+    throw new OutgoingError('LONE_SURROGATE', message);
 }
 
 /** Header names in lower case, without those that are not the user's to set. */
@@ -229,9 +232,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
 
     private tooLarge = (what: string): OutgoingError =>
-        new OutgoingError('TOO_LARGE', `${this.origin} answered with ${what}; at most ${MAX_ANSWER_BYTES} are read`, false);
+        new OutgoingError('TOO_LARGE', `${this.origin} answered with ${what}; at most ${MAX_ANSWER_BYTES} are read`);
 
-    private abort = (): void => this.giveUp(new OutgoingError('TIMEOUT', `the call to ${this.origin} was broken off`, true));
+    private abort = (): void => this.giveUp(new OutgoingError('TIMEOUT', `the call to ${this.origin} was broken off`));
 
     onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
         if (this.ends()) this.reject(this.explain(error));
@@ -256,14 +259,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     private explain(error: Error): OutgoingError {
         if (error instanceof errors.ConnectTimeoutError) return this.timedOut();
         if (error instanceof errors.InvalidArgumentError)
-            return new OutgoingError('BAD_URL', `the call to ${this.origin} cannot be made: ${error.message}`, false);
+            return new OutgoingError('BAD_URL', `the call to ${this.origin} cannot be made: ${error.message}`);
         const never = neverSucceeds(error);
-        if (never) return new OutgoingError('BAD_ANSWER', `${this.origin} ${never}`, false);
-        return new OutgoingError('CONNECTION', `no answer from ${this.origin}: ${causeOf(error)}`, true);
+        if (never) return new OutgoingError('BAD_ANSWER', `${this.origin} ${never}`);
+        return new OutgoingError('CONNECTION', `no answer from ${this.origin}: ${causeOf(error)}`);
     }
 
     private timedOut(): OutgoingError {
-        return new OutgoingError('TIMEOUT', `${this.origin} did not answer within ${this.request.timeoutMs} ms`, true);
+        return new OutgoingError('TIMEOUT', `${this.origin} did not answer within ${this.request.timeoutMs} ms`);
     }
 }
 

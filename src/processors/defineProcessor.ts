@@ -8,7 +8,7 @@ import { OutgoingError } from '../egress/outgoing';
 import { MAX_RETRY_AFTER_MS } from '../egress/retryAfter';
 import { CallError } from './callError';
 import { cutBytes } from './httpAnswer';
-import type { Processor, ProcessorContext, ProcessorResult } from './processor';
+import { failed, type Processor, type ProcessorContext, type ProcessorResult } from './processor';
 
 /** Thrown by a processor: try again later, after `retryAfterMs` if given. */
 export class RetryableError extends Error {
@@ -68,7 +68,7 @@ export function defineProcessor<Item extends z.ZodType, Options extends z.ZodTyp
                 try {
                     return bounded(await d.run({ item: item.data, options, context }), context.maxOutputBytes);
                 } catch (error) {
-                    return failed(error);
+                    return thrown(error);
                 }
             };
         },
@@ -82,7 +82,7 @@ function invalid(name: string, error: z.ZodError, item: unknown): ProcessorResul
     const first = new z.ZodError(error.issues.slice(0, TOLD));
     const hint = holdsExact(item) ? '. A number that no double gives back is taken with z.coerce.string().' : '';
     const message = `${name} cannot take this item: ${z.prettifyError(first)}${hint}`;
-    return { ok: false, error: { code: 'INVALID_ITEM', message, retryable: false } };
+    return failed('INVALID_ITEM', message);
 }
 
 function bounded(output: unknown, maxBytes: number): ProcessorResult {
@@ -94,26 +94,23 @@ function bounded(output: unknown, maxBytes: number): ProcessorResult {
         : { ok: true, output: cutBytes(json, maxBytes), truncated: true, outputBytes: bytes };
 }
 
-function failed(error: unknown): ProcessorResult {
+function thrown(error: unknown): ProcessorResult {
     const message = messageOf(error);
     try {
         return judged(error, message);
     } catch {
         // It throws when it is looked at, so it is none of ours.
-        return { ok: false, error: { code: 'PROCESSOR_ERROR', message, retryable: true } };
+        return failed('PROCESSOR_ERROR', message);
     }
 }
 
 function judged(error: unknown, message: string): ProcessorResult {
-    if (error instanceof FatalError) return { ok: false, error: { code: 'PROCESSOR_FATAL', message, retryable: false } };
-    // The same expression on the same item, and the same number, fail again.
-    if (error instanceof ExpressionError)
-        return { ok: false, error: { code: codeOf(error, 'PROCESSOR_FATAL'), message, retryable: false } };
-    if (error instanceof CallError) return { ok: false, error: { code: error.code, message, retryable: false } };
-    if (error instanceof InexactNumber) return { ok: false, error: { code: 'NUMBER_INEXACT', message, retryable: false } };
-    if (error instanceof OutgoingError) return { ok: false, error: { code: error.code, message, retryable: error.retryable } };
+    if (error instanceof FatalError) return failed('PROCESSOR_FATAL', message);
+    if (error instanceof ExpressionError) return failed(codeOf(error, 'PROCESSOR_FATAL'), message);
+    if (error instanceof CallError || error instanceof OutgoingError) return failed(error.code, message);
+    if (error instanceof InexactNumber) return failed('NUMBER_INEXACT', message);
     const asked = error instanceof RetryableError ? Number(error.retryAfterMs) : NaN;
     // What is no time (NaN, Infinity, negative) asks for nothing; more than seven days is seven days.
     const after = Number.isFinite(asked) && asked > 0 ? { retryAfterMs: Math.min(asked, MAX_RETRY_AFTER_MS) } : {};
-    return { ok: false, error: { code: 'PROCESSOR_ERROR', message, retryable: true }, ...after };
+    return { ...failed('PROCESSOR_ERROR', message), ...after };
 }

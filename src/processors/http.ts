@@ -33,7 +33,7 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
         try {
             url = urlOf(item);
         } catch (error) {
-            if (error instanceof CallError) return failed(error.code, error.message, false);
+            if (error instanceof CallError) return failed(error.code, error.message);
             throw error;
         }
         const refusal = given.refuses(url);
@@ -41,11 +41,7 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
         try {
             body = bodyOf?.(item, rawItem) ?? null;
         } catch (error) {
-            return failed(
-                codeOf(error, 'BODY_EXPRESSION'),
-                `the body expression does not fit this item: ${(error as Error).message}`,
-                false,
-            );
+            return failed(codeOf(error, 'BODY_EXPRESSION'), `the body expression does not fit this item: ${(error as Error).message}`);
         }
         const { idempotencyKey, attempt, maxOutputBytes } = context;
         const wanted = { success, maxOutputBytes, redact };

@@ -2,6 +2,7 @@
 import type { ItemCode } from '../core/codes';
 import { parseExact } from '../json/exactJson';
 import { Budget, codeOf, evaluate, isTruthy, type Expression } from '../expressions/jmespath';
+import { isRetryable } from '../core/retryable';
 import { cutText } from '../core/text';
 import { textOf } from '../egress/decode';
 import { MAX_ANSWER_BYTES, OutgoingError, type OutgoingAnswer } from '../egress/outgoing';
@@ -9,7 +10,6 @@ import { retryAfter } from '../egress/retryAfter';
 import type { Redactor } from './redact';
 import { failed, type Kept, type ProcessorResult } from './processor';
 
-const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, ...Array.from({ length: 10 }, (_, i) => 520 + i)]);
 /** UTF-16 units of a body that an error's message shows. */
 const SHOWN = 200;
 /** Bytes of one character of a secret as JSON escapes it: `\u0041`. */
@@ -29,7 +29,7 @@ export const bytesToKeep = ({ success, maxOutputBytes, redact }: Judgement): num
 
 export function unanswered(error: unknown): ProcessorResult {
     if (!(error instanceof OutgoingError)) throw error;
-    return failed(error.code, error.message, error.retryable);
+    return failed(error.code, error.message);
 }
 
 export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResult {
@@ -38,13 +38,13 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
     const body = readBody(answer, redact, success !== null);
     const asked = retryAfter(answer.headers['retry-after'], answer.headers.date, Date.now());
     // One place for all unsuccessful answers, so that none of them loses what the target asked for.
-    const unsuccessful = (code: ItemCode, message: string, retryable = RETRYABLE.has(status)): ProcessorResult => {
+    const unsuccessful = (code: ItemCode, message: string): ProcessorResult => {
         const told = redact ? redact(message) : message;
         return {
             ...failed(
                 code,
                 asked?.cut ? `${told} (Retry-After asks for more than seven days; it is asked again after seven)` : told,
-                retryable,
+                isRetryable(code, status),
             ),
             status,
             ...kept(body, answer, wanted.maxOutputBytes),
@@ -57,7 +57,6 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
             return unsuccessful(
                 'BAD_ENCODING',
                 `HTTP ${status}: the body that the success expression reads cannot be decoded: ${answer.undecodable}`,
-                true,
             );
         let holds: boolean;
         try {

@@ -34,7 +34,7 @@ export function compileProcess({ process }: Pick<JobSpec, 'process'>, findSecret
     } catch (error) {
         if (!isOfSpec(error)) throw error;
         // An earlier version took this spec, this one does not: the items say so, and nothing is called.
-        const unfit = failed('SPEC_INVALID', `this version cannot do what the spec says: ${error.message}`, false);
+        const unfit = failed('SPEC_INVALID', `this version cannot do what the spec says: ${error.message}`);
         return async () => unfit;
     }
 }
@@ -46,7 +46,7 @@ function compileProcessor(process: Exclude<JobSpec['process'], { http: unknown }
     const found = findProcessor(process.processor);
     if (!found) {
         // The deployment that accepted the job had it; this one does not.
-        const missing = failed('PROCESSOR_MISSING', `this deployment has no processor "${process.processor}"`, true);
+        const missing = failed('PROCESSOR_MISSING', `this deployment has no processor "${process.processor}"`);
         return async () => missing;
     }
     const run = found.prepare(process.options);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ItemCode } from '../core/codes';
+import { isRetryable } from '../core/retryable';
 import type { send } from '../egress/outgoing';
 
 /** What a processor is told of the item at hand. */
@@ -48,8 +49,8 @@ export interface Failed extends Kept {
 
 export type ProcessorResult = Succeeded | Failed;
 
-/** `retryable`: another attempt may help. */
-export const failed = (code: ItemCode, message: string, retryable: boolean): Failed => ({
+/** `retryable`: another attempt may help; only what knows the cause says otherwise than the table. */
+export const failed = (code: ItemCode, message: string, retryable = isRetryable(code)): Failed => ({
     ok: false,
     error: { code, message, retryable },
 });

@@ -39,7 +39,7 @@ export function headersOf(spec: HttpProcess, findSecret: (name: string) => Secre
         return { headers, secrets, refuses: () => failed('SECRET_MISSING', why, later) };
     }
     // The setting has changed since the job was posted.
-    if (unfit.length > 0) return { headers, secrets, refuses: () => failed('SECRET_INVALID', unfit.join('; '), false) };
+    if (unfit.length > 0) return { headers, secrets, refuses: () => failed('SECRET_INVALID', unfit.join('; ')) };
     let fine = '';
     return {
         headers,
@@ -48,7 +48,7 @@ export function headersOf(spec: HttpProcess, findSecret: (name: string) => Secre
             // Most jobs name no secret that is bound, and of those that do most call one URL.
             if (bound.length === 0 || url === fine) return null;
             const held = bound.find(({ hosts }) => !goesTo(hosts, url));
-            if (held) return failed('SECRET_HOST', `the secret ${held.name} may not be sent to the host of this URL`, false);
+            if (held) return failed('SECRET_HOST', `the secret ${held.name} may not be sent to the host of this URL`);
             fine = url;
             return null;
         },

@@ -70,7 +70,7 @@ export function inTime(timeoutMs: number, run: (late: Late) => Promise<Processor
             isOverdue = true;
             overdue++;
             late.tell();
-            resolve(failed('TIMEOUT', `the processor did not end within ${timeoutMs} ms`, true));
+            resolve(failed('TIMEOUT', `the processor did not end within ${timeoutMs} ms`));
         }, timeoutMs);
         const end = <T>(settle: (value: T) => void) => {
             return (value: T) => {

@@ -34,6 +34,9 @@ describe('the limits of a job that stands still', () => {
         ['a window that is none', { calling: { windows: ['Mon', 'noon'] } }, ['/calling/windows/1']],
         ['an unknown time zone', { calling: { windows: ['Mon'], timeZone: 'Mars/Olympus' } }, ['/calling/timeZone']],
         ['a time zone without windows', { calling: { timeZone: 'Europe/Paris' } }, ['/calling/windows']],
+        ['a rate that is none', { rate: ['50/s', 'fast'] }, ['/rate/1']],
+        ['two rates of one length', { rate: ['50/s', '5/1s'] }, ['/rate/1']],
+        ['an outage of a second', { outage: { giveUpAfter: 'PT1S' } }, ['/outage/giveUpAfter']],
         ['what cannot change', { name: 'other', partition: { items: 1 } }, ['/name', '/partition']],
         ['an empty reason', { reason: '', concurrency: { max: 4 } }, ['/reason']],
         ['a reason of 501 characters', { reason: 'x'.repeat(501) }, ['/reason']],
@@ -97,7 +100,8 @@ describe('the limits of a job that stands still', () => {
 
         // Null takes away: what has a default has that again.
         const back = await patch(id, { concurrency: null, retry: null, deadline: null });
-        expect(back.said.limits).toEqual({ concurrency: { max: 64, adaptive: true }, retry: standing.limits.retry });
+        const { retry, outage } = standing.limits;
+        expect(back.said.limits).toEqual({ concurrency: { max: 64, adaptive: true }, retry, outage });
         await seen(id, 'waiting for somebody', ({ waiting }) => waiting?.until === null);
     });
 });

@@ -65,7 +65,10 @@ export class Noted implements Admission {
 }
 
 export const admissionOf = (max: number, adaptive: boolean) =>
-    new SliceAdmission({ concurrency: max, share: null, startAt: null }, { concurrency: { max, adaptive }, retry: anyRetry });
+    new SliceAdmission(
+        { concurrency: max, share: null, startAt: null },
+        { concurrency: { max, adaptive }, retry: anyRetry, outage: { giveUpAfter: 'P3D' } },
+    );
 export const anyRetry = { attempts: 3, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 };
 
 /** A slice over partitions of ten items each, whose calls the test answers. */

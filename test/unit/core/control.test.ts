@@ -8,6 +8,7 @@ const asked: Asked = { by: 'api', at: 1_000 };
 const spec: Limits = {
     concurrency: { max: 64, adaptive: true },
     retry: { attempts: 5, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 },
+    outage: { giveUpAfter: 'P3D' },
 };
 
 test('a cancel is one change, however often it is asked for; the first one holds', () => {

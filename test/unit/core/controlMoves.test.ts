@@ -33,6 +33,7 @@ import { runs } from '../../support/runs';
 const spec: Limits = {
     concurrency: { max: 64, adaptive: true },
     retry: { attempts: 5, initialDelay: 'PT1S', maxDelay: 'PT1M', factor: 2 },
+    outage: { giveUpAfter: 'P3D' },
 };
 const total = (counts: Counts[]): Counts => counts.reduce(addCounts, noCounts());
 const fail = (why: string): never => {

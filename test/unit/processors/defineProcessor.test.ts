@@ -71,7 +71,7 @@ describe('a processor', () => {
         expect(await thatThrows(new Error('boom'))).toMatchObject({ error: { code: 'PROCESSOR_ERROR', message: 'boom', retryable: true } });
         expect(await thatThrows(new FatalError('no'))).toMatchObject({ error: { code: 'PROCESSOR_FATAL', retryable: false } });
         expect(await thatThrows(new RetryableError('later', 5000))).toMatchObject({ retryAfterMs: 5000, error: { retryable: true } });
-        expect(await thatThrows(new OutgoingError('TIMEOUT', 'slow', true))).toMatchObject({
+        expect(await thatThrows(new OutgoingError('TIMEOUT', 'slow'))).toMatchObject({
             error: { code: 'TIMEOUT', retryable: true },
         });
         expect(await thatThrows('text')).toMatchObject({ error: { code: 'PROCESSOR_ERROR', message: 'text' } });

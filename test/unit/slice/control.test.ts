@@ -8,6 +8,7 @@ const asked = { by: 'test', at: 0 };
 const spec: Limits = {
     concurrency: { max: 4, adaptive: false },
     retry: { attempts: 3, initialDelay: 'PT0S', maxDelay: 'PT0S', factor: 1 },
+    outage: { giveUpAfter: 'P3D' },
 };
 
 /** The document with these limits changed. */
