@@ -1,129 +1,166 @@
-// An HTTP service to aim jobs at: slow, throttled and failing exactly as much as asked for, and the same way every time.
+// An HTTP service to aim jobs at: slow, limited, failing and gone exactly as much as asked for, and the same way every time.
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readCommandLine, usage } from './target/commandLine';
+import { Door } from './target/door';
+import { Latency, type LatencySpec } from './target/latency';
+import { Limits, type LimitSpec } from './target/limits';
+import { readAway, readControl, readLatency, readLimits, readOptions, type Away, type TargetOptions } from './target/options';
+import { distanceKm, placeOf } from './target/place';
+import { itemKeyOf, Tally, type Call, type FullStats } from './target/tally';
 
-export interface TargetOptions {
-    /** 0 takes any free port. */
-    port?: number;
-    latencyMs?: number;
-    /** Share of the calls, 0 to 1, that are answered 429 with Retry-After. */
-    rate429?: number;
-    /** Share of the calls, 0 to 1, that are answered 500. */
-    rate500?: number;
-    retryAfterSeconds?: number;
-    seed?: number;
-}
-
-export interface TargetStats {
-    requests: number;
-    inFlight: number;
-    maxInFlight: number;
-    /** Answers sent, by status. */
-    statuses: Record<string, number>;
-    /** Distinct idempotency keys, the most calls that one of them had, and how many had more than one 200. */
-    keys: number;
-    maxCallsPerKey: number;
-    keysSucceededTwice: number;
-}
-
-export interface KeyCalls {
-    calls: number;
-    succeeded: number;
-}
+export type { Away, Control, TargetOptions } from './target/options';
+export type { FullStats, KeyCalls, OutageStats, RecordedCall, Second, TargetStats } from './target/tally';
+export { distanceKm } from './target/place';
 
 export interface Target {
     url: string;
+    /** When it began, in ms since 1970. */
+    began: number;
     stop(): Promise<void>;
-    stats(): TargetStats & { perKey: Record<string, KeyCalls> };
+    stats(): FullStats;
     /** The headers of the last call. */
     headers(): Record<string, string | string[] | undefined>;
+    /** Is done when the target is away. Without `forMs` it stays away until `comeBack`. */
+    goAway(away: Away): Promise<void>;
+    /** Is done when calls are answered again. */
+    comeBack(): Promise<void>;
+    /** A limit of the same name and kind (or without names: in the same place) goes on from where it stands. */
+    setLimits(limits: LimitSpec[]): void;
+    /** Of calls that come from now on. */
+    setLatency(latency: LatencySpec): void;
+    /** Of the item with this key, whether it is one of `badShare`. */
+    isBad(itemKey: string): boolean;
+    /** How many calls a perfect client could have got accepted between these times (ms since 1970; default: from its beginning until now), outages left out. */
+    capacity(from?: number, to?: number): number;
 }
 
-const EARTH_RADIUS_KM = 6371.0088;
 const MAX_BODY_BYTES = 1_048_576;
 
-export async function startTarget(options: TargetOptions = {}): Promise<Target> {
-    const { port = 0, latencyMs = 20, rate429 = 0, rate500 = 0, retryAfterSeconds = 1, seed = 1 } = options;
-    const perKey = new Map<string, KeyCalls>();
-    const statuses: Record<string, number> = {};
-    let requests = 0;
+export async function startTarget(asked: TargetOptions = {}): Promise<Target> {
+    const options = readOptions(asked);
+    const { seed, rate429, rate500, badShare, badStatus } = options;
+    const began = Date.now();
+    const limits = new Limits(options.limits, began);
+    let latency = new Latency(options.latency ?? options.latencyMs ?? 20);
+    const tally = new Tally(began, options.record);
     let lastHeaders: Record<string, string | string[] | undefined> = {};
-    let inFlight = 0;
-    let maxInFlight = 0;
-
-    const summary = (): TargetStats => {
-        const all = [...perKey.values()];
-        return {
-            requests,
-            inFlight,
-            maxInFlight,
-            statuses: { ...statuses },
-            keys: all.length,
-            maxCallsPerKey: all.reduce((most, k) => Math.max(most, k.calls), 0),
-            keysSucceededTwice: all.filter((k) => k.succeeded > 1).length,
-        };
-    };
+    const isBad = (itemKey: string): boolean => badShare > 0 && draw(seed, itemKey, 'bad') < badShare;
 
     const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
         const { pathname } = new URL(request.url ?? '/', 'http://target');
         // Asking for the numbers must not change them.
-        if (request.method === 'GET' && pathname === '/stats') return send(response, 200, summary());
+        if (request.method === 'GET' && pathname === '/stats') return send(response, 200, tally.summary());
+        if (request.method === 'GET' && pathname === '/stats/seconds') return send(response, 200, tally.seconds(Date.now()));
+        if (request.method === 'GET' && pathname === '/stats/calls') return send(response, 200, tally.recorded());
+        if (request.method === 'POST' && pathname === '/control') return control(request, response);
 
-        requests++;
         lastHeaders = request.headers;
-        maxInFlight = Math.max(maxInFlight, ++inFlight);
-        // 'close' comes after an answer and also when the caller hangs up: either way the call is over.
-        response.once('close', () => inFlight--);
         const key = header(request, 'idempotency-key');
-        const calls = key === undefined ? undefined : (perKey.get(key) ?? { calls: 0, succeeded: 0 });
-        if (key !== undefined && calls) {
-            calls.calls++;
-            perKey.set(key, calls);
+        const attempt = header(request, 'fanfold-attempt') ?? '1';
+        const call = tally.came(Date.now(), key, attempt);
+        // 'close' comes after an answer and also when the caller hangs up: either way the call is over.
+        response.once('close', () => tally.left(call));
+        if (door.how === 'hang') return void request.resume();
+        if (door.how === 'reset') return void request.socket.resetAndDestroy();
+        if (door.how === '503' || door.how === '500') {
+            request.resume();
+            return reply(response, call, Number(door.how), { error: 'the service is away' });
         }
-        const reply = (status: number, body: unknown, headers: Record<string, string> = {}) => {
-            if (response.destroyed) return;
-            statuses[status] = (statuses[status] ?? 0) + 1;
-            if (status === 200 && calls) calls.succeeded++;
-            send(response, status, body, headers);
-        };
 
+        const verdict = limits.take(Date.now());
+        const { headers } = verdict;
         const body = await readBody(request);
-        if (body === null) return reply(413, { error: `the body has more than ${MAX_BODY_BYTES} bytes` }, { connection: 'close' });
-        await sleep(latencyMs);
-        const chance = draw(seed, key ?? pathname, header(request, 'fanfold-attempt') ?? '1');
-        if (chance < rate429) return reply(429, { error: 'too many requests' }, { 'retry-after': String(retryAfterSeconds) });
-        if (chance < rate429 + rate500) return reply(500, { error: 'this call was chosen to fail' });
+        if (body === null)
+            return reply(
+                response,
+                call,
+                413,
+                { error: `the body has more than ${MAX_BODY_BYTES} bytes` },
+                { ...headers, connection: 'close' },
+            );
+        if (!verdict.admitted) return reply(response, call, verdict.status, { error: 'too many requests' }, headers, true);
+        await pass(latency.of(Date.now(), tally.inFlight, draw(seed, key ?? pathname, `${attempt} latency`)), response);
+        if (response.destroyed) return;
+        if (isBad(key === undefined ? pathname : itemKeyOf(key))) {
+            if (badStatus === 'hang') return;
+            if (badStatus === 'reset') return void request.socket.resetAndDestroy();
+            return reply(response, call, badStatus, { error: 'this item was chosen to fail' }, headers);
+        }
+        const chance = draw(seed, key ?? pathname, attempt);
+        if (chance < rate429) {
+            const wait = { 'retry-after': String(options.retryAfterSeconds) };
+            return reply(response, call, 429, { error: 'too many requests' }, { ...headers, ...wait }, true);
+        }
+        if (chance < rate429 + rate500) return reply(response, call, 500, { error: 'this call was chosen to fail' }, headers);
         const place = placeOf(body);
-        reply(200, place ? { distanceKm: distanceKm(place.lat, place.lon) } : { ok: true });
+        reply(response, call, 200, place ? { distanceKm: distanceKm(place.lat, place.lon) } : { ok: true }, headers);
+    };
+
+    const reply = (
+        response: ServerResponse,
+        call: Call,
+        status: number,
+        body: unknown,
+        headers: Record<string, string> = {},
+        isThrottled = false,
+    ): void => {
+        // What was being worked on when everything began to hang is not answered either: its connection ends with the outage.
+        if (response.destroyed || door.how === 'hang') return;
+        tally.answered(call, status, isThrottled);
+        send(response, status, body, headers);
+    };
+
+    const control = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+        let change: ReturnType<typeof readControl>;
+        try {
+            change = readControl(JSON.parse((await readBody(request)) ?? ''));
+        } catch (error) {
+            return send(response, 400, { error: (error as Error).message });
+        }
+        if (change.limits) limits.set(change.limits, Date.now());
+        if (change.latency !== undefined) latency = new Latency(change.latency);
+        const { away } = change;
+        // Answered before the connection may be cut, and over one that nobody will use again.
+        response.once('finish', () => {
+            if (away !== undefined) (away ? door.goAway(away.how, away.forMs) : door.comeBack()).catch(report);
+        });
+        send(response, 200, change, { connection: 'close' });
     };
 
     const server = createServer((request, response) => {
         answer(request, response).catch((error: unknown) => {
             // A caller that hangs up in the middle of its body is its own affair; anything else is a fault in here.
             if (request.destroyed) return;
-            console.error('target:', error);
+            report(error);
             response.destroy();
         });
     });
     // Callers keep connections for longer than node's 5 s; closing under them would look like a failure that nobody asked for.
     server.keepAliveTimeout = 60_000;
-    await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, '127.0.0.1', resolve);
+    server.on('connection', () => tally.connected());
+    const door = new Door(server, {
+        wentAway: (how) => tally.wentAway(Date.now(), how),
+        cameBack: () => tally.cameBack(Date.now()),
     });
+    await door.open(options.port);
+    door.plan(options.outages);
 
     return {
-        url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        url: `http://127.0.0.1:${door.port}`,
+        began,
         headers: () => lastHeaders,
-        stats: () => ({ ...summary(), perKey: Object.fromEntries(perKey) }),
-        stop: () =>
-            new Promise((resolve, reject) => {
-                server.close((error) => (error ? reject(error) : resolve()));
-                server.closeAllConnections();
-            }),
+        stats: () => tally.full(Date.now()),
+        stop: () => door.stop(),
+        goAway: async (asked) => {
+            const { how, forMs } = readAway(asked);
+            await door.goAway(how, forMs);
+        },
+        comeBack: () => door.comeBack(),
+        setLimits: (asked) => limits.set(readLimits(asked), Date.now()),
+        setLatency: (asked) => (latency = new Latency(readLatency(asked))),
+        isBad,
+        capacity: (from = began, to = Date.now()) => limits.capacity(from, to, tally.closed()),
     };
 }
 
@@ -138,29 +175,15 @@ export function draw(seed: number, key: string, attempt: string): number {
     );
 }
 
-/** Great-circle distance to 0°, 0° (haversine), in km to three places. */
-export function distanceKm(lat: number, lon: number): number {
-    const rad = Math.PI / 180;
-    const a = Math.sin((lat * rad) / 2) ** 2 + Math.cos(lat * rad) * Math.sin((lon * rad) / 2) ** 2;
-    return Math.round(2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(a))) * 1000) / 1000;
-}
-
-/** The place in a body, if it has one. Rows of a CSV file come with their numbers as text. */
-function placeOf(body: string): { lat: number; lon: number } | null {
-    let value: unknown;
-    try {
-        value = JSON.parse(body);
-    } catch {
-        return null; // not JSON, so not a place: every body is welcome
-    }
-    if (typeof value !== 'object' || value === null) return null;
-    const { lat, lon } = value as Record<string, unknown>;
-    const place = { lat: coordinate(lat), lon: coordinate(lon) };
-    return Number.isFinite(place.lat) && Number.isFinite(place.lon) ? place : null;
-}
-
-// Number('') is 0, which is a place; an empty cell is none.
-const coordinate = (v: unknown): number => (typeof v === 'number' ? v : typeof v === 'string' && v.trim() !== '' ? Number(v) : NaN);
+/** So many ms, or less when there is nobody left to answer: a long wait would keep the process alive. */
+const pass = (ms: number, response: ServerResponse): Promise<void> =>
+    new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        response.once('close', () => {
+            clearTimeout(timer);
+            resolve();
+        });
+    });
 
 async function readBody(request: IncomingMessage): Promise<string | null> {
     const chunks: Buffer[] = [];
@@ -184,36 +207,12 @@ function send(response: ServerResponse, status: number, body: unknown, headers: 
     response.end(text);
 }
 
-const usage = `Usage: node dist/samples/target.js [--port N] [--latency MS] [--rate429 0..1] [--rate500 0..1] [--retry-after S] [--seed N]
-GET /stats shows what has been called; every other path answers {"distanceKm": …} for a body with lat and lon, else {"ok": true}.`;
+const report = (error: unknown): void => console.error('target:', error);
 
 async function main(): Promise<void> {
-    const text = { type: 'string' } as const;
-    const { values } = parseArgs({
-        options: {
-            port: text,
-            latency: text,
-            rate429: text,
-            rate500: text,
-            'retry-after': text,
-            seed: text,
-            help: { type: 'boolean', short: 'h' },
-        },
-    });
-    if (values.help) return console.log(usage);
-    const number = (name: Exclude<keyof typeof values, 'help'>, fallback: number): number => {
-        const value = Number(values[name] ?? fallback);
-        if (!Number.isFinite(value) || value < 0) throw new Error(`--${name}: "${values[name]}" is not a number from 0 up`);
-        return value;
-    };
-    const target = await startTarget({
-        port: number('port', 7080),
-        latencyMs: number('latency', 20),
-        rate429: number('rate429', 0),
-        rate500: number('rate500', 0),
-        retryAfterSeconds: number('retry-after', 1),
-        seed: number('seed', 1),
-    });
+    const options = readCommandLine(process.argv.slice(2));
+    if (options === 'help') return console.log(usage);
+    const target = await startTarget(options);
     console.log(`Target on ${target.url} — ${target.url}/stats shows what has been called, Ctrl-C stops.`);
     const stop = () =>
         void target.stop().then(
