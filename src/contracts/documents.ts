@@ -21,6 +21,7 @@ import {
     outage,
     partCounts,
     time,
+    waitCode,
 } from './parts';
 
 /** Where one partition's items stand in the blob of items, which they are, and how many. */
@@ -143,6 +144,7 @@ export const controlDocument: Contract<Control> = {
     write: (value) => controlContract.write({ ...value, ...(value.desired === 'cancel' ? { cancelled: true } : {}) }),
 };
 
+const waitingNow = z.object({ code: waitCode, why: z.string(), until: time });
 /** What one slice has recorded, so that counts move before it reports. */
 const progress = z.object({
     worker: z.string(),
@@ -153,6 +155,7 @@ const progress = z.object({
     rate: z.number(),
     calls: callStats,
     before: z.object({ first: count, counts }).nullable(),
+    waits: waitingNow.nullable().exactOptional(),
     at: z.string(),
 });
 export type Progress = SliceProgress;

@@ -1,5 +1,4 @@
 // The ledger's state as the entity keeps it, what it is told, and what it answers.
-import { waitCodes, type WaitCode } from '../core/codes';
 import { z } from 'zod';
 import {
     newLedger,
@@ -36,16 +35,10 @@ import {
     range,
     time,
     trouble,
+    waitCode,
 } from './parts';
 
 const state = z.enum(states);
-/** What earlier versions called it. */
-const formerWaitCodes: Record<string, WaitCode> = { RETRY: 'RETRY_DUE', WINDOW: 'OUTSIDE_WINDOWS' };
-const waitCode = z.codec(z.string(), z.enum(waitCodes), {
-    decode: (code) => (formerWaitCodes[code] ?? code) as WaitCode,
-    encode: (code) => code,
-});
-
 export const lease = z.object({
     epoch: count,
     resume: z.array(count),
@@ -59,6 +52,7 @@ export const lease = z.object({
     generation: count,
     first: count,
     before: z.object({ first: count, counts }).nullable(),
+    more: z.boolean().exactOptional(),
 }) satisfies z.ZodType<Lease>;
 
 /** A lease of a version that did not say what a job ends as, nor what its share is, nor what came before it. */
@@ -113,6 +107,8 @@ const ledgerEvent = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('repair'), repair: count, partitions: count, ...seen }),
     z.object({ kind: z.literal('trouble'), code: z.string(), message: z.string(), ...seen }),
     z.object({ kind: z.literal('recovered'), code: z.string(), ...seen }),
+    z.object({ kind: z.literal('held'), code: z.string(), why: z.string(), ...seen }),
+    z.object({ kind: z.literal('released'), code: z.string(), ...seen }),
 ]) satisfies z.ZodType<LedgerEvent>;
 const hold = z.object({ code: waitCode, why: z.string(), until: time, generation: count }) satisfies z.ZodType<Hold>;
 
@@ -143,6 +139,9 @@ const ledgerState = z.object({
     width: count,
     maxConcurrency: count,
     roundConcurrency: count,
+    roundWorkers: count,
+    useful: count.nullable(),
+    processes: z.record(z.string(), time),
     sentAway: z.boolean(),
     hold: hold.nullable(),
     calls: callStats,
@@ -167,6 +166,8 @@ const { delayed: delayedParts, isolatedWorker: worker, ...sameNames } = ledgerSt
 const storedLedger = contract('ledger', z.object({ ...sameNames, parked: delayedParts, quarantine: worker }), [
     (older) => ({ ...stored(newLedger(String(older.jobId))), ...older }),
     (older) => ({ ...stored(newLedger(String(older.jobId))), roundConcurrency: older.maxConcurrency, ...older, ...leasesOf(older) }),
+    // Version 3 knew of no limits but the job's own.
+    (older) => ({ roundWorkers: older.width, useful: null, processes: {}, ...older }),
 ]);
 type Stored = Record<string, unknown>;
 /** What is held, and what was answered, in the form that version 3 has of leases. A worker's place stands in its name. */
@@ -212,6 +213,8 @@ const sliceDone = z.object({
     control: controlSeen.exactOptional(),
     hold: hold.exactOptional(),
     calls: callStats.exactOptional(),
+    useful: count.nullable().exactOptional(),
+    process: z.string().exactOptional(),
     trouble: z.object({ ...trouble.shape, part: count.nullable() }).exactOptional(),
 });
 const sliceLost = z.object({

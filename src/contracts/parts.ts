@@ -7,6 +7,7 @@ import type { Delayed, PartCounts, Range } from '../core/ledger';
 import type { CallStats } from '../core/callStats';
 import { endings, type ControlSeen, type Limits } from '../core/control';
 import { DEFAULT_GIVE_UP_AFTER } from './jobSpec';
+import { waitCodes, type WaitCode } from '../core/codes';
 import { desires, endStates, states } from '../core/states';
 import { troubleCodes, type Persisting, type Trouble } from '../core/trouble';
 
@@ -45,6 +46,13 @@ export const trouble = z.object({
 }) satisfies z.ZodType<Trouble>;
 
 export const persisting = z.object({ ...trouble.shape, count, since: time, until: time }) satisfies z.ZodType<Persisting>;
+
+/** What earlier versions called it. */
+const formerWaitCodes: Record<string, WaitCode> = { RETRY: 'RETRY_DUE', WINDOW: 'OUTSIDE_WINDOWS' };
+export const waitCode = z.codec(z.string(), z.enum(waitCodes), {
+    decode: (code) => (formerWaitCodes[code] ?? code) as WaitCode,
+    encode: (code) => code,
+});
 
 export const endState = z.enum(endStates);
 export const desired = z.enum(desires);

@@ -112,6 +112,12 @@ function differences(name: keyof Limits, from: unknown, to: unknown): Retuned[] 
 const hasFields = (value: unknown): value is Record<string, unknown> =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** When the job was resumed last, in ms, as far as the document's log tells; null: never. */
+export function resumedAt({ changes: { first, last } }: Pick<Control, 'changes'>): number | null {
+    const resumes = [...first, ...last].filter((event) => event.kind === 'move' && event.move === 'resume');
+    return resumes.at(-1)?.at ?? null;
+}
+
 /** The limits in force. */
 export function limitsOf(spec: Limits, { limits }: Pick<Control, 'limits'>): Limits {
     const inForce = <Name extends keyof Limits>(name: Name): Limits[Name] =>

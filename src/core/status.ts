@@ -7,6 +7,13 @@ import { addCounts, finished, sumOf, type Counts } from './counts';
 import type { FailureGroup } from './failures';
 import { isEnded, type JobState } from './states';
 
+/** What a slice waits for, and until when (ms). */
+export interface WaitingNow {
+    code: WaitCode;
+    why: string;
+    until: number;
+}
+
 /** What one slice has recorded so far. */
 export interface SliceProgress {
     worker: string;
@@ -23,6 +30,8 @@ export interface SliceProgress {
     calls: CallStats;
     /** The last lease of the same worker that it has finished, and what that came to. */
     before: FinishedLease | null;
+    /** What keeps all its calls off, if anything. */
+    waits?: WaitingNow | null;
     at: string;
 }
 

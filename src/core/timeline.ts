@@ -30,6 +30,9 @@ export type LedgerEvent = { at: number; generation: number } & (
     /** Storage refuses something, or does not answer; and that it works again. */
     | { kind: 'trouble'; code: string; message: string }
     | { kind: 'recovered'; code: string }
+    /** Nothing may be called for a while, and may be again. `code`: as of a wait. */
+    | { kind: 'held'; code: string; why: string }
+    | { kind: 'released'; code: string }
 );
 
 /** Events that stand no more by themselves: how many of each kind, and the times of the first and the last of them. */

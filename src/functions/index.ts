@@ -9,10 +9,13 @@ import { expireJob } from '../activities/expireJob';
 import { foldJob } from '../activities/foldJob';
 import { occupancy } from '../activities/occupancy';
 import { planJob } from '../activities/planJob';
-import { systemClock } from '../activities/processSlice/clock';
-import { processSlice } from '../activities/processSlice/processSlice';
+import { JobAtTarget } from '../activities/limits/jobAtTarget';
+import { Limiters } from '../activities/limits/limiters';
+import { monotonicClock, systemClock } from '../activities/processSlice/clock';
+import { processSlice, type SliceSurroundings } from '../activities/processSlice/processSlice';
 import type { Contract } from '../contracts/contract';
 import { reportMessage } from '../contracts/ledger';
+import { limiterOfJob } from '../contracts/jobSpec';
 import { activities, entities, orchestrators } from '../contracts/names';
 import {
     expireInputMessage,
@@ -34,7 +37,15 @@ import { Log } from '../log';
 import { runJob } from '../orchestrators/runJob';
 import { runWorker } from '../orchestrators/runWorker';
 import { JobStore } from '../storage/jobStore';
+import { LimiterStore } from '../storage/limiterStore';
 import { troubleOf } from '../storage/trouble';
+
+const processId = randomUUID();
+const limiters = new Limiters({ clock: monotonicClock, chance: Math.random, holder: processId });
+const atTarget: SliceSurroundings['atTarget'] = (jobId, spec, store, log) => {
+    const name = limiterOfJob(spec);
+    return name === null ? null : new JobAtTarget(limiters.agent(name, new LimiterStore(store.container), log), jobId, monotonicClock);
+};
 
 df.app.orchestration(orchestrators.runJob, runJob);
 df.app.orchestration(orchestrators.runWorker, runWorker);
@@ -58,6 +69,8 @@ df.app.activity(activities.processSlice, {
                 chance: Math.random,
                 newRunId: randomUUID,
                 enter: (makeRoom) => occupancy.enter(makeRoom),
+                atTarget,
+                processId,
                 log,
             }),
         (trouble, given) => nothingOpened(unreadLease(given), trouble),

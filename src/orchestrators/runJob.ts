@@ -269,7 +269,10 @@ function* unbroken(context: OrchestrationContext, jobId: string): Step<number | 
 }
 
 /** How long the ledger is not asked again at most, while a job waits for that. */
-const longestWait = (code: WaitCode): number => (code === 'PAUSED' ? LOOK_MS : MAX_WAIT_MS);
+const longestWait = (code: WaitCode): number => (SELDOM.has(code) ? LOOK_MS : MAX_WAIT_MS);
+
+/** Waits that end at the time that is told, or by something that `runJob` is woken up for. */
+const SELDOM = new Set<WaitCode>(['PAUSED', 'BREAKER_OPEN', 'GATE_CLOSED', 'NO_SHARE']);
 
 /** Waits until the time (ms) or an event, whichever is first; gives what the event tells of the control document. */
 function* woken(context: OrchestrationContext, until: number, longestMs = MAX_WAIT_MS): Step<Wake> {

@@ -1,6 +1,8 @@
 // A scheduler over partitions in memory, whose calls the test answers, with a clock that only the test moves.
 import type { Hold } from '../../src/core/ledger';
-import { SliceAdmission, type Admission, type CallEnding, type Refusal } from '../../src/activities/processSlice/admission';
+import type { Blame, Evidence } from '../../src/core/blame';
+import type { EndedCall } from '../../src/activities/limits/jobAtTarget';
+import { SliceAdmission, type Admission, type Refusal } from '../../src/activities/processSlice/admission';
 import { type PartitionWriter } from '../../src/activities/processSlice/partitionWriter';
 import { CallScheduler } from '../../src/activities/processSlice/callScheduler';
 import { ItemCalls, type Call } from '../../src/activities/processSlice/itemCalls';
@@ -54,10 +56,19 @@ export class Noted implements Admission {
         return verdict;
     }
 
-    ended(ending: CallEnding, now: number): void {
+    ended(result: ProcessorResult, evidence: Evidence, call: EndedCall, now: number): () => Blame {
         this.inFlight--;
-        this.concurrency.ended(ending, now);
+        return this.concurrency.ended(result, evidence, call, now);
     }
+
+    notMade(): void {
+        this.inFlight--;
+        this.concurrency.notMade();
+    }
+
+    lastWord = (hasFresh: boolean) => this.concurrency.lastWord(hasFresh);
+    readonly meansRetryAfter = true;
+    readonly isProbing = false;
 
     holdsOff(now: number): Hold | null {
         return this.concurrency.holdsOff(now);
@@ -135,6 +146,7 @@ export class Bench {
                 return writer;
             },
             until: SLICE_MS,
+            hasMore: false,
             clock: this.clock,
         });
     }

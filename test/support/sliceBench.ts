@@ -171,6 +171,8 @@ export class SliceBench {
             chance: () => 1,
             newRunId: () => `slice ${++slices}`,
             enter: (makeRoom: () => void) => occupancy.enter(makeRoom),
+            atTarget: () => null,
+            processId: 'this process',
             log: this.noted.log,
         });
     }

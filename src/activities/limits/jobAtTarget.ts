@@ -60,6 +60,11 @@ export class JobAtTarget {
         return () => this.agent.blame(evidence, began);
     }
 
+    /** A call was admitted, and is not made. */
+    notMade(): void {
+        this.agent.ended(this.jobId, { evidence: 'none', began: this.clock.now(), isProven: true, why: 'it was not made' });
+    }
+
     wait(): Wait | null {
         return this.agent.wait();
     }

@@ -4,7 +4,6 @@ import type { Clock } from '../processSlice/clock';
 import { LimiterAgent, type RegisterStore } from './limiterAgent';
 
 export interface LimitersOptions {
-    store: () => RegisterStore;
     clock: Clock;
     chance: () => number;
     /** A name that no other process has. */
@@ -17,12 +16,12 @@ export class Limiters {
     constructor(private readonly o: LimitersOptions) {}
 
     /** The agent of this limiter, for a slice that is about to join it. */
-    agent(name: string, log: Log): LimiterAgent {
+    agent(name: string, store: RegisterStore, log: Log): LimiterAgent {
         const known = this.agents.get(name);
         if (known) return known;
-        const { store, clock, chance, holder } = this.o;
+        const { clock, chance, holder } = this.o;
         const agent = new LimiterAgent({
-            ...{ name, store: store(), clock, chance, holder, log },
+            ...{ name, store, clock, chance, holder, log },
             onIdle: () => {
                 if (this.agents.get(name) === agent) this.agents.delete(name);
             },

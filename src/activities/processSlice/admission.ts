@@ -1,29 +1,35 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
+import type { Blame, Evidence } from '../../core/blame';
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
 import { afterSuccess, afterThrottle, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
+import { parseRate, type Rate } from '../../core/limiter/rate';
+import type { WaitingNow } from '../../core/status';
+import type { ProcessorResult } from '../../processors/processor';
+import type { EndedCall, JobAtTarget } from '../limits/jobAtTarget';
+import type { NotNow } from '../limits/limiterAgent';
 
 /** Not now. */
 export interface Refusal {
-    why: 'concurrency' | 'window';
+    why: 'concurrency' | 'window' | NotNow['why'];
     /** When to ask again, in ms; null: when a call has ended. */
     askAgainAt: number | null;
 }
 
-/** How a call ended, as far as limits learn from it; `ms` is how long it took. */
-export interface CallEnding {
-    ok: boolean;
-    /** It says that fewer calls should be in flight. */
-    throttles: boolean;
-    ms: number;
-}
-
 export interface Admission {
-    /** Takes a place for one call, or says when to ask again. Whoever was admitted makes the call, and gives the place back with `ended`. */
+    /** Takes a place for one call, or says when to ask again. Whoever was admitted makes the call, and gives the place back with `ended`, or `notMade`. */
     ask(now: number): 'admitted' | Refusal;
-    /** Gives the place of a call back. */
-    ended(ending: CallEnding, now: number): void;
+    /** Gives the place of a call back; gives what says whose fault its failure is, now or later. */
+    ended(result: ProcessorResult, evidence: Evidence, call: EndedCall, now: number): () => Blame;
+    /** The same of one that was admitted and is not made. */
+    notMade(now: number): void;
+    /** The word on failures of which nobody can say whose fault they are, when nothing is left to find that out; `hasFresh`: other items have not been called. */
+    lastWord(hasFresh: boolean): 'item' | 'target';
+    /** What single calls are asked to wait is to be believed. */
+    readonly meansRetryAfter: boolean;
+    /** The next call finds out whether the target is back: best with an item that has not failed. */
+    readonly isProbing: boolean;
     /** What keeps every call off for longer than a slice waits; null when nothing does. */
     holdsOff(now: number): Hold | null;
 }
@@ -31,6 +37,8 @@ export interface Admission {
 const FULL: Refusal = { why: 'concurrency', askAgainAt: null };
 /** A slice without a place asks again after so long: it may have been given one. In ms. */
 const WITHOUT_PLACE_MS = 500;
+/** How often a slice asks whether calls of others in its process have ended, in ms. */
+const OTHERS_MS = 50;
 /** A slice waits so long for calls to be allowed again, in ms; for longer it ends, and nobody works until then. */
 const WORTH_WAITING_MS = 5_000;
 
@@ -47,6 +55,8 @@ export class SliceAdmission implements Admission {
         private readonly lease: Pick<Lease, 'concurrency' | 'share' | 'startAt'>,
         limits: Limits,
         private generation = 0,
+        /** Null: the job's calls are not counted with those of others. */
+        private readonly target: JobAtTarget | null = null,
     ) {
         this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
         this.retune(limits, generation);
@@ -56,6 +66,7 @@ export class SliceAdmission implements Admission {
     retune(limits: Limits, generation: number): void {
         this.generation = generation;
         this.concurrency = withMax(this.concurrency, this.maxOf(limits), limits.concurrency.adaptive);
+        this.target?.retune(ratesOf(limits));
         if (JSON.stringify(limits.calling) === JSON.stringify(this.calling)) return;
         this.calling = limits.calling;
         this.windows = limits.calling ? compileWindows(limits.calling) : null;
@@ -71,20 +82,64 @@ export class SliceAdmission implements Admission {
         if (opensAt > now) return { why: 'window', askAgainAt: opensAt };
         if (this.concurrency.max === 0) return { why: 'concurrency', askAgainAt: now + WITHOUT_PLACE_MS };
         if (this.inFlight >= this.concurrency.limit) return FULL;
+        const verdict = this.target?.admit() ?? 'admitted';
+        if (verdict !== 'admitted') {
+            const { why, waitMs } = verdict;
+            return { why, askAgainAt: now + Math.ceil(waitMs ?? OTHERS_MS) };
+        }
         this.inFlight++;
         return 'admitted';
     }
 
-    ended({ ok, throttles, ms }: CallEnding, now: number): void {
+    ended(result: ProcessorResult, evidence: Evidence, call: EndedCall, now: number): () => Blame {
+        const isThrottled = evidence === 'throttled';
+        const blame = this.target?.ended(result, evidence, call) ?? (() => (isThrottled ? 'throttle' : 'item'));
+        // How many calls a second a target bears is the limiter's affair, where there is one; a target that does not answer in time has too many at once.
+        const isTooSlow = !result.ok && result.error.code === 'TIMEOUT';
+        if (isTooSlow || (isThrottled && !this.target)) this.concurrency = afterThrottle(this.concurrency, now, call.ms);
+        else if (evidence === 'answered') this.concurrency = afterSuccess(this.concurrency);
         this.inFlight--;
-        if (ok) this.concurrency = afterSuccess(this.concurrency);
-        else if (throttles) this.concurrency = afterThrottle(this.concurrency, now, ms);
+        return blame;
+    }
+
+    notMade(): void {
+        this.inFlight--;
+        this.target?.notMade();
+    }
+
+    lastWord(hasFresh: boolean): 'item' | 'target' {
+        return this.target?.lastWord(hasFresh) ?? 'item';
+    }
+
+    get meansRetryAfter(): boolean {
+        return this.target?.meansRetryAfter ?? true;
+    }
+
+    get isProbing(): boolean {
+        return this.target?.isProbing ?? false;
+    }
+
+    /** What keeps every call off now, for however short a time; null when nothing does. */
+    waitsNow(now: number): WaitingNow | null {
+        const opensAt = this.opensAt(now);
+        if (opensAt > now) return { code: 'OUTSIDE_WINDOWS', why: NEXT_WINDOW, until: opensAt };
+        const wait = this.target?.wait();
+        return wait && wait.ms > 0 ? { code: wait.code, why: wait.why, until: now + Math.ceil(wait.ms) } : null;
+    }
+
+    /** Calls in flight that are of use to the job, at the rate that is allowed; null: as many as it may have. */
+    get useful(): number | null {
+        return this.target?.usefulInFlight ?? null;
+    }
+
+    /** For how long nothing has succeeded at the target, as far as that keeps calls off. In ms. */
+    get failingMs(): number {
+        return this.target?.wait()?.failingMs ?? 0;
     }
 
     holdsOff(now: number): Hold | null {
-        const opensAt = this.opensAt(now);
-        if (opensAt - now <= WORTH_WAITING_MS) return null;
-        return { code: 'OUTSIDE_WINDOWS', why: 'the next window in which calls may be made', until: opensAt, generation: this.generation };
+        const waits = this.waitsNow(now);
+        return waits && waits.until - now > WORTH_WAITING_MS ? { ...waits, generation: this.generation } : null;
     }
 
     /** When calls may be made, in ms: `now` or before when they may now. */
@@ -105,5 +160,10 @@ export class SliceAdmission implements Admission {
         return limit < max ? limit : null;
     }
 }
+
+const NEXT_WINDOW = 'the next window in which calls may be made';
+
+/** What a job asks of its target's limiter. */
+export const ratesOf = ({ rate = [] }: Limits): Rate[] => rate.flatMap((text) => parseRate(text) ?? []);
 
 const YEAR_MS = 365 * 86_400_000;

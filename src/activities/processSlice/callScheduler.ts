@@ -2,7 +2,7 @@
 import { MAX_WAITING } from '../../core/partition';
 import type { Admission, Refusal } from './admission';
 import type { Clock } from './clock';
-import type { CallEnd, ItemCalls } from './itemCalls';
+import type { CallEnd, ItemCalls, Retry } from './itemCalls';
 import type { PartitionWriter } from './partitionWriter';
 import type { SliceEnd } from './sliceWork';
 import type { AskedToStop } from './stopRequest';
@@ -31,6 +31,8 @@ export interface SchedulerOptions {
     openNext: () => Promise<PartitionWriter | null>;
     /** No new call after this time (ms). */
     until: number;
+    /** The job has items beyond those of this slice that nobody has been given. */
+    hasMore: boolean;
     clock: Clock;
 }
 
@@ -41,12 +43,6 @@ type Phase = { is: 'calling' } | { is: 'closing'; end: SliceEnd } | { is: 'close
 
 /** The partition after the current one: nobody has asked for it, it is being opened, it is there, or there is none. */
 type Ahead = { is: 'unasked' } | { is: 'opening' } | { is: 'ready'; partition: PartitionWriter } | { is: 'none' };
-
-interface Retry {
-    partition: PartitionWriter;
-    index: number;
-    due: number;
-}
 
 type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: PartitionWriter };
 
@@ -65,6 +61,9 @@ type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: Part
  * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is
  * admitted, when not too much is unrecorded, and when no append is being tried again. While closing, none is begun; what is in flight
  * is waited for and taken to be recorded. `run` resolves when closed.
+ *
+ * A failure of which nobody can say yet whose fault it is stays open, until a success or the breaker says so; when nothing is left that could, what is known
+ * decides.
  */
 export class CallScheduler {
     private phase: Phase = { is: 'calling' };
@@ -134,6 +133,7 @@ export class CallScheduler {
 
     private endIfIdle(): void {
         if (this.phase.is !== 'closing' || this.inFlight > 0 || this.ahead.is === 'opening') return;
+        this.decideAll();
         const { end } = this.phase;
         this.phase = { is: 'closed' };
         this.cancelFlush();
@@ -154,6 +154,7 @@ export class CallScheduler {
     private pump(): void {
         const now = this.o.clock.now();
         if (now >= this.o.until) this.close({ why: 'time' });
+        for (const retry of this.o.calls.decide(now)) this.addRetry(retry);
         // Once is enough: while calls are begun nothing is answered.
         if (this.phase.is === 'calling' && this.holdsBack()) return this.flushLines();
         while (this.phase.is === 'calling') {
@@ -169,11 +170,21 @@ export class CallScheduler {
 
     /** Where the next call comes from: a retry that is due, or else a partition with an item that nobody has tried. Null: there is none for now. */
     private source(now: number): Source | null {
+        // Whether a target is back is best asked with an item that has not failed.
+        if (this.o.admission.isProbing) return this.freshSource() ?? this.dueSource(now);
+        return this.dueSource(now) ?? this.freshSource();
+    }
+
+    private dueSource(now: number): Source | null {
         for (let retry = this.retries.at(-1); retry && retry.due <= now; retry = this.retries.at(-1)) {
             if (retry.partition.waiting.has(retry.index)) return { kind: 'retry', retry };
             // Another run has recorded it.
             this.retries.pop();
         }
+        return null;
+    }
+
+    private freshSource(): Source | null {
         for (;;) {
             this.current ??= this.takeAhead();
             const partition = this.current;
@@ -240,6 +251,14 @@ export class CallScheduler {
         this.pump();
     }
 
+    /** Nothing is left that could say whose fault the failures are that are open. */
+    private decideAll(): void {
+        const { calls, admission, opened, hasMore, clock } = this.o;
+        if (!calls.hasOpen) return;
+        const hasFresh = hasMore || this.ahead.is === 'ready' || opened.some((partition) => partition.hasFresh());
+        for (const retry of calls.decide(clock.now(), admission.lastWord(hasFresh))) this.addRetry(retry);
+    }
+
     private addRetry(retry: Retry): void {
         let low = 0;
         for (let high = this.retries.length; low < high;) {
@@ -268,6 +287,10 @@ export class CallScheduler {
 
     /** Nothing can be called now. A retry that is due in time is waited for; with none, nothing in flight and nothing being opened, the slice is done. */
     private waitForWork(now: number): void {
+        if (this.inFlight === 0 && this.ahead.is !== 'opening' && this.o.calls.hasOpen) {
+            this.decideAll();
+            return this.pump();
+        }
         const due = this.retries.at(-1)?.due;
         if (due !== undefined && due <= this.o.until) this.wakeAt(due, now);
         else if (this.inFlight === 0 && this.ahead.is !== 'opening') this.close({ why: 'done' });

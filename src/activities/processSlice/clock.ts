@@ -13,4 +13,7 @@ export const systemClock: Clock = {
     },
 };
 
+/** A clock that does not go back, whatever is done to that of the machine. */
+export const monotonicClock: Clock = { ...systemClock, now: () => performance.timeOrigin + performance.now() };
+
 export const pause = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));

@@ -120,7 +120,7 @@ function giveUp(partition: PartitionWriter, { index, attempt }: Pair, strikes: n
 }
 
 /** Gives the place back of a call that was admitted and is not made. */
-const notMade = ({ admission, clock }: SliceWork): void => admission.ended({ ok: false, throttles: false, ms: 0 }, clock.now());
+const notMade = ({ admission, clock }: SliceWork): void => admission.notMade(clock.now());
 
 /** One attempt, with the process to itself if that can be had: only then does a death count against it. */
 async function accuse(partition: PartitionWriter, pair: Pair, joined: number, work: SliceWork): Promise<void> {
@@ -180,5 +180,8 @@ async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone:
     reach('isolation.announced');
     for (const { index } of pairs) partition.begin(index);
     await Promise.all(pairs.map(({ index, attempt }) => calls.call(partition, index, attempt)));
+    // Every attempt that was announced has its end on storage, also one that does not count.
+    calls.decide(work.clock.now(), 'item');
+    partition.recordHeld();
     await partition.flush();
 }

@@ -181,7 +181,12 @@ export class ItemCalls {
     }
 
     /** The item waits, and has used up no attempt. */
-    private hold({ partition, index, attempt }: Attempt, { retryAfterMs }: Failed, blame: 'target' | 'throttle' | 'open', now: number): CallEnd {
+    private hold(
+        { partition, index, attempt }: Attempt,
+        { retryAfterMs }: Failed,
+        blame: 'target' | 'throttle' | 'open',
+        now: number,
+    ): CallEnd {
         const times = partition.held.hold(index, attempt, now);
         const asked = this.o.admission.meansRetryAfter ? retryAfterMs : undefined;
         // Of a target that is away somebody finds out when it is back: then at once.

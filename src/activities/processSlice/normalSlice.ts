@@ -2,13 +2,14 @@
 import { CallScheduler } from './callScheduler';
 import type { SliceEnd, SliceWork } from './sliceWork';
 
-export async function workNormally({ partitions, calls, admission, clock, until, stop, onRetuned }: SliceWork): Promise<SliceEnd> {
+export async function workNormally({ lease, partitions, calls, admission, clock, until, stop, onRetuned }: SliceWork): Promise<SliceEnd> {
     const scheduler = new CallScheduler({
         calls,
         admission,
         opened: partitions.opened,
         openNext: () => partitions.openNext({ withItems: true }),
         until,
+        hasMore: lease.more ?? false,
         clock,
     });
     stop.onAsked((why) => (why ? scheduler.stop(why) : scheduler.goOn()));

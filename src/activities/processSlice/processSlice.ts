@@ -1,16 +1,20 @@
 // One slice: a bounded run over the partitions of one lease. Failures are returned, never thrown: what is thrown here reaches the worker as the death
 // of the process, which it is not.
 import type { Details, Log } from '../../log';
+import type { StoredSpec } from '../../contracts/jobSpec';
 import type { SliceInput } from '../../contracts/payloads';
+import { MAX_REASON } from '../../contracts/requests';
 import { addCalls, noCalls, type CallStats } from '../../core/callStats';
-import { deadlineOf, limitsOf, seenOf, type Control } from '../../core/control';
+import { deadlineOf, limitsOf, moved, resumedAt, seenOf, type Control } from '../../core/control';
+import { durationMs } from '../../core/duration';
 import { nothingOpened, SLICE_MS, type Hold, type Lease, type PartCounts, type SliceDone, type SliceReport } from '../../core/ledger';
 import { lastRunOf } from '../../core/status';
 import { retryPolicy, type RetryPolicy } from '../../core/retry';
 import { reach } from '../../crashPoints';
 import type { JobStore } from '../../storage/jobStore';
+import type { JobAtTarget } from '../limits/jobAtTarget';
 import type { Occupant } from '../occupancy';
-import { SliceAdmission } from './admission';
+import { ratesOf, SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
 import { blobs } from '../../contracts/names';
 import { StorageContradiction } from '../../storage/trouble';
@@ -35,6 +39,10 @@ export interface SliceSurroundings {
     newRunId: () => string;
     /** Enters the process, when nobody has it to himself; `makeRoom` is called when somebody wants that. */
     enter: (makeRoom: () => void) => Promise<Occupant>;
+    /** This process at the target of a job, for one slice; null where the job's calls are not counted with those of others. */
+    atTarget: (jobId: string, spec: StoredSpec, store: JobStore, log: Log) => JobAtTarget | null;
+    /** Of this process: no other has it. */
+    processId: string;
     log: Log;
 }
 
@@ -50,12 +58,16 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
     const log = around.log.about({ job: input.jobId, worker: input.worker, lease: input.lease.epoch });
     const watch = watchControl(store, input.jobId, around.clock, around.log);
     const told = inheritedBy(input, store, around.clock, log);
+    let target: JobAtTarget | null = null;
     try {
         // Nothing is called before the control document has been looked at. Whoever cancels knows what it says.
         const looked = input.lease.mode === 'cancel' ? null : watch.first;
         const [job, inherited] = await Promise.all([loadJob(store, input.jobId), told, looked]);
         if (input.lease.mode !== 'cancel') expectSeen(watch, input);
-        return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited }).run();
+        target = input.lease.mode === 'cancel' ? null : around.atTarget(input.jobId, job.spec, store, log);
+        // Nor before it is known what its target may be asked.
+        await target?.enter(ratesOf(limitsOf(job.spec, watch.seen())));
+        return await new Slice({ input, store, job, watch, around: { ...around, log }, occupant, stop, inherited, target }).run();
     } catch (error) {
         // Spec, plan or control cannot be read.
         const trouble = await store.diagnose(error);
@@ -64,6 +76,7 @@ export async function processSlice(input: SliceInput, store: JobStore, around: S
         return { ...nothingOpened(input.lease, trouble, parts), calls };
     } finally {
         watch.stop();
+        target?.leave();
         occupant.leave();
     }
 }
@@ -116,6 +129,7 @@ interface SliceParts {
     occupant: Occupant;
     stop: StopRequest;
     inherited: Inherited;
+    target: JobAtTarget | null;
 }
 
 class Slice {
@@ -143,7 +157,8 @@ class Slice {
         const { keep } = job.spec.results;
         this.began = clock.now();
         this.recent = new RecentRate(this.began);
-        this.admission = new SliceAdmission(lease, limits, watch.seen().generation);
+        this.admission = new SliceAdmission(lease, limits, watch.seen().generation, parts.target);
+        parts.target?.onChanged(() => this.tellRetuned());
         this.retry = retryPolicy(limits.retry);
         this.calls = new ItemCalls({
             call: job.call,
@@ -212,6 +227,7 @@ class Slice {
                 rate: this.recent.at(now, this.partitions.recorded),
                 calls: this.stats,
                 before: lease.before,
+                waits: this.admission.waitsNow(now),
                 at: new Date(now).toISOString(),
             }),
             write: async (progress) => {
@@ -288,9 +304,30 @@ class Slice {
         return Math.round((this.partitions.recorded / Math.max(0.001, (now - this.began) / 1000)) * 10) / 10;
     }
 
+    /** The control document; where nothing has succeeded at the target for as long as the job bears, it pauses by that. */
+    private async controlAfter(hold: Hold | null, now: number): Promise<Control> {
+        const seen = this.watch.seen();
+        if (!hold) return seen;
+        const { giveUpAfter } = limitsOf(this.job.spec, seen).outage;
+        const failing = Math.min(this.admission.failingMs, now - (resumedAt(seen) ?? 0));
+        if (failing < durationMs(giveUpAfter)) return seen;
+        const reason = `nothing has succeeded for ${giveUpAfter}: ${hold.why}`.slice(0, MAX_REASON);
+        const asked = { by: 'outage', reason, at: now };
+        try {
+            return await this.store.changeControl(this.input.jobId, (control) =>
+                control.desired === 'run' ? moved(control, 'pause', asked) : null,
+            );
+        } catch (error) {
+            this.around.log.warn('job could not be paused', { why: reason }, error);
+            return seen;
+        }
+    }
+
     private async report(end: SliceEnd): Promise<SliceReport> {
         const { lease } = this.input;
         const now = this.around.clock.now();
+        const hold = end.why === 'held' ? this.admission.holdsOff(now) : null;
+        const control = await this.controlAfter(hold, now);
         const report: SliceReport = {
             epoch: lease.epoch,
             ...this.partitions.standing(),
@@ -299,9 +336,10 @@ class Slice {
             limit: this.admission.learned,
             worked: this.calls.made > 0 || this.partitions.recorded > 0,
             calls: this.stats,
-            ...(this.watch.seen().generation > 0 ? { control: seenOf(this.job, this.watch.seen()) } : {}),
+            ...(control.generation > 0 ? { control: seenOf(this.job, control) } : {}),
             // As it is now: it may have been lifted while calls were in flight.
-            ...(end.why === 'held' ? holding(this.admission.holdsOff(now)) : {}),
+            ...(end.why === 'held' ? holding(hold) : {}),
+            ...(lease.mode === 'cancel' ? {} : { useful: this.admission.useful, process: this.around.processId }),
         };
         if (end.why !== 'trouble') {
             this.tellEnd(end.why);

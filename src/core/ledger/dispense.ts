@@ -14,12 +14,35 @@ const FIRST_FRESH = 4;
 export const DUE_SOON_MS = 5_000;
 /** This many crashes of one partition, and it is worked in isolation until the item that kills is found. */
 export const CRASHES_BEFORE_ISOLATION = 2;
+/** Slices that one job has on an instance at once, at most: half of the activities that run there (`maxConcurrentActivityFunctions` in host.json). */
+export const SLICES_PER_INSTANCE = 4;
+/** A process that no slice has reported from for so long is not counted, in ms. */
+const PROCESS_MS = 60_000;
 /** A worker has this many calls in flight, before there is another. */
 const WORKER_CONCURRENCY = 32;
 const MAX_WORKERS = 8;
 
 /** Workers for so many calls in flight. */
 export const workersFor = (concurrency: number): number => Math.min(Math.ceil(concurrency / WORKER_CONCURRENCY), MAX_WORKERS);
+
+/** Holds that one call at a time finds the end of: until it has, there is nothing to do for a second worker. */
+const PROBED = new Set<WaitCode>(['BREAKER_OPEN', 'GATE_CLOSED']);
+
+/** Workers that there is something for, as far as limits go: those of the job, of its target, and of the instances that it was seen on. */
+export function wantedWorkers({ maxConcurrency, useful, processes, hold, state }: LedgerState, now: number): number {
+    if (hold && PROBED.has(hold.code) && state !== 'cancelling') return 1;
+    const calls = state === 'cancelling' || useful === null ? maxConcurrency : Math.min(maxConcurrency, Math.max(1, useful));
+    const instances = Object.values(processes).filter((at) => now - at < PROCESS_MS).length;
+    return Math.min(workersFor(calls), SLICES_PER_INSTANCE * Math.max(1, instances));
+}
+
+/** A slice has reported from this process. */
+export function seenIn(processes: LedgerState['processes'], process: string, now: number): LedgerState['processes'] {
+    const recent = Object.entries(processes).filter(([, at]) => now - at < PROCESS_MS);
+    return { ...Object.fromEntries(recent.slice(-MAX_PROCESSES)), [process]: now };
+}
+
+const MAX_PROCESSES = 20;
 
 export const NOTHING: Range = { from: 0, to: 0 };
 
@@ -52,7 +75,7 @@ export function takeDue(state: LedgerState, cancelling: boolean, now: number): D
     return taken;
 }
 
-const freshLeft = (state: LedgerState): number =>
+export const freshLeft = (state: LedgerState): number =>
     state.partitions - state.next + state.returned.reduce((n, { from, to }) => n + to - from, 0);
 
 export function takeFresh(state: LedgerState, now: number): Range {

@@ -7,7 +7,9 @@ import {
     itemsOfPartition,
     NOTHING,
     takeDue,
+    freshLeft,
     takeFresh,
+    wantedWorkers,
     waitFor,
     waitOut,
     workersFor,
@@ -107,6 +109,8 @@ function sentAway(state: LedgerState, slot: number, now: number): string | null 
     if (isOver(state, now)) return 'the deadline has come';
     // Another number of calls at once is work for another number of workers: the next round has them.
     if (workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency)) return 'the concurrency of the job has changed';
+    const wanted = wantedWorkers(state, now);
+    if (wanted >= 2 * state.roundWorkers || 2 * wanted <= state.roundWorkers) return 'there is work for another number of workers';
     if (share(state, slot) === 0) return 'there are more workers than calls at once';
     const hold = holdNow(state, now);
     return hold && hold.until - now > WORTH_WAITING_MS ? hold.why : null;
@@ -151,6 +155,7 @@ function grant(
         to,
         ...kindOf(state, isolated),
         ...concurrencyOf(state, slot),
+        ...moreOf(state),
         generation: state.generation,
         first: epoch,
         before,
@@ -158,6 +163,8 @@ function grant(
     state.leases[worker] = { ...granted, base: sumOf(resumed), resumed, since: now, crashes: 0, againAt: null };
     return { kind: 'work', lease: granted };
 }
+
+const moreOf = (state: LedgerState): Pick<Lease, 'more'> => (freshLeft(state) > 0 ? { more: true } : {});
 
 const kindOf = (state: LedgerState, isolated: boolean): Pick<Lease, 'mode' | 'ending'> => ({
     mode: state.state === 'cancelling' ? 'cancel' : isolated ? 'isolated' : 'normal',
@@ -201,7 +208,8 @@ function regrant(state: LedgerState, worker: string, held: HeldLease, now: numbe
     held.since = now;
     Object.assign(held, kindOf(state, isolated), concurrencyOf(state, held.share?.slot ?? 0), { generation: state.generation });
     const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before } = held;
-    return { kind: 'work', lease: { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before } };
+    const again: Lease = { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before };
+    return { kind: 'work', lease: { ...again, ...moreOf(state) } };
 }
 
 /** Calls that a worker may have in flight; 0 where there are fewer than workers. */

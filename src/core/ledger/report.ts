@@ -4,9 +4,18 @@ import { addCounts } from '../counts';
 import { failure } from '../errors';
 import { mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
-import { holdNow, waitOut } from './dispense';
+import { holdNow, seenIn, waitOut } from './dispense';
 import { heard, isAtWork, isOver, keepTrouble, tell } from './moves';
-import { partsOf, type Delayed, type HeldLease, type LeaseReply, type LedgerState, type SliceDone, type SliceReport } from './state';
+import {
+    partsOf,
+    type Delayed,
+    type HeldLease,
+    type Hold,
+    type LeaseReply,
+    type LedgerState,
+    type SliceDone,
+    type SliceReport,
+} from './state';
 
 /** A slice that made no call and recorded nothing is not followed by another before this time, whatever it says. */
 const IDLE_PAUSE_MS = 1_000;
@@ -45,8 +54,10 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     if (report.calls) state.calls = addCalls(state.calls, report.calls);
     if (report.control) heard(state, report.control, now);
     // What was found by an earlier word than the last holds nothing any more.
-    if (report.hold && report.hold.generation >= state.generation) state.hold = report.hold;
-    else if (report.worked) state.hold = null;
+    if (report.hold && report.hold.generation >= state.generation) holds(state, report.hold, now);
+    else if (report.worked) released(state, now);
+    if (report.useful !== undefined) state.useful = report.useful;
+    if (report.process) state.processes = seenIn(state.processes, report.process, now);
     noteTrouble(state, held, report, now);
     const { trouble } = report;
     if (
@@ -61,6 +72,20 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
         ? { kind: 'wait', until: Math.max(notBefore, now + IDLE_PAUSE_MS), ...waitOut(trouble) }
         : { kind: 'wait', until: notBefore, code: 'WORK', why: 'the last slice found nothing that it could do' };
 }
+
+/** Nothing may be called for a while. */
+function holds(state: LedgerState, hold: Hold, now: number): void {
+    if (state.hold?.code !== hold.code) tell(state, { at: now, kind: 'held', code: hold.code, why: hold.why.slice(0, TOLD_CHARACTERS) });
+    state.hold = hold;
+}
+
+function released(state: LedgerState, now: number): void {
+    if (state.hold) tell(state, { at: now, kind: 'released', code: state.hold.code });
+    state.hold = null;
+}
+
+/** Of a reason in the timeline. */
+const TOLD_CHARACTERS = 200;
 
 /** What was not taken up, of which something is recorded: as it was, or as an earlier run of the lease has left it. */
 export function leftOpen(held: HeldLease, { unreached, begun = [] }: SliceDone, notBefore: number): Delayed[] {

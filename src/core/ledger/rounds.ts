@@ -1,7 +1,7 @@
 // The job as a whole: whether there is another round of workers, something to wait for, or the end.
 import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
-import { DUE_SOON_MS, earliest, holdNow, waitFor, workersFor } from './dispense';
+import { DUE_SOON_MS, earliest, holdNow, waitFor, wantedWorkers } from './dispense';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
 import { heard, isOver, move, toldOf } from './moves';
 import type { LedgerState, OperationOf, SettleReply } from './state';
@@ -39,7 +39,8 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     const hold = holdNow(state, now);
     if (hold) return waits(state, now, hold.until, hold);
     if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
-    state.width = Math.max(1, Math.min(workersFor(state.maxConcurrency), left));
+    state.roundWorkers = wantedWorkers(state, now);
+    state.width = Math.max(1, Math.min(state.roundWorkers, left));
     state.roundConcurrency = state.maxConcurrency;
     state.sentAway = false;
     return { kind: 'work', workers: state.width, round: ++state.round };

@@ -48,6 +48,8 @@ export interface Lease {
     generation: number;
     /** The epoch under which these partitions were first given: what has been said of them since is said of the same. */
     first: number;
+    /** Partitions beyond those of this lease that nobody has been given. */
+    more?: boolean;
     /** What the lease before it came to: for whoever still sees the ledger as it was then. */
     before: FinishedLease | null;
 }
@@ -112,6 +114,12 @@ export interface LedgerState {
     maxConcurrency: number;
     /** What it was when the round began. */
     roundConcurrency: number;
+    /** Workers that there was something for then. */
+    roundWorkers: number;
+    /** Calls in flight that are of use at the rate that the target allows; null: as many as there may be. */
+    useful: number | null;
+    /** Processes that slices have run in, and when the last of them reported (ms). */
+    processes: Record<string, number>;
     /** A worker of this round was sent away by what may be taken back: the round is not whole. */
     sentAway: boolean;
     /** No call may be made before: something beside the job says so. */
@@ -184,6 +192,10 @@ export interface SliceDone {
     hold?: Hold;
     /** Its calls. */
     calls?: CallStats;
+    /** Calls in flight that are of use to the job, at the rate that its target allows; null: as many as it may have. */
+    useful?: number | null;
+    /** In which it ran. */
+    process?: string;
 }
 
 export interface SliceLost {
@@ -284,6 +296,9 @@ export const newLedger = (jobId: string): LedgerState => ({
     width: 1,
     maxConcurrency: 1,
     roundConcurrency: 1,
+    roundWorkers: 1,
+    useful: null,
+    processes: {},
     sentAway: false,
     hold: null,
     calls: noCalls(),

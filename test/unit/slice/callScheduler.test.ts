@@ -432,6 +432,7 @@ test('everything else in the process has its turn, however long it takes to begi
             return writer;
         },
         until: SLICE_MS,
+        hasMore: false,
         clock,
     });
     let over = false;
