@@ -20,7 +20,7 @@ const FORMS = [
 ].map((form) => new RegExp(`^${form}$`));
 
 /** Headers that came twice are joined by commas; the comma after the day of the week belongs to its date. */
-const COMMA = /,(?! \d\d[ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))/;
+export const COMMA = /,(?! \d\d[ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))/;
 
 /** Ms since 1970 of an HTTP date; null when it is none. `now` tells the century of a year of two digits: at most fifty years ahead. */
 export function parseHttpDate(text: string, now: number): number | null {
@@ -47,14 +47,17 @@ export function parseHttpDate(text: string, now: number): number | null {
     return null;
 }
 
+/** When the target answered, by its own clock where it tells it. A proxy may put a `Date` of its own beside the target's: the first counts. */
+export const answeredAt = (date: string | undefined, now: number): number =>
+    (date === undefined ? null : parseHttpDate(date.split(COMMA)[0]!.trim(), now)) ?? now;
+
 /**
  * What the header says, at most seven days; undefined when it says nothing that can be understood. Sent more than once, the largest counts. A date is
  * measured against the `Date` of the same answer, so that a clock that is off does not matter; a negative number or a time in the past is 0.
  */
 export function retryAfter(value: string | undefined, date: string | undefined, now: number): RetryAfter | undefined {
     if (value === undefined) return undefined;
-    // A proxy may put a `Date` of its own beside the target's: the first counts.
-    const from = (date === undefined ? null : parseHttpDate(date.split(COMMA)[0]!.trim(), now)) ?? now;
+    const from = answeredAt(date, now);
     let most: number | null = null;
     for (const one of value.split(COMMA)) {
         const text = one.trim();

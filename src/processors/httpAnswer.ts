@@ -6,6 +6,7 @@ import { isRetryable } from '../core/retryable';
 import { cutText } from '../core/text';
 import { textOf } from '../egress/decode';
 import { MAX_ANSWER_BYTES, OutgoingError, type OutgoingAnswer } from '../egress/outgoing';
+import { rateHint, type RateHint } from '../egress/rateLimitHeaders';
 import { retryAfter } from '../egress/retryAfter';
 import type { Redactor } from './redact';
 import { failed, type Kept, type ProcessorResult } from './processor';
@@ -36,7 +37,9 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
     const { status } = answer;
     const { success, redact } = wanted;
     const body = readBody(answer, redact, success !== null);
-    const asked = retryAfter(answer.headers['retry-after'], answer.headers.date, Date.now());
+    const now = Date.now();
+    const asked = retryAfter(answer.headers['retry-after'], answer.headers.date, now);
+    const hint = rateHint(answer.headers, now);
     // One place for all unsuccessful answers, so that none of them loses what the target asked for.
     const unsuccessful = (code: ItemCode, message: string): ProcessorResult => {
         const told = redact ? redact(message) : message;
@@ -49,6 +52,7 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
             status,
             ...kept(body, answer, wanted.maxOutputBytes),
             ...(asked ? { retryAfterMs: asked.ms } : {}),
+            ...(hint ? { rateHint: hint } : {}),
             ...(body.redacted || told !== message ? { redacted: true } : {}),
         };
     };
@@ -70,8 +74,8 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
                 `HTTP ${status}: the success expression does not fit the answer: ${(error as Error).message}`,
             );
         }
-        if (holds) return succeeded(answer, body, wanted.maxOutputBytes);
-    } else if (status >= 200 && status < 300) return succeeded(answer, body, wanted.maxOutputBytes);
+        if (holds) return succeeded(answer, body, wanted.maxOutputBytes, hint);
+    } else if (status >= 200 && status < 300) return succeeded(answer, body, wanted.maxOutputBytes, hint);
     const shown = answer.undecodable === undefined ? cutText(body.text, SHOWN) : `the body cannot be decoded: ${answer.undecodable}`;
     const said = shown === '' ? '' : `: ${shown}`;
     const unheld = success !== null && status >= 200 && status < 300;
@@ -80,10 +84,11 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
         : unsuccessful('HTTP_STATUS', `HTTP ${status}${said}`);
 }
 
-const succeeded = (answer: OutgoingAnswer, body: Body, maxOutputBytes: number): ProcessorResult => ({
+const succeeded = (answer: OutgoingAnswer, body: Body, maxOutputBytes: number, hint: RateHint | undefined): ProcessorResult => ({
     ok: true,
     status: answer.status,
     ...kept(body, answer, maxOutputBytes),
+    ...(hint ? { rateHint: hint } : {}),
     ...(body.redacted ? { redacted: true } : {}),
 });
 

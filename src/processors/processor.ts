@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ItemCode } from '../core/codes';
 import { isRetryable } from '../core/retryable';
 import type { send } from '../egress/outgoing';
+import type { RateHint } from '../egress/rateLimitHeaders';
 
 /** What a processor is told of the item at hand. */
 export interface ProcessorContext {
@@ -34,15 +35,20 @@ export interface Kept {
     redacted?: boolean;
 }
 
-export interface Succeeded extends Kept {
-    ok: true;
+/** What the target said in its answer. */
+interface Answered {
     status?: number;
+    /** What it told of its limits: so many more calls until so many ms from then. */
+    rateHint?: RateHint;
 }
 
-export interface Failed extends Kept {
+export interface Succeeded extends Kept, Answered {
+    ok: true;
+}
+
+export interface Failed extends Kept, Answered {
     ok: false;
     error: { code: ItemCode; message: string; retryable: boolean };
-    status?: number;
     /** What the target asked for with Retry-After. */
     retryAfterMs?: number;
 }

@@ -196,6 +196,16 @@ describe('the answer', () => {
         expect(await call({})).toMatchObject({ retryAfterMs: 3000 });
     });
 
+    test.each([200, 404, 429])(
+        'what an answer with %i says of the limits of the target is told, and nothing where it says nothing',
+        async (status) => {
+            reply(status, '{}', { 'X-RateLimit-Limit': '100', 'X-RateLimit-Remaining': '5', 'X-RateLimit-Reset': '30' });
+            expect(await call({})).toMatchObject({ status, rateHint: { remaining: 5, resetMs: 30_000, limit: 100 } });
+            reply(status, '{}', {});
+            expect(await call({})).not.toHaveProperty('rateHint');
+        },
+    );
+
     test('a target that is too slow, before or within its answer, is a timeout', async () => {
         answer = () => undefined;
         expect(await call({ timeout: 'PT0.1S' })).toMatchObject({
