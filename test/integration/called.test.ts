@@ -61,6 +61,8 @@ async function run(spec: string, between: (id: string) => Promise<unknown> = asy
         newRunId: randomUUID,
         log: quiet,
         enter: (makeRoom) => occupancy.enter(makeRoom),
+        atTarget: () => null,
+        processId: 'this process',
     });
     expect(report).toMatchObject({ closed: plan.partitions, open: [] });
     const read = async (query: string) => (await callRoute(engine, 'GET', `jobs/${id}/results?order=input${query}`)).text;

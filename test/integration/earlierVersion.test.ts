@@ -74,7 +74,15 @@ test('a job of the version before is finished: every item has one outcome, and o
         for (let seq = 1; ; seq++) {
             const reply = tell({ op: 'lease', round, worker, slot: 0, seq, report });
             if (reply.kind !== 'work' || !('lease' in reply)) break;
-            const surroundings = { clock: systemClock, chance: () => 0, newRunId: randomUUID, log: quiet, enter: () => occupancy.enter() };
+            const surroundings = {
+                clock: systemClock,
+                chance: () => 0,
+                newRunId: randomUUID,
+                log: quiet,
+                enter: () => occupancy.enter(),
+                atTarget: () => null,
+                processId: 'this process',
+            };
             report = await processSlice({ jobId: id, worker, lease: reply.lease }, store, surroundings);
         }
     }
