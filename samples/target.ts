@@ -80,7 +80,8 @@ export async function startTarget(asked: TargetOptions = {}): Promise<Target> {
                 { ...headers, connection: 'close' },
             );
         if (!verdict.admitted) return reply(response, call, verdict.status, { error: 'too many requests' }, headers, true);
-        await pass(latency.of(Date.now(), tally.inFlight, draw(seed, key ?? pathname, `${attempt} latency`)), response);
+        const jitter = () => draw(seed, key ?? pathname, `${attempt} latency`);
+        await pass(latency.of(Date.now(), tally.inFlight, jitter), response);
         if (response.destroyed) return;
         if (isBad(key === undefined ? pathname : itemKeyOf(key))) {
             if (badStatus === 'hang') return;
