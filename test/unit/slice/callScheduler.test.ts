@@ -13,7 +13,7 @@ import { attemptLine } from '../../../src/items/outcomeLines';
 import { MemoryOutcomes } from '../../support/memoryOutcomes';
 import { runs } from '../../support/runs';
 import { newWriter } from '../../support/writers';
-import { SLICE_MS, ok, failing, type Made, admissionOf, Bench, upTo, type Made } from '../../support/schedulerBench';
+import { SLICE_MS, ok, failing, type Made, admissionOf, Bench, upTo } from '../../support/schedulerBench';
 
 test('keeps as many calls in flight as it may, and records every item once', async () => {
     const b = new Bench({ partitions: 3 });
