@@ -1,5 +1,5 @@
 // Storage of registers, in memory: some milliseconds a request, whole seconds in its `Date`, and at most one writer is first.
-import type { Register } from '../../src/core/limiter/register';
+import type { Register } from '../../src/core/limiter/state';
 import type { RegisterStore } from '../../src/activities/limits/limiterAgent';
 import type { World } from './world';
 
