@@ -116,8 +116,8 @@ export const hintedRate = ({ remaining, resetMs }: { remaining: number; resetMs:
     Math.max(LEAST_RATE, remaining / (resetMs / 1_000));
 
 /** What the target has let through from one opening of the gate to the next is what it bears; null: nothing was counted. */
-export const learnedAtOpening = ({ cycle, learned }: Register, at: number): Learned | null =>
-    cycle !== null && cycle.accepted > 0 && at > cycle.since ? afterCycle(cycle, at) : learned;
+export const learnedAtOpening = ({ cycle, learned, gate }: Register, at: number): Learned | null =>
+    cycle !== null && cycle.accepted > 0 && at > cycle.since ? afterCycle(learned, cycle, gate?.since ?? at, at) : learned;
 
 /** The whole rate at which the target may be called now, in calls a second; while the gate is closed: as soon as it opens, for shares last longer. */
 export function totalRate(register: Register, now: number): number {
