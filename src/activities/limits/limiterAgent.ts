@@ -1,44 +1,22 @@
 // One process at one target: its share of what the target may be asked, shared by its slices, and renewed while one of them runs.
 import { TargetHealth, type Blame, type Evidence } from '../../core/blame';
 import type { WaitCode } from '../../core/codes';
-import {
-    left,
-    newRegister,
-    RENEW_MS,
-    renewed,
-    seenOf,
-    VALID_MS,
-    type Grant,
-    type JobNeed,
-    type Register,
-    type Renewal,
-} from '../../core/limiter/register';
+import { ERRAND_MS } from '../../core/limiter/gate';
+import { SKEW_MS, VALID_MS, type Grant } from '../../core/limiter/grant';
 import { Pacer } from '../../core/limiter/pacer';
-import { rateText, type Rate } from '../../core/limiter/rate';
+import { rateText, strictest, type Rate } from '../../core/limiter/rate';
+import { SHORTEST_HINT_MS, type Renewal } from '../../core/limiter/register';
+import { hintedRate } from '../../core/limiter/state';
 import type { Log } from '../../log';
 import type { Clock } from '../processSlice/clock';
+import { Member, needsOf, type JobAtTarget } from './member';
+import { nothingNew, untold, type News } from './news';
 import { RecentCalls } from './recentCalls';
-import { lookedAt, standingOf, type Standing } from './standing';
+import { RegisterClient, type Attempt, type RegisterStore } from './registerClient';
+import { lesser, NO_SHARE, shareOf, standingOf, type Share, type Standing } from './standing';
 
-/** Registers on storage, one a limiter. */
-export interface RegisterStore {
-    /** What stands there: the register, or that it is as it was under this ETag, or that there is none. `date`: storage's clock, in ms. */
-    read(
-        name: string,
-        etag: string | null,
-    ): Promise<{ found: 'none' | 'same'; date: number } | { found: 'register'; register: Register; etag: string; date: number }>;
-    /** Writes it over what stands there under this ETag, or where nothing stands (null); false when something else stands there. */
-    replace(register: Register, etag: string | null): Promise<{ written: false } | { written: true; etag: string }>;
-}
-
-/** A job at work at the target. */
-export interface JobAtTarget {
-    id: string;
-    /** What its spec asks for, as it is now. */
-    rates: () => Rate[];
-    /** Called when more, or less, may be called than before. */
-    changed: () => void;
-}
+export type { JobAtTarget } from './member';
+export type { RegisterStore } from './registerClient';
 
 /** Not now. `waitMs`: ask again after so long; null: when a call has ended. */
 export interface NotNow {
@@ -68,50 +46,34 @@ export interface Wait {
     failingMs: number;
 }
 
+/** Between two renewals, in ms. */
+const RENEW_MS = 5_000;
 /** Between two looks at a register that limits something, and at one that does not, or is not there. In ms. */
 const LOOK_MS = 2_000;
 const LOOK_SELDOM_MS = 5_000;
+/** All of these are longer where there are more holders than so many looks, or renewals, a second are good for. */
+const LOOKS_PER_SECOND = 50;
+const RENEWALS_PER_SECOND = 20;
 /** Between two requests, at least. In ms. */
 const LEAST_MS = 250;
 /** Whoever has less than he needs asks again after so long, in ms. */
 const HUNGRY_MS = 1_000;
-/** A process that has refused so lately (ms) needs as much as it can have. */
-const WANTING_MS = 6_000;
+/** A share is asked for again before its time when so much more of it is to be had. */
+const WORTH_ASKING = 1.1;
 /** After a refusal the own share is so much of what it was, until the register says more; not more often than once a second. */
 const CUT = 0.8;
 const CUT_EVERY_MS = 1_000;
-/** Tries at replacing the register, when others are first. */
-const TRIES = 8;
 /** Without a slice an agent stays so long (ms): the next slice is likely to come. */
 const LINGER_MS = 3_000;
 /** Calls that the mean latency is taken over. */
 const LATENCY_CALLS = 50;
 /** Calls by which the rest of a quota is low. */
+/** The rest of a quota by which another is asked for. */
 const LOW_QUOTA = 0.25;
+/** Of a quota so much is kept, in calls for so many ms at the pace of late. */
+const KEEP_QUOTA_MS = 12_000;
 /** What is due now is asked for again after so long, in ms. */
 const SOON_MS = 20;
-/** What a target says is left is heeded when it is for at least so long, in ms. */
-const SHORTEST_HINT_MS = 2_000;
-
-interface Member extends JobAtTarget {
-    slices: number;
-    inFlight: number;
-    /** When it was refused last for want of a share. */
-    wantedAt: number;
-    recent: RecentCalls;
-    listeners: Set<() => void>;
-}
-
-interface Unreported {
-    accepted: number;
-    spent: number;
-    refused: number;
-    retryAfterMs: number | null;
-    hint: { remaining: number; resetMs: number } | null;
-    scouted: Renewal['scouted'];
-    probed: string | null;
-}
-const nothingYet = (): Unreported => ({ accepted: 0, spent: 0, refused: 0, retryAfterMs: null, hint: null, scouted: null, probed: null });
 
 export interface AgentOptions {
     name: string;
@@ -120,7 +82,7 @@ export interface AgentOptions {
     clock: Clock;
     /** Uniform in [0, 1). */
     chance: () => number;
-    /** A name that no other process has. */
+    /** A name that no other agent has, nor ever had. */
     holder: string;
     log: Log;
     /** Called when it is not needed any more. */
@@ -132,31 +94,22 @@ export class LimiterAgent {
     private readonly members = new Map<string, Member>();
     private readonly pacer = new Pacer();
     private readonly recent: RecentCalls;
+    private readonly client: RegisterClient;
     /** Null: the register was not there, or has not been looked at. */
-    private standing: Standing | null = null;
-    private spentSince = 0;
+    private known: Standing | null = null;
+    private share: Share = NO_SHARE;
+    private news = nothingNew();
+    private reportedAt: number;
     private inFlight = 0;
     private cut = 1;
     private cutAt = -Infinity;
-    /** The gate, the breaker and what the target says is left, as this process has seen them before the register has. */
-    private ownGateUntil = -Infinity;
-    private isAway = false;
     /** When the one call began that a scout, or a probe, makes. */
     private errandAt: number | null = null;
-    private seq = 0;
-    private etag: string | null = null;
-    /** The register as it was read last, and storage's clock then. */
-    private register: Register | null = null;
-    private unreported = nothingYet();
-    /** A renewal of which nobody knows whether it was taken in. */
-    private pending: { seq: number; told: Unreported; sentAt: number } | null = null;
-    private reportedAt: number;
-    /** Storage's clock minus this one: as far as answers show, at least so much. */
-    private offset = -Infinity;
-    private isAsking = false;
+    /** When storage is asked: a look at `wakesAt`, a renewal from `renewsAt` on. */
+    private asking: Promise<void> | null = null;
+    private askedAt = -Infinity;
     private renewsAt = -Infinity;
     private wakesAt = Infinity;
-    private askedAt = -Infinity;
     private cancelWake = (): void => undefined;
     /** Of calls that were answered, over the last of them. */
     private latencyMs = 100;
@@ -165,27 +118,24 @@ export class LimiterAgent {
     private bears: number | null = null;
 
     constructor(private readonly o: AgentOptions) {
-        const now = o.clock.now();
-        this.recent = new RecentCalls(now);
-        this.reportedAt = now;
+        const { name, store, clock, holder } = o;
+        this.recent = new RecentCalls(clock.now());
+        this.reportedAt = clock.now();
+        this.client = new RegisterClient({
+            ...{ name, store, clock, holder },
+            sent: (attempt) => this.sent(attempt),
+            taken: (attempt) => this.taken(attempt),
+        });
     }
 
     /** A slice of a job comes. `ready` resolves when the register has been looked at, or rejects with what storage answered. */
     join(job: JobAtTarget): { ready: Promise<void>; leave: () => void } {
-        const now = this.o.clock.now();
-        const member: Member = this.members.get(job.id) ?? {
-            ...job,
-            slices: 0,
-            inFlight: 0,
-            wantedAt: now,
-            recent: new RecentCalls(now),
-            listeners: new Set(),
-        };
+        const member = this.members.get(job.id) ?? new Member(job, this.o.clock.now());
         member.rates = job.rates;
         member.slices++;
         member.listeners.add(job.changed);
         this.members.set(job.id, member);
-        this.hasLooked ??= this.renewOrLook();
+        this.hasLooked ??= this.ask();
         const ready = this.hasLooked.catch((error: unknown) => {
             this.hasLooked = null;
             throw error;
@@ -212,17 +162,12 @@ export class LimiterAgent {
         this.isOver = true;
         this.cancelWake();
         this.o.onIdle?.();
-        if (this.standing?.isLimited) this.giveBack().catch((error: unknown) => this.complain(error));
-    }
-
-    private async giveBack(): Promise<void> {
-        for (let tries = 1; tries <= TRIES; tries++) {
-            const now = await this.read();
-            if (!this.register) return;
-            const { holder } = this.o;
-            const answer = await this.o.store.replace(left(this.register, { holder, spent: this.unreported.spent }, now), this.etag);
-            if (answer.written) return;
-        }
+        if (!this.client.isHolder) return;
+        // What is under way would make it a holder again.
+        const free = this.asking ?? Promise.resolve();
+        free.catch(() => undefined)
+            .then(() => this.client.leave(() => this.news.spent))
+            .catch((error: unknown) => this.complain(error));
     }
 
     private hasRates(): boolean {
@@ -232,96 +177,114 @@ export class LimiterAgent {
 
     /** Whether anything of the target is shared out. */
     private get isShared(): boolean {
-        return this.standing?.isLimited === true || this.hasRates();
+        return this.known?.isLimited === true || this.hasRates();
     }
 
     /** `admitted`: the call is to be made now, and to be told of with `ended`. */
     admit(jobId: string): 'admitted' | NotNow {
         const now = this.o.clock.now();
         const member = this.members.get(jobId);
-        const { standing } = this;
-        const isErrand = this.errandAt === null && (standing?.probe === true || standing?.scout === true);
+        const { share } = this;
         if (this.targetIsAway)
-            return isErrand && standing?.probe
+            return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
                 : { why: 'breaker', waitMs: Math.max(SOON_MS, this.probeAt(now) - now) };
-        const opensAt = this.gateUntil;
-        if (opensAt > now) {
-            if (isErrand && standing?.scout) return this.begin(member, now, true);
-            return { why: 'gate', waitMs: Math.max(SOON_MS, Math.min(opensAt, standing?.scoutAt ?? Infinity) - now) };
-        }
-        if (!this.isShared) return this.begin(member, now, false);
-        if (!standing || standing.validUntil <= now || standing.rate === 0 || standing.inFlight === 0) return this.without(member, now);
-        if (standing.inFlight !== null && this.inFlight >= standing.inFlight) {
-            if (member) member.wantedAt = now;
-            return { why: 'inFlight', waitMs: null };
-        }
-        if (this.quotaLeft < 1) {
-            this.hurry(HUNGRY_MS);
-            return { why: 'quota', waitMs: Math.max(HUNGRY_MS, standing.quotaFreeAt - now) };
-        }
+        if (this.gateUntil > now)
+            return this.hasErrand('scout', now)
+                ? this.begin(member, now, true)
+                : { why: 'gate', waitMs: Math.max(SOON_MS, this.gateAskAt(now) - now) };
+        if (this.isShared) {
+            if (this.hasNoShare(now)) return this.without(member, now);
+            if (share.inFlight !== null && this.inFlight >= share.inFlight) {
+                this.wants(member, now);
+                return { why: 'inFlight', waitMs: null };
+            }
+            if (this.quotaLeft < 1) {
+                this.hurry(HUNGRY_MS);
+                return { why: 'quota', waitMs: Math.max(HUNGRY_MS, (this.known?.quotaFreeAt ?? now) - now) };
+            }
+        } else if (this.cut === 1) return this.begin(member, now, false);
         const due = this.pacer.ask(jobId, now);
-        if (due > now) {
-            if (member) member.wantedAt = now;
-            return { why: 'rate', waitMs: due === Infinity ? HUNGRY_MS : due - now };
-        }
-        return this.begin(member, now, false);
+        if (due <= now) return this.begin(member, now, false);
+        this.wants(member, now);
+        return { why: 'rate', waitMs: due === Infinity ? HUNGRY_MS : due - now };
     }
 
     private begin(member: Member | undefined, now: number, isErrand: boolean): 'admitted' {
         this.inFlight++;
         if (member) member.inFlight++;
         if (isErrand) this.errandAt = now;
-        const quota = this.standing?.quota ?? null;
-        if (quota !== null) {
-            this.unreported.spent++;
-            this.spentSince++;
-            if (this.quotaLeft < quota * LOW_QUOTA) this.hurry(HUNGRY_MS);
-        }
+        const { quota } = this.share;
+        if (quota !== null && this.quotaLeft < quota * LOW_QUOTA) this.hurry(HUNGRY_MS);
         return 'admitted';
     }
 
     /** No share: it is asked for again. */
     private without(member: Member | undefined, now: number): NotNow {
-        if (member) member.wantedAt = now;
+        member?.wants(now);
         this.hurry(HUNGRY_MS);
         return { why: 'share', waitMs: HUNGRY_MS / 2 };
     }
 
+    private wants(member: Member | undefined, now: number): void {
+        if (member?.wants(now)) this.hurry(HUNGRY_MS);
+    }
+
+    private hasNoShare(now: number): boolean {
+        const { validUntil, rate, inFlight } = this.share;
+        return validUntil <= now || rate === 0 || inFlight === 0;
+    }
+
+    /** Whether the one call of this errand may begin now. */
+    private hasErrand(kind: 'scout' | 'probe', now: number): boolean {
+        const { errand } = this.known ?? {};
+        const isFree = this.errandAt === null || now - this.errandAt > ERRAND_MS;
+        return errand?.kind === kind && now < errand.until && isFree && this.quotaLeft >= 1;
+    }
+
+    /** Calls out of the counted windows that may still begin: calls in flight may not have come to the target. */
     private get quotaLeft(): number {
-        return (this.standing?.quota ?? Infinity) - this.spentSince;
+        const { quota } = this.share;
+        return quota === null ? Infinity : quota - this.news.spent - this.inFlight;
     }
 
     private get gateUntil(): number {
-        return Math.max(this.standing?.gateUntil ?? -Infinity, this.ownGateUntil);
+        return Math.max(this.known?.gateUntil ?? -Infinity, this.news.closedUntil ?? -Infinity);
+    }
+
+    /** When the gate opens, or a scout may go; until others know of it, nobody knows when that is. */
+    private gateAskAt(now: number): number {
+        return Math.min(this.gateUntil, this.known?.scoutAt ?? Infinity, this.news.closedUntil === null ? Infinity : now + HUNGRY_MS);
     }
 
     private probeAt(now: number): number {
-        return this.standing?.breaker?.probeAt ?? now + HUNGRY_MS;
+        return this.known?.breaker?.probeAt ?? now + HUNGRY_MS;
     }
 
     /** A call that was admitted is over. */
     ended(jobId: string, call: TargetCall): void {
         const now = this.o.clock.now();
         const member = this.members.get(jobId);
+        const { evidence } = call;
+        const wasAway = this.targetIsAway;
         this.inFlight--;
         if (member) member.inFlight--;
-        const { evidence } = call;
+        this.news.spent++;
         this.health.ended(evidence, call.isProven, call.why, now);
-        const wasErrand = this.errandAt !== null && call.began >= this.errandAt;
         if (evidence === 'answered') {
             this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
             this.unreported.accepted++;
+            this.news.accepted++;
             this.recent.add(now);
             member?.recent.add(now);
         }
-        if (wasErrand) this.errandEnded(call);
+        if (this.errandAt !== null && call.began >= this.errandAt) this.errandEnded(call);
         if (evidence === 'throttled') this.refused(call, now);
         else if (call.hint && evidence === 'answered') this.hinted(call.hint, now);
-        if (evidence === 'answered' && this.targetIsAway) this.hurry(0);
+        if (wasAway && evidence === 'answered') this.hurry(0);
         if (!this.targetIsAway && this.health.away(now)) {
             // Nothing succeeds any more: this process stops at once, and tells the others.
-            this.isAway = true;
+            this.news.isAway = true;
             this.o.log.warn('target is away', { limiter: this.o.name, why: call.why });
             this.hurry(0);
             this.tellAll();
@@ -329,21 +292,25 @@ export class LimiterAgent {
     }
 
     private errandEnded({ evidence, why }: TargetCall): void {
-        const { standing } = this;
+        const kind = this.known?.errand?.kind;
         this.errandAt = null;
-        if (standing?.probe && evidence !== 'answered' && evidence !== 'throttled') this.unreported.probed = why;
-        if (standing?.scout) this.unreported.scouted = evidence === 'answered' ? 'passed' : evidence === 'throttled' ? 'refused' : 'failed';
-        // Another call is for the next errand.
-        if (standing) this.standing = { ...standing, probe: false, scout: false };
+        // Nothing was sent: another call is for it.
+        if (evidence === 'none' || !this.known) return;
+        const isThere = evidence === 'answered' || evidence === 'throttled';
+        if (kind === 'probe') this.news.probed = isThere ? 'passed' : { failed: why };
+        if (kind === 'scout') this.news.scouted = evidence === 'answered' ? 'passed' : isThere ? 'refused' : 'failed';
+        this.known = { ...this.known, errand: null };
         this.hurry(0);
     }
 
-    private refused({ retryAfterMs }: TargetCall, now: number): void {
-        if (this.unreported.refused++ === 0) this.hurry(0);
-        if (retryAfterMs !== undefined) this.unreported.retryAfterMs = Math.max(retryAfterMs, this.unreported.retryAfterMs ?? 0);
-        if (retryAfterMs !== undefined && retryAfterMs > 0 && !this.standing?.overstates) {
-            // Until the register has heard of it, and says when the gate opens.
-            if (this.gateUntil <= now) this.ownGateUntil = now + Math.min(retryAfterMs, VALID_MS);
+    private refused({ retryAfterMs = 0, hint }: TargetCall, now: number): void {
+        const { news } = this;
+        if (news.refused++ === 0) this.hurry(0);
+        news.refusedAt = now;
+        // With nothing left, what is said of the next time is a `Retry-After`.
+        const closedMs = retryAfterMs > 0 ? retryAfterMs : hint && hint.remaining < 1 ? hint.resetMs : 0;
+        if (closedMs > 0 && this.meansRetryAfter) {
+            news.closedUntil = Math.max(now + closedMs, news.closedUntil ?? 0);
         } else if (now - this.cutAt >= CUT_EVERY_MS) {
             this.cutAt = now;
             this.cut *= CUT;
@@ -352,18 +319,19 @@ export class LimiterAgent {
     }
 
     private hinted(hint: { remaining: number; resetMs: number }, now: number): void {
-        this.unreported.hint = hint;
-        const rate = Math.max(0.5, hint.remaining) / (hint.resetMs / 1_000);
-        if (this.standing?.totalRate != null || hint.resetMs < SHORTEST_HINT_MS || this.recent.lately(now) <= rate) return;
+        if (hint.resetMs < SHORTEST_HINT_MS) return;
+        this.news.hint = { remaining: hint.remaining, until: now + hint.resetMs };
+        const rate = hintedRate(hint);
+        if (this.known?.totalRate != null || this.recent.lately(now) <= rate) return;
         this.hurry(0);
-        // Until the register has heard of it: what is left, spread over the time that is left.
+        // Until the register has heard of it.
         this.pacer.setRate(rate, rate, now);
     }
 
     private pace(now: number): void {
-        const own = this.standing?.rate ?? (this.cut < 1 ? this.recent.lately(now) : Infinity);
-        const rate = own * this.cut;
-        this.pacer.setRate(rate, Math.max(rate, this.standing?.totalRate ?? 0), now);
+        const own = this.isShared ? (this.share.rate ?? Infinity) : Infinity;
+        const rate = this.cut === 1 ? own : Math.min(own, this.recent.lately(now)) * this.cut;
+        this.pacer.setRate(rate, Math.max(rate, this.known?.totalRate ?? 0), now);
     }
 
     /** Whose fault a failed attempt is that began then. */
@@ -373,7 +341,13 @@ export class LimiterAgent {
 
     /** Whether nothing succeeds at the target, as far as this process knows. */
     get targetIsAway(): boolean {
-        return this.isAway || this.standing?.breaker != null;
+        return this.news.isAway || (this.known?.breaker != null && !this.isRefuted);
+    }
+
+    /** The breaker is open, and this process has had an answer since: it is cut off who has opened it. */
+    private get isRefuted(): boolean {
+        const { breaker } = this.known ?? {};
+        return breaker != null && this.health.answeredAt !== null && this.health.answeredAt > breaker.since + SKEW_MS;
     }
 
     /** The next call that is admitted finds out whether the target is back. */
@@ -389,33 +363,35 @@ export class LimiterAgent {
 
     /** `Retry-After` of a single call is to be believed. */
     get meansRetryAfter(): boolean {
-        return this.standing?.overstates !== true;
+        return this.known?.overstates !== true;
     }
 
     /** What keeps every call off now; null: nothing, or only for turns. */
     wait(): Wait | null {
         const now = this.o.clock.now();
-        const { standing } = this;
+        const { known } = this;
         if (this.targetIsAway) {
-            const { why = this.health.away(now)?.why ?? 'nothing succeeds', failingSince = now } = standing?.breaker ?? {};
-            return { code: 'BREAKER_OPEN', why, ms: standing?.probe ? 0 : this.probeAt(now) - now, failingMs: now - failingSince };
+            const { why = 'nothing succeeds', failingSince = now, isOut = false } = known?.breaker ?? {};
+            // Who has an errand calls at once, and its end is not far.
+            const ms = this.hasErrand('probe', now) ? 0 : Math.min(this.probeAt(now) - now, isOut ? LOOK_MS : Infinity);
+            return { code: 'BREAKER_OPEN', why, ms, failingMs: now - failingSince };
         }
         if (this.gateUntil > now) {
-            const until = Math.min(this.gateUntil, standing?.scoutAt ?? Infinity);
-            const failingMs = standing?.succeededAt == null ? 0 : now - standing.succeededAt;
-            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms: standing?.scout ? 0 : until - now, failingMs };
+            const ms = this.hasErrand('scout', now) ? 0 : this.gateAskAt(now) - now;
+            const failingMs = known?.succeededAt == null ? 0 : now - known.succeededAt;
+            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms, failingMs };
         }
         if (!this.isShared) return null;
-        if (!standing || standing.validUntil <= now || standing.rate === 0 || standing.inFlight === 0)
+        if (this.hasNoShare(now))
             return { code: 'NO_SHARE', why: 'others have all that the target may be asked', ms: HUNGRY_MS, failingMs: 0 };
         if (this.quotaLeft >= 1) return null;
-        const why = `${standing.exhausted ? rateText(standing.exhausted) : 'a window'} is used up`;
-        return { code: 'NO_SHARE', why, ms: Math.max(HUNGRY_MS, standing.quotaFreeAt - now), failingMs: 0 };
+        const why = `${known?.exhausted ? rateText(known.exhausted) : 'a window'} is used up`;
+        return { code: 'NO_SHARE', why, ms: Math.max(HUNGRY_MS, (known?.quotaFreeAt ?? now) - now), failingMs: 0 };
     }
 
     /** Calls in flight that the target bears well, as far as anybody has learned; null: nobody has. */
     get learnedInFlight(): number | null {
-        return this.bears ?? this.standing?.bears ?? null;
+        return this.bears ?? this.known?.bears ?? null;
     }
 
     /** Calls in flight that a slice has learned the target bears well. */
@@ -425,7 +401,7 @@ export class LimiterAgent {
 
     // --- the register ----------------------------------------------------------------------------------------------
 
-    /** Storage is asked after so long at the latest. */
+    /** Storage is asked, and told, after so long at the latest. */
     private hurry(ms: number): void {
         if (this.isOver) return;
         const now = this.o.clock.now();
@@ -440,9 +416,9 @@ export class LimiterAgent {
         this.wakesAt = at;
         this.cancelWake = this.o.clock.after(Math.max(0, at - now), () => {
             this.wakesAt = Infinity;
-            if (this.isOver) return;
-            if (this.isAsking) return this.wakeAt(this.o.clock.now() + LEAST_MS, this.o.clock.now());
-            this.renewOrLook().catch((error: unknown) => this.complain(error));
+            // It goes on from there.
+            if (this.isOver || this.asking) return;
+            this.ask().catch((error: unknown) => this.complain(error));
         });
     }
 
@@ -450,154 +426,141 @@ export class LimiterAgent {
         this.o.log.warn('limiter could not be asked', { limiter: this.o.name }, error);
     }
 
+    private ask(): Promise<void> {
+        this.asking = this.lookOrRenew().finally(() => {
+            this.asking = null;
+            this.next();
+        });
+        return this.asking;
+    }
+
     /** Looks, and renews where anything is limited and it is time for that. */
-    private async renewOrLook(): Promise<void> {
-        this.isAsking = true;
+    private async lookOrRenew(): Promise<void> {
         const askedAt = this.o.clock.now();
         this.askedAt = askedAt;
         const isDue = askedAt >= this.renewsAt;
         if (isDue) this.renewsAt = Infinity;
         try {
-            const at = await this.read();
-            const seen = this.register && seenOf(this.register, this.o.holder, at);
-            if (this.hasRates() || this.hasNews(isDue) || (seen?.isLimited && (isDue || !this.isHolder))) await this.renew(at);
-            else this.heed(seen && lookedAt(this.standing, standingOf(seen, askedAt)));
+            const seen = await this.client.look();
+            this.saw(seen && standingOf(seen, askedAt));
+            if (this.mustRenew(seen, isDue)) await this.client.renew((seq, now) => (this.isOver ? null : this.telling(seq, now)));
         } catch (error) {
             // Told once more, as soon as storage answers.
             if (isDue) this.renewsAt = this.o.clock.now() + HUNGRY_MS;
             throw error;
-        } finally {
-            this.isAsking = false;
-            this.next();
         }
     }
 
-    /** Something that others must know. */
-    private hasNews(isDue: boolean): boolean {
-        const { refused, scouted, probed, hint } = this.unreported;
+    private mustRenew(seen: Grant | null, isDue: boolean): boolean {
+        if (this.hasNews(seen)) return true;
+        if (!seen?.isLimited && !this.hasRates()) return false;
+        return isDue || !this.client.isHolder || this.isErrandFree(seen) || this.couldHaveMore();
+    }
+
+    /** Something that others must know, and do not yet. */
+    private hasNews(seen: Grant | null): boolean {
+        const { refused, refusedAt, closedUntil, scouted, probed, isAway, hint } = this.news;
+        const now = this.o.clock.now();
+        const isGateKnown = closedUntil !== null && seen !== null && seen.gateMs > closedUntil - now - HUNGRY_MS;
+        const isStepKnown = closedUntil === null && seen?.steppedAgoMs != null && now - refusedAt > seen.steppedAgoMs - CUT_EVERY_MS;
+        const isHintKnown =
+            seen?.totalRate != null || hint === null || this.recent.lately(now) <= (hint.remaining / (hint.until - now)) * 1_000;
         return (
-            refused > 0 || scouted !== null || probed !== null || this.isAway || (hint !== null && isDue) || (this.targetIsAway && isDue)
+            (refused > 0 && !isGateKnown && !isStepKnown) || scouted !== null || probed !== null || isAway || this.isRefuted || !isHintKnown
         );
     }
 
-    private get isHolder(): boolean {
-        return this.register?.holders[this.o.holder] !== undefined;
+    private isErrandFree(seen: Grant | null): boolean {
+        return seen?.breaker ? seen.breaker.probeMs <= 0 : seen?.scoutMs === 0;
     }
 
-    /** Reads the register where it has changed; gives storage's clock. */
-    private async read(): Promise<number> {
-        const { clock, store, name } = this.o;
-        const answer = await store.read(name, this.etag);
-        this.offset = Math.max(this.offset, answer.date - clock.now());
-        if (answer.found === 'register') [this.register, this.etag] = [answer.register, answer.etag];
-        if (answer.found === 'none') [this.register, this.etag] = [null, null];
-        const { pending } = this;
-        // Its answer was lost, and it was taken in.
-        if (pending && this.register?.holders[this.o.holder]?.seq === pending.seq) this.commit(pending);
-        return Math.round(clock.now() + this.offset);
+    private couldHaveMore(): boolean {
+        const { fairRate = null } = this.known ?? {};
+        const { rate } = this.share;
+        const now = this.o.clock.now();
+        if (rate === null || now - this.reportedAt < HUNGRY_MS) return false;
+        return [...this.members.values()].some((member) => member.isWanting(now)) && (fairRate === null || fairRate > rate * WORTH_ASKING);
     }
 
-    private async renew(firstAt: number): Promise<void> {
-        const { clock, store, name } = this.o;
-        for (let at = firstAt, tries = 1; tries <= TRIES; at = await this.read(), tries++) {
-            const sentAt = clock.now();
-            const renewal = this.renewal(sentAt);
-            const { register, grant } = renewed(this.register ?? newRegister(name), renewal, at);
-            this.pending = { seq: renewal.seq, told: { ...this.unreported }, sentAt };
-            const answer = await store.replace(register, this.etag);
-            if (answer.written) {
-                [this.register, this.etag] = [register, answer.etag];
-                this.commit(this.pending);
-                this.take(grant, sentAt);
-                return;
-            }
-            this.pending = null;
-        }
-        throw new Error(`others were first ${TRIES} times`);
-    }
-
-    private renewal(now: number): Renewal {
-        const { accepted, spent, refused, retryAfterMs, hint, scouted, probed } = this.unreported;
+    private telling(seq: number, now: number): { renewal: Renewal; told: News } {
+        const { accepted, spent, refused, refusedAt, closedUntil, hint, scouted, probed, isAway } = this.news;
         // Who has not reported yet tells of the last minute.
-        const since = this.isHolder ? { calls: accepted, ms: now - this.reportedAt } : this.recent.all(now);
+        const since = this.client.isHolder ? { calls: accepted, ms: now - this.reportedAt } : this.recent.all(now);
         const { answeredAt } = this.health;
-        return {
+        const renewal: Renewal = {
             holder: this.o.holder,
-            seq: ++this.seq,
-            jobs: Object.fromEntries([...this.members].map(([id, member]) => [id, this.needOf(member, now)])),
+            seq,
+            jobs: needsOf(this.members, now),
+            rates: strictest([...this.members.values()].flatMap(({ rates }): Rate[] => rates())),
             accepted: since.calls,
             ms: since.ms,
             lately: this.recent.lately(now),
             spent,
-            keeps: this.standing?.quota == null ? 0 : Math.max(0, this.quotaLeft),
+            keeps: this.keeps(now),
             refused,
-            retryAfterMs,
-            hint,
+            refusedAgoMs: refused > 0 ? now - refusedAt : 0,
+            closedMs: closedUntil === null ? null : Math.max(1, closedUntil - now),
+            hint: hint && { remaining: hint.remaining, resetMs: hint.until - now },
             succeededAgoMs: answeredAt === null ? null : now - answeredAt,
-            failing: this.isAway ? this.health.away(now) : null,
+            failing: isAway ? this.health.away(now) : null,
             scouted,
             probed,
             bears: this.bears,
         };
+        return { renewal, told: { ...this.news } };
     }
 
-    private needOf({ wantedAt, recent, inFlight, rates }: Member, now: number): JobNeed {
-        return { want: now - wantedAt < WANTING_MS ? null : recent.lately(now) * 1.5 + 1, inFlight, rates: rates() };
+    /** Of the quota: calls in flight, and what may be needed. */
+    private keeps(now: number): number {
+        if (this.share.quota === null || this.share.validUntil <= now) return 0;
+        const isWanting = [...this.members.values()].some((member) => member.isWanting(now));
+        const needed = isWanting ? Infinity : Math.ceil((this.recent.lately(now) * KEEP_QUOTA_MS) / 1_000) + 1;
+        return this.inFlight + Math.max(0, Math.min(this.quotaLeft, needed));
     }
 
-    /** What was told is told. */
-    private commit({ told, sentAt }: { told: Unreported; sentAt: number }): void {
-        const u = this.unreported;
-        this.unreported = {
-            accepted: u.accepted - told.accepted,
-            spent: u.spent - told.spent,
-            refused: u.refused - told.refused,
-            retryAfterMs: u.refused > told.refused ? u.retryAfterMs : null,
-            hint: u.hint === told.hint ? null : u.hint,
-            scouted: u.scouted === told.scouted ? null : u.scouted,
-            probed: u.probed === told.probed ? null : u.probed,
-        };
+    /** Until it is known whether a renewal was taken in, the less of both shares is what is safe. */
+    private sent({ grant, told }: Attempt): () => void {
+        const before = this.share;
+        this.share = lesser(before, { ...grant, quota: grant.quota === null ? null : grant.quota + told.spent });
+        return () => (this.share = before);
+    }
+
+    private taken({ told, grant, sentAt }: Attempt): void {
+        this.news = untold(this.news, told);
+        this.share = shareOf(grant, sentAt);
         this.reportedAt = sentAt;
-        this.pending = null;
-    }
-
-    /** Takes a grant that was asked for then. */
-    private take(grant: Grant, askedAt: number): void {
-        // Calls made out of the quota while it was asked for.
-        this.spentSince = this.unreported.spent;
-        this.cut = 1;
-        this.ownGateUntil = -Infinity;
-        const standing = standingOf(grant, askedAt);
-        if (this.isAway && !standing.breaker && standing.succeededAt !== null) this.health.heard(standing.succeededAt);
-        this.isAway = false;
-        this.renewsAt = Math.min(this.renewsAt, askedAt + this.renewalMs(grant));
-        this.heed(standing);
+        if (this.news.refused === 0) this.cut = 1;
+        const standing = standingOf(grant, sentAt);
+        const every = Math.max(RENEW_MS, (grant.holders / RENEWALS_PER_SECOND) * 1_000);
+        this.renewsAt = Math.min(this.renewsAt, sentAt + Math.min(every, VALID_MS * 0.7) * (0.9 + 0.2 * this.o.chance()));
+        this.saw(standing);
     }
 
     /** Goes by what is known of the target from now on; null: nothing is limited. */
-    private heed(standing: Standing | null): void {
-        const before = this.standing;
-        this.standing = standing;
+    private saw(standing: Standing | null): void {
+        const before = this.known;
+        this.known = standing;
+        if (standing?.succeededAt != null) this.health.heard(standing.succeededAt);
+        // Others need more, or there is less: theirs is left to them at once.
+        const { rate, inFlight, quota } = this.share;
+        if (standing?.fairRate != null && rate !== null && this.client.isHolder)
+            this.share = lesser(this.share, { rate: standing.fairRate, inFlight, quota });
         this.pace(this.o.clock.now());
         const opening = (s: Standing | null) =>
-            s && [s.gateUntil, s.breaker?.probeAt, s.probe, s.scout, s.rate, s.inFlight, s.quota].join(' ');
-        if (opening(before) !== opening(standing)) this.tellAll();
-    }
-
-    private renewalMs({ holders }: Grant): number {
-        const every = Math.max(RENEW_MS, (holders / 20) * 1_000);
-        return Math.min(every, VALID_MS * 0.7) * (0.9 + 0.2 * this.o.chance());
+            s && [s.gateUntil, s.breaker?.probeAt, s.errand?.until, s.totalRate === null, s.quotaFreeAt].join(' ');
+        if (opening(before) !== opening(standing) || rate !== this.share.rate) this.tellAll();
     }
 
     private next(): void {
         if (this.isOver) return;
         const now = this.o.clock.now();
-        const { standing } = this;
-        // An errand is asked for as soon as it is due.
-        const errandAt = standing && !standing.probe && !standing.scout ? (standing.breaker?.probeAt ?? standing.scoutAt) : Infinity;
-        this.renewsAt = Math.min(this.renewsAt, errandAt);
-        const look = (standing?.isLimited ? LOOK_MS : LOOK_SELDOM_MS) * (0.9 + 0.2 * this.o.chance());
-        this.wakeAt(Math.min(now + look, Math.max(this.renewsAt, this.askedAt + LEAST_MS)), now);
+        const { known } = this;
+        const crowd = Math.max(1, (known?.holders ?? 0) / (LOOKS_PER_SECOND * 2));
+        const look = (known?.isLimited ? LOOK_MS : LOOK_SELDOM_MS) * crowd * (0.9 + 0.2 * this.o.chance());
+        // An errand is asked for as soon as it is due, and a share when the gate opens: by one after the other.
+        const opensAt = known?.breaker?.probeAt ?? Math.min(known?.scoutAt ?? Infinity, this.gateUntil > now ? this.gateUntil : Infinity);
+        const comesAt = opensAt + SOON_MS * this.o.chance() * (known?.holders ?? 0);
+        this.wakeAt(Math.max(Math.min(now + look, this.renewsAt, comesAt), this.askedAt + LEAST_MS), now);
     }
 
     private tellAll(): void {

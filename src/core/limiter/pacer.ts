@@ -50,8 +50,10 @@ export class Pacer {
         return due;
     }
 
-    /** The job asks no more: its turn is free, for a call that nobody makes then. */
+    /** The job asks no more: its turn is free, and the last one is given out again. */
     leave(job: string): void {
+        const turn = this.turns.get(job);
+        if (turn !== undefined && turn + this.intervalMs === this.dueAt) this.dueAt = turn;
         this.turns.delete(job);
     }
 }

@@ -3,6 +3,8 @@ import type { Rate } from './rate';
 
 /** A window is cut into so many pieces. */
 const PIECES = 60;
+/** Every window is taken for so much longer (ms): two processes read storage's clock up to a second and a half apart. */
+const SLACK_MS = 2_000;
 
 /** Calls counted in one window length: `used` of the last pieces, the oldest first; the last of them is number `at` since 1970. */
 export interface UsedWindow {
@@ -11,7 +13,7 @@ export interface UsedWindow {
     used: number[];
 }
 
-const pieceMs = (perMs: number): number => perMs / PIECES;
+const pieceMs = (perMs: number): number => (perMs + SLACK_MS) / PIECES;
 
 /** The window as it is at `now`: what is over is forgotten. One piece more than the window has is kept: it may be over by a part only. */
 export function slid(window: UsedWindow, now: number): UsedWindow {
