@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { RestError, type ContainerClient } from '@azure/storage-blob';
 import { registerDocument } from '../contracts/limiter';
 import { blobs } from '../contracts/names';
-import type { Register } from '../core/limiter/register';
+import type { Register } from '../core/limiter/state';
 import { isStatus } from './trouble';
 
 /** Who asks for a share has little time: a request that takes longer is given up, in ms. */

@@ -273,7 +273,6 @@ export class LimiterAgent {
         this.health.ended(evidence, call.isProven, call.why, now);
         if (evidence === 'answered') {
             this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
-            this.unreported.accepted++;
             this.news.accepted++;
             this.recent.add(now);
             member?.recent.add(now);
@@ -352,12 +351,12 @@ export class LimiterAgent {
 
     /** The next call that is admitted finds out whether the target is back. */
     get isProbing(): boolean {
-        return this.errandAt === null && this.standing?.probe === true;
+        return this.hasErrand('probe', this.o.clock.now());
     }
 
     /** Calls in flight that the rate can use at the latency of the last calls, with half as many again; null: it is not limited. */
     get usefulInFlight(): number | null {
-        const rate = this.standing?.totalRate ?? null;
+        const rate = this.known?.totalRate ?? null;
         return rate === null ? null : Math.ceil((rate * this.latencyMs * 1.5) / 1_000);
     }
 
