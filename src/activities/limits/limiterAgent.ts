@@ -188,7 +188,7 @@ export class LimiterAgent {
         if (this.targetIsAway)
             return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
-                : { why: 'breaker', waitMs: Math.max(SOON_MS, this.probeAt(now) - now) };
+                : { why: 'breaker', waitMs: Math.max(SOON_MS, this.untilProbe(now)) };
         if (this.gateUntil > now)
             return this.hasErrand('scout', now)
                 ? this.begin(member, now, true)
@@ -257,8 +257,10 @@ export class LimiterAgent {
         return Math.min(this.gateUntil, this.known?.scoutAt ?? Infinity, this.news.closedUntil === null ? Infinity : now + HUNGRY_MS);
     }
 
-    private probeAt(now: number): number {
-        return this.known?.breaker?.probeAt ?? now + HUNGRY_MS;
+    /** The end of a probe that is out is not far, however long it may take. */
+    private untilProbe(now: number): number {
+        const { probeAt, isOut } = this.known?.breaker ?? { probeAt: now + HUNGRY_MS, isOut: false };
+        return Math.min(probeAt - now, isOut ? LOOK_MS : Infinity);
     }
 
     /** A call that was admitted is over. */
@@ -370,9 +372,9 @@ export class LimiterAgent {
         const now = this.o.clock.now();
         const { known } = this;
         if (this.targetIsAway) {
-            const { why = 'nothing succeeds', failingSince = now, isOut = false } = known?.breaker ?? {};
+            const { why = 'nothing succeeds', failingSince = now } = known?.breaker ?? {};
             // Who has an errand calls at once, and its end is not far.
-            const ms = this.hasErrand('probe', now) ? 0 : Math.min(this.probeAt(now) - now, isOut ? LOOK_MS : Infinity);
+            const ms = this.hasErrand('probe', now) ? 0 : this.untilProbe(now);
             return { code: 'BREAKER_OPEN', why, ms, failingMs: now - failingSince };
         }
         if (this.gateUntil > now) {

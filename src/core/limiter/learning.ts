@@ -17,6 +17,8 @@ const LITTLE_CLOSED = 0.2;
 const LITTLE_DOWN = 0.93;
 /** One at which it was closed for longer tells how much is let through in all. Of that so much is tried: a gate that need not close costs no refusal. */
 const STAYS_BELOW = 0.97;
+/** A gate is soon open again within this time, in ms. */
+const SOON_OPEN_MS = 2_000;
 /** Less than one call in two seconds finds nothing out. */
 export const LEAST_RATE = 0.5;
 /** Refusals that come within this time of a step down are of the same burst, in ms. */
@@ -61,7 +63,14 @@ export function wentOn({ since, accepted }: Cycle, more: number, now: number): C
  * After a gate has opened that was obeyed: what was accepted since it had opened before is what the target bears. Unless it was closed for a short time only:
  * the most of the cycle the rate was lower than that, on its way up to where it closed.
  */
-export function afterCycle(learned: Learned | null, { accepted, since }: Cycle, closedAt: number, now: number): Learned {
+export function afterCycle(
+    learned: Learned | null,
+    { accepted, since }: Cycle,
+    { since: closedAt, accepted: lately }: { since: number; accepted: number },
+    now: number,
+): Learned {
+    // A first gate that is soon open again has closed upon a burst, and tells of the target no more than a refusal does.
+    if (learned === null && now - closedAt <= SOON_OPEN_MS) return afterRefusal(null, lately, closedAt, now);
     const ms = Math.max(1, now - since);
     const passed = (accepted * 1_000) / ms;
     const tried = learned ? rateOf(learned, closedAt) : Infinity;

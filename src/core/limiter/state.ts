@@ -117,7 +117,7 @@ export const hintedRate = ({ remaining, resetMs }: { remaining: number; resetMs:
 
 /** What the target has let through from one opening of the gate to the next is what it bears; null: nothing was counted. */
 export const learnedAtOpening = ({ cycle, learned, gate }: Register, at: number): Learned | null =>
-    cycle !== null && cycle.accepted > 0 && at > cycle.since ? afterCycle(learned, cycle, gate?.since ?? at, at) : learned;
+    cycle !== null && cycle.accepted > 0 && at > cycle.since ? afterCycle(learned, cycle, gate ?? { since: at, accepted: 0 }, at) : learned;
 
 /** The whole rate at which the target may be called now, in calls a second; while the gate is closed: as soon as it opens, for shares last longer. */
 export function totalRate(register: Register, now: number): number {
