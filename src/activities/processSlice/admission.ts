@@ -1,6 +1,6 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
-import { afterSuccess, afterThrottle, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import { afterSuccess, afterThrottle, learnedOf, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
 
@@ -13,7 +13,8 @@ export interface Refusal {
 
 /** How a call ended, as far as limits learn from it; `ms` is how long it took. */
 export interface CallEnding {
-    ok: boolean;
+    /** The target was reached and did what it does, well or not: where every item is refused, there is as much to learn as anywhere. */
+    answered: boolean;
     /** It says that fewer calls should be in flight. */
     throttles: boolean;
     ms: number;
@@ -34,7 +35,7 @@ const WITHOUT_PLACE_MS = 500;
 /** A slice waits so long for calls to be allowed again, in ms; for longer it ends, and nobody works until then. */
 const WORTH_WAITING_MS = 5_000;
 
-/** The limits of a job, as far as they concern one slice: its share of the calls in flight, fewer when the target throttles, and the windows for calls. */
+/** The limits of a job, as far as they concern one slice: its share of the calls in flight, fewer when the target throttles or gets slower by them, and the windows for calls. */
 export class SliceAdmission implements Admission {
     private concurrency: Concurrency;
     private inFlight = 0;
@@ -47,6 +48,8 @@ export class SliceAdmission implements Admission {
         private readonly lease: Pick<Lease, 'concurrency' | 'share' | 'startAt'>,
         limits: Limits,
         private generation = 0,
+        /** How busy the process is, 0 to 1: a call that waits for it has not waited for the target. */
+        private readonly busy: () => number = () => 0,
     ) {
         this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
         this.retune(limits, generation);
@@ -75,10 +78,10 @@ export class SliceAdmission implements Admission {
         return 'admitted';
     }
 
-    ended({ ok, throttles, ms }: CallEnding, now: number): void {
+    ended({ answered, throttles, ms }: CallEnding, now: number): void {
+        if (throttles) this.concurrency = afterThrottle(this.concurrency, now, ms);
+        else if (answered) this.concurrency = afterSuccess(this.concurrency, now, ms, this.inFlight, this.busy());
         this.inFlight--;
-        if (ok) this.concurrency = afterSuccess(this.concurrency);
-        else if (throttles) this.concurrency = afterThrottle(this.concurrency, now, ms);
     }
 
     holdsOff(now: number): Hold | null {
@@ -101,8 +104,7 @@ export class SliceAdmission implements Admission {
 
     /** The limit that has been learned, or null while it is the highest. */
     get learned(): number | null {
-        const { limit, max } = this.concurrency;
-        return limit < max ? limit : null;
+        return learnedOf(this.concurrency);
     }
 }
 

@@ -120,7 +120,7 @@ function giveUp(partition: PartitionWriter, { index, attempt }: Pair, strikes: n
 }
 
 /** Gives the place back of a call that was admitted and is not made. */
-const notMade = ({ admission, clock }: SliceWork): void => admission.ended({ ok: false, throttles: false, ms: 0 }, clock.now());
+const notMade = ({ admission, clock }: SliceWork): void => admission.ended({ answered: false, throttles: false, ms: 0 }, clock.now());
 
 /** One attempt, with the process to itself if that can be had: only then does a death count against it. */
 async function accuse(partition: PartitionWriter, pair: Pair, joined: number, work: SliceWork): Promise<void> {

@@ -1,5 +1,6 @@
 // One call of one item, and how it ended: an outcome, or a failed attempt and the time of the next.
 import { CallCounter, type CallStats } from '../../core/callStats';
+import type { ItemCode } from '../../core/codes';
 import { throttles } from '../../core/concurrency';
 import { failure, type Failure } from '../../core/errors';
 import { mergeFailures, type FailureGroup } from '../../core/failures';
@@ -10,7 +11,7 @@ import { plainKey, type ItemKey } from '../../items/itemKey';
 import { attemptLine, outcomeLine } from '../../items/outcomeLines';
 import { parseExact } from '../../json/exactJson';
 import type { ProcessorResult } from '../../processors/processor';
-import type { Admission } from './admission';
+import type { Admission, CallEnding } from './admission';
 import type { Clock } from './clock';
 import type { PartitionWriter } from './partitionWriter';
 
@@ -104,7 +105,7 @@ export class ItemCalls {
         this.inFlight--;
         current.partition.inFlight--;
         const told: Told = { at: this.iso(now), ms: now - current.began };
-        let ending = { ok: false, throttles: false };
+        let ending = { answered: false, throttles: false };
         try {
             this.count(result, told.ms);
             ending = endingOf(result);
@@ -174,5 +175,13 @@ export class ItemCalls {
     }
 }
 
-const endingOf = (result: ProcessorResult): { ok: boolean; throttles: boolean } =>
-    result.ok ? { ok: true, throttles: false } : { ok: false, throttles: throttles(result.error.code, result.status) };
+const endingOf = (result: ProcessorResult): Omit<CallEnding, 'ms'> =>
+    result.ok
+        ? { answered: true, throttles: false }
+        : {
+              answered: result.status !== undefined || OWN_FAILURES.has(result.error.code),
+              throttles: throttles(result.error.code, result.status),
+          };
+
+/** Of a processor that is a function: it was called, and whatever it calls may be slowed down by that. */
+const OWN_FAILURES = new Set<ItemCode>(['PROCESSOR_ERROR', 'PROCESSOR_FATAL']);

@@ -42,13 +42,13 @@ test('a limit stays between none and the maximum, whatever that becomes and what
                 changes.forEach((one, i) => {
                     const before = c;
                     if (one.kind === 'max') c = withMax(c, one.max, one.adaptive);
-                    else c = one.kind === 'success' ? afterSuccess(c) : afterThrottle(c, i * 150, 100);
+                    else c = one.kind === 'success' ? afterSuccess(c, i * 150, 100, c.limit) : afterThrottle(c, i * 150, 100);
                     expect(Number.isInteger(c.limit) && c.limit >= Math.min(1, c.max) && c.limit <= c.max).toBe(true);
                     if (one.kind !== 'max') return;
                     expect(c).toMatchObject({ max: one.max, adaptive: one.adaptive });
                     // Without learning, all that may be in flight is; what was learned stays, as far as it may.
-                    if (!one.adaptive || before.limit === before.max) expect(c.limit).toBe(one.max);
-                    else expect(c.limit).toBe(Math.max(Math.min(1, one.max), Math.min(before.limit, one.max)));
+                    if (!one.adaptive || before.level === before.max) expect(c.limit).toBe(one.max);
+                    else expect(c.limit).toBe(Math.max(Math.min(1, one.max), Math.floor(Math.min(before.level, one.max))));
                 });
             },
         ),
@@ -66,7 +66,7 @@ test('the same maximum again changes nothing', () => {
 });
 
 test('a target that asked for fewer calls is not asked more at once, because the maximum was raised', () => {
-    const learned = afterThrottle(newConcurrency(100, true, null), 0, 100);
+    const learned = afterThrottle(newConcurrency(100, true, 100), 0, 100);
     expect(learned.limit).toBe(70);
     expect(withMax(learned, 500, true)).toMatchObject({ limit: 70, max: 500 });
     expect(withMax(learned, 10, true)).toMatchObject({ limit: 10, max: 10 });

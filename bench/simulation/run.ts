@@ -1,0 +1,73 @@
+// One job against one target for some time, and what came of it.
+import { dice, Events } from './events';
+import { Job, Process } from './job';
+import { Target, type TargetOptions } from './target';
+
+export interface Scenario {
+    name: string;
+    target: Omit<TargetOptions, 'events' | 'roll'>;
+    max: number;
+    places: number;
+    /** What a call costs of the job's own processor, in ms (default 0.05). */
+    perCallMs?: number;
+    /** The process does nothing for so long, about so often, in ms. */
+    stalls?: { ms: [number, number]; everyMs: number };
+    /** How long all of it takes, and from when on it counts as settled, in ms. */
+    runMs?: number;
+    settledMs?: number;
+    /** Fixed settings of which the best is what is compared with. */
+    fixed: number[];
+}
+
+export interface Run {
+    /** Calls in flight after so long, each 50 ms. */
+    inFlight: number[];
+    /** Answers from `settledMs` on, a second. */
+    perSecond: number;
+    /** Answers in all, a second. */
+    perSecondInAll: number;
+    /** The least and the most of a place, on average when settled. */
+    shares: number[];
+}
+
+const LOOK_MS = 50;
+
+export function run(scenario: Scenario, { adaptive, max = scenario.max, seed = 1 }: { adaptive: boolean; max?: number; seed?: number }): Run {
+    const { places, perCallMs = 0.05, stalls, runMs = 60_000, settledMs = 20_000 } = scenario;
+    const events = new Events();
+    const roll = dice(seed);
+    const target = new Target({ ...scenario.target, events, roll });
+    const process = new Process(events, perCallMs);
+    if (stalls) {
+        const stall = () => {
+            process.block(stalls.ms[0] + (stalls.ms[1] - stalls.ms[0]) * roll());
+            events.after(2 * roll() * stalls.everyMs, stall);
+        };
+        events.after(roll() * stalls.everyMs, stall);
+    }
+    const job = new Job({ events, roll, target, process, max, places: Math.min(places, max), adaptive });
+    const inFlight: number[] = [];
+    const sums = job.places.map(() => 0);
+    const look = () => {
+        inFlight.push(job.inFlight);
+        if (events.now >= settledMs) job.places.forEach((place, i) => (sums[i]! += place.inFlight));
+        events.after(LOOK_MS, look);
+    };
+    look();
+    events.run(settledMs);
+    const before = job.answered;
+    events.run(runMs);
+    const looks = (runMs - settledMs) / LOOK_MS;
+    return {
+        inFlight,
+        perSecond: ((job.answered - before) * 1000) / (runMs - settledMs),
+        perSecondInAll: (job.answered * 1000) / runMs,
+        shares: sums.map((sum) => sum / looks),
+    };
+}
+
+/** Of the looks from then on. */
+export function quantiles({ inFlight }: Run, fromMs: number, ...of: number[]): number[] {
+    const sorted = inFlight.slice(fromMs / LOOK_MS).sort((a, b) => a - b);
+    return of.map((q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!);
+}
