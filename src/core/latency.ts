@@ -27,9 +27,19 @@ export function withCall({ n, sum, squares, inFlight, busy }: Sample, ms: number
 /** How long a call took, in ms: the geometric mean. */
 export const typicalMs = ({ n, sum }: Sample): number => Math.max(1, Math.exp(sum / n) - GRAIN_MS);
 
+/** A mean that is smaller where calls took less. */
+export const latencyOf = ({ n, sum }: Sample): number => sum / n;
+
 export const meanInFlight = ({ n, inFlight }: Sample): number => inFlight / n;
 
 export const meanBusy = ({ n, busy }: Sample): number => busy / n;
+
+/** The same with calls that have not ended after so long. At most as many as have: what is not known must not outweigh what is. */
+export function withMissing(sample: Sample, missing: number, ms: number): Sample {
+    const calls = Math.max(0, Math.min(missing, sample.n));
+    const log = logOf(ms);
+    return { ...sample, n: sample.n + calls, sum: sample.sum + calls * log, squares: sample.squares + calls * log * log };
+}
 
 /** By how much latency differs, as a logarithm of the ratio, and how uncertain that is (the square of its standard error). */
 export interface Rise {

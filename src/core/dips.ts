@@ -1,0 +1,255 @@
+// How the calls in flight follow latency. Whether items are slow or wait in a queue cannot be seen from latency: it is tried. Now and then a slice dips, has
+// a third fewer in flight for a moment. Where calls take as long as before, the items are slow, and a third of the throughput was lost: more may be in
+// flight. Where they take less, they had been waiting, and hardly any throughput was lost: fewer are enough. Both are measured within seconds of each
+// other, so it does not matter how much latency varies from item to item, nor that a target gets slower by itself.
+//
+// All slices dip at the same moments of the clock. One of several that dipped alone would find the others' queue, take it for the target's own latency,
+// and crowd them out (as TCP Vegas does; BBR's senders come to probe together for the same reason). Nobody has to tell them when: the moments are
+// multiples of a span that follows from latency, which is the same for all of them.
+import { latencyOf, meanBusy, meanInFlight, NO_SAMPLE, riseOf, together, typicalMs, withCall, withMissing, type Rise, type Sample } from './latency';
+
+/**
+ * Phases, and what leads from one to the next:
+ *
+ *     starting ── a round of calls has taken as long as the shortest before ──► starting, twice as many in flight; full, at the maximum
+ *     starting ── it has taken longer ────────────────────────────────────────► doubting: the same round once more
+ *     doubting ── it takes longer again ──────────────────────────────────────► full, with a quarter in flight
+ *     full ────── it is the moment to dip ────────────────────────────────────► draining: nothing is begun until no more are in flight than the dip has
+ *     draining ── so few are in flight ───────────────────────────────────────► dipped
+ *     dipped ──── some round trips are over ──────────────────────────────────► waiting, with all in flight that were before
+ *     waiting ─── the calls that were begun in the dip have ended ────────────► full, with more or fewer in flight than before
+ *
+ * A throttle and another maximum lead to full, from everywhere.
+ */
+type Phase = 'starting' | 'doubting' | 'full' | 'draining' | 'dipped' | 'waiting';
+
+export interface Concurrency {
+    /** Calls in flight at most, now. */
+    readonly limit: number;
+    /** What the limit is when it does not dip; a fraction is kept until it makes a whole call. */
+    readonly level: number;
+    /** As far as the level goes up by successes alone: further only when a dip has shown no queue. */
+    readonly ceiling: number;
+    readonly max: number;
+    readonly adaptive: boolean;
+    /** Successes since the last step up. */
+    readonly credit: number;
+    /** No further step down by throttles before this time (ms): one burst of refusals is one signal. */
+    readonly holdUntil: number;
+    readonly phase: Phase;
+    /** When the phase is over, in ms; null where it is not known yet, or not a matter of time. */
+    readonly until: number | null;
+    /** Calls that were begun from then until then (ms) are those of `full`, and of `dip`. */
+    readonly fullFrom: number;
+    readonly fullTo: number;
+    readonly dipFrom: number;
+    readonly dipTo: number;
+    readonly full: Sample;
+    readonly dip: Sample;
+    /** Calls in flight before the dip, on average. */
+    readonly used: number;
+    /** Calls that were begun in the dip, as far as is known. */
+    readonly expected: number;
+    /** Of the rounds of the start the one with the shortest calls. */
+    readonly shortest: Sample | null;
+    /** How many times as many calls the next round has in flight. */
+    readonly factor: number;
+    /** What the last dips have shown together, and at which level. */
+    readonly seen: (Rise & { readonly level: number }) | null;
+    /** The last dip has shown no queue. */
+    readonly healthy: boolean;
+    /** The last dip has led to fewer calls in flight. */
+    readonly fell: boolean;
+    /** By which part the level goes up when the next dip shows no queue. */
+    readonly pace: number;
+}
+
+/** A dip has this part of the calls in flight. */
+const DIP = 0.65;
+/** It lasts so many round trips, and at least so long (ms): clocks of several machines differ by some milliseconds. */
+const DIP_TRIPS = 1.5;
+const LEAST_DIP_MS = 100;
+/** So many calls are wanted of a dip, where few are in flight. */
+const DIP_CALLS = 8;
+/** So much longer may calls take than in a dip. At a target of 24 threads that is with 27 in flight; all slices together come to some calls more. */
+const TOLERATED = Math.log(1.12);
+/** So little longer that it counts as no queue at all. */
+const HEALTHY = 0.1;
+/** So many calls more after each dip, whatever it has shown: an equal step for all makes the shares of several slices equal; a part of the level where that is small. */
+const STEP = 0.9;
+const SMALL_STEP = 1 / 7;
+/** And by this part more where it has shown no queue; by less for a while after it has shown one: where the edge is steep, a leap beyond it costs much. */
+export const PACE = 0.3;
+const LEAST_PACE = 0.03;
+const MOST_FALL = 0.5;
+/** A process that is busy for more than this part of the time makes calls wait itself, and much of a rise is its own: it is tolerated. */
+const BUSY_FROM = 0.3;
+const BUSY_TOLERATED = 1.2;
+/** Dips are at multiples of this (ms) and of its doubles: so that between two of them there are so many round trips, where that costs throughput. */
+const SLOT_MS = 2_000;
+const LONGEST_SLOT_MS = 8_000;
+const TRIPS_AT_MAX = 32;
+const TRIPS_HEALTHY = 16;
+const TRIPS = 5;
+/** Calls that take longer than this (ms) are slow: a round of the start is not waited for twice. */
+const SLOW_MS = 1_000;
+/** Where calls are so slow that no dip has room in a slice, the level goes up by this factor each round, as in the start. */
+const SLOW_FACTOR = 1.5;
+
+/** Nothing measured. */
+export const ANEW = {
+    phase: 'full',
+    until: null,
+    fullFrom: -Infinity,
+    fullTo: Infinity,
+    dipFrom: Infinity,
+    dipTo: Infinity,
+    full: NO_SAMPLE,
+    dip: NO_SAMPLE,
+    used: 0,
+    expected: 0,
+    shortest: null,
+} as const satisfies Partial<Concurrency>;
+
+export const within = (level: number, max: number): number => Math.max(Math.min(1, max), Math.min(max, level));
+
+/** After a call that was answered. It runs for every call, so that it makes no more than one object and one sample. */
+export function afterAnswer(c: Concurrency, now: number, ms: number, inFlight: number, busy: number): Concurrency {
+    const begun = now - ms;
+    const grows = c.phase === 'full' && c.level < c.ceiling;
+    const steps = grows && c.credit + 1 >= c.limit;
+    const level = steps ? Math.min(c.ceiling, c.level + 1) : c.level;
+    // Written out: a spread of so many fields takes three times as long.
+    const next: Concurrency = {
+        limit: steps ? Math.floor(level) : c.limit,
+        level,
+        ceiling: c.ceiling,
+        max: c.max,
+        adaptive: c.adaptive,
+        credit: grows && !steps ? c.credit + 1 : 0,
+        holdUntil: c.holdUntil,
+        phase: c.phase,
+        until: c.until,
+        fullFrom: c.fullFrom,
+        fullTo: c.fullTo,
+        dipFrom: c.dipFrom,
+        dipTo: c.dipTo,
+        full: begun >= c.fullFrom && begun < c.fullTo ? withCall(c.full, ms, inFlight, busy) : c.full,
+        dip: begun >= c.dipFrom && begun < c.dipTo ? withCall(c.dip, ms, inFlight, busy) : c.dip,
+        used: c.used,
+        expected: c.phase === 'dipped' ? c.expected + 1 : c.expected,
+        shortest: c.shortest,
+        factor: c.factor,
+        seen: c.seen,
+        healthy: c.healthy,
+        fell: c.fell,
+        pace: c.pace,
+    };
+    switch (c.phase) {
+        case 'starting':
+        case 'doubting':
+            // The first calls of a round do not meet yet those that were added with it.
+            return next.full.n >= (ms < SLOW_MS ? 2 : 1) * c.limit ? afterRound(next, now) : next;
+        case 'full':
+            if (c.until === null) return next.full.n >= Math.max(DIP_CALLS, level) ? plan(next, now) : next;
+            return now >= c.until ? drain(next, now) : next;
+        case 'draining':
+            return inFlight - 1 <= c.limit ? beginDip(next, now, inFlight) : next;
+        case 'dipped':
+            return now >= c.until! ? endDip(next, now, inFlight) : next;
+        case 'waiting':
+            return now >= c.until! || next.dip.n >= c.expected ? afterDip(next, now) : next;
+    }
+}
+
+/** What a busy process adds to latency by itself, as a logarithm. */
+const ownRise = (sample: Sample): number => BUSY_TOLERATED * Math.max(0, meanBusy(sample) - BUSY_FROM);
+
+/** More in flight, unless calls take longer than in the round in which they took the least: half of what they would if all of them waited. */
+function afterRound(c: Concurrency, now: number): Concurrency {
+    const { full, shortest, factor } = c;
+    if (meanInFlight(full) < 0.5 * c.limit) return { ...c, full: NO_SAMPLE, fullFrom: now };
+    if (shortest) {
+        const { log, variance } = riseOf(shortest, full);
+        if (log - 2 * Math.sqrt(variance) > Math.log(factor) / 2 + ownRise(full)) {
+            // A process that stood still for a moment makes one round long, not two.
+            if (c.phase === 'starting' && typicalMs(full) < SLOW_MS) return { ...c, phase: 'doubting', full: NO_SAMPLE, fullFrom: now };
+            return at(c, within(Math.floor(c.level / (factor === SLOW_FACTOR ? factor : factor ** 2)), c.max), now + typicalMs(shortest));
+        }
+    }
+    const level = Math.min(c.max, c.level * factor);
+    return {
+        ...at(c, level, now),
+        ceiling: Math.max(level, c.ceiling),
+        phase: c.level >= c.max ? 'full' : 'starting',
+        shortest: shortest && latencyOf(shortest) < latencyOf(full) ? shortest : full,
+    };
+}
+
+/** At this level, with nothing measured; calls that were begun before `from` (ms) say nothing of it. */
+export const at = (c: Concurrency, level: number, from: number): Concurrency => ({
+    ...c,
+    ...ANEW,
+    fullFrom: from,
+    level,
+    limit: Math.floor(level),
+    ceiling: level,
+});
+
+/** Says when the next dip is. */
+function plan(c: Concurrency, now: number): Concurrency {
+    const trip = typicalMs(c.full);
+    const isAtMax = c.healthy && c.level >= c.max;
+    // Where there is a queue a dip costs hardly anything, and fewer calls in flight are wanted soon.
+    const trips = isAtMax ? TRIPS_AT_MAX : c.healthy ? TRIPS_HEALTHY : TRIPS;
+    let slot = isAtMax ? LONGEST_SLOT_MS : SLOT_MS;
+    while (slot < trip * trips && slot < LONGEST_SLOT_MS) slot *= 2;
+    if (slot < trip * TRIPS) slot *= 2;
+    if (slot < trip * TRIPS && c.level < c.max) return afterRound({ ...c, factor: SLOW_FACTOR }, now);
+    while (slot < trip * TRIPS) slot *= 2;
+    return { ...c, until: Math.ceil((now + trip) / slot) * slot };
+}
+
+const dipOf = (limit: number): number => Math.max(1, Math.min(limit - 1, Math.round(DIP * limit)));
+
+function drain(c: Concurrency, now: number): Concurrency {
+    const used = meanInFlight(c.full);
+    // Whoever has less to do than may be done learns nothing of it.
+    if (used < 0.8 * c.limit) return { ...c, ...ANEW, fullFrom: now };
+    if (c.limit < 2) return at(c, Math.min(c.max, c.level + STEP), now);
+    return { ...c, phase: 'draining', fullTo: now, limit: dipOf(c.limit), used, until: null };
+}
+
+function beginDip(c: Concurrency, now: number, inFlight: number): Concurrency {
+    const ms = Math.max(LEAST_DIP_MS, typicalMs(c.full) * Math.max(DIP_TRIPS, DIP_CALLS / c.limit));
+    // Of those that end from now on so many were begun before.
+    return { ...c, phase: 'dipped', dipFrom: now, until: now + ms, expected: 1 - inFlight };
+}
+
+function endDip(c: Concurrency, now: number, inFlight: number): Concurrency {
+    const until = now + 6 * typicalMs(c.full);
+    return { ...c, phase: 'waiting', dipTo: now, limit: Math.floor(c.level), expected: c.expected + inFlight - 1, until };
+}
+
+/** How many may be in flight after what the dip has shown. */
+function afterDip(c: Concurrency, now: number): Concurrency {
+    const { full, level } = c;
+    const from = now + typicalMs(full);
+    if (c.dip.n < 3) return { ...c, ...ANEW, fullFrom: from };
+    // The longest have not ended: without them the dip would have had short calls only, and whatever varies would look like a queue.
+    const dip = withMissing(c.dip, c.expected - c.dip.n, now - c.dipFrom);
+    const seen = together(c.seen, riseOf(dip, full), level);
+    const error = Math.sqrt(seen.variance);
+    const excess = seen.log - error - TOLERATED - ownRise(full);
+    // The second time, calls that gain four fifths of what they could from fewer in flight say that the dip itself was in the queue.
+    const isFarOff = c.fell && seen.log > 0.8 * Math.log(c.used / dipOf(Math.floor(level)));
+    const fall = excess <= 0 ? 1 : Math.max(MOST_FALL, Math.min(isFarOff ? DIP : 1, Math.exp(-excess * (c.fell ? 1 : 0.75))));
+    const health = Math.max(0, Math.min(1, 1 - (seen.log + error) / (HEALTHY + ownRise(full) / 2)));
+    return {
+        ...at(c, within(level * (fall + c.pace * health) + Math.min(STEP, level * SMALL_STEP), c.max), from),
+        seen: { ...seen, level },
+        healthy: health > 0,
+        fell: excess > 0,
+        pace: excess > 0 ? Math.max(LEAST_PACE, c.pace / 3) : Math.min(PACE, c.pace * (1 + health / 2)),
+    };
+}
