@@ -20,7 +20,13 @@ const scenarios: Scenario[] = [
             })),
         ),
     ),
-    ...[20, 10].map((baseMs) => ({ name: `24 threads of ${baseMs} ms`, target: { ...threads, baseMs }, max: 128, places: 4, fixed: around24 })),
+    ...[20, 10].map((baseMs) => ({
+        name: `24 threads of ${baseMs} ms`,
+        target: { ...threads, baseMs },
+        max: 128,
+        places: 4,
+        fixed: around24,
+    })),
     {
         name: '20 ms, flat, noise',
         target: { baseMs: 20, jitter: [1, 10] },
@@ -63,8 +69,20 @@ const scenarios: Scenario[] = [
         runMs: 120_000,
         fixed: [24, 32, 64, 100, 110],
     },
-    { name: 'slower by itself, × 3 in 30 s', target: { baseMs: (now) => 50 * (1 + 2 * Math.min(1, Math.max(0, now - 10_000) / 30_000)) , jitter: [0, 4]}, max: 64, places: 2, fixed: [64] },
-    { name: 'slower by itself, × 3 at once', target: { baseMs: (now) => (now > 30_000 ? 150 : 50) , jitter: [0, 4]}, max: 64, places: 2, fixed: [64] },
+    {
+        name: 'slower by itself, × 3 in 30 s',
+        target: { baseMs: (now) => 50 * (1 + 2 * Math.min(1, Math.max(0, now - 10_000) / 30_000)), jitter: [0, 4] },
+        max: 64,
+        places: 2,
+        fixed: [64],
+    },
+    {
+        name: 'slower by itself, × 3 at once',
+        target: { baseMs: (now) => (now > 30_000 ? 150 : 50), jitter: [0, 4] },
+        max: 64,
+        places: 2,
+        fixed: [64],
+    },
     { name: '1 ms', target: { baseMs: 1, jitter: [0, 0.5] }, max: 64, places: 2, fixed: [16, 32, 64] },
     { name: '5 s', target: { baseMs: 5_000, jitter: [0, 50] }, max: 256, places: 4, runMs: 120_000, fixed: [256] },
     { name: '5 s, 24 threads', target: { baseMs: 5_000, threads: 24 }, max: 64, places: 2, runMs: 120_000, fixed: [24, 32, 64] },
@@ -84,7 +102,27 @@ const rows = scenarios
         const at60 = quantiles({ ...one, inFlight: one.inFlight.slice(1150, 1200) }, 0, 0.5)[0]!;
         const within = one.inFlight.slice(settledMs / 50).filter((n) => n >= 12 && n <= 36).length / (one.inFlight.length - settledMs / 50);
         const shares = one.shares.map((s) => s.toFixed(0)).join(' ');
-        return [name, max, places, `${p10} / ${p50} / ${p90}`, ratio.toFixed(2), (one.perSecondInAll / best).toFixed(2), at60, within.toFixed(2), shares].map(String);
+        return [
+            name,
+            max,
+            places,
+            `${p10} / ${p50} / ${p90}`,
+            ratio.toFixed(2),
+            (one.perSecondInAll / best).toFixed(2),
+            at60,
+            within.toFixed(2),
+            shares,
+        ].map(String);
     });
-const head = ['target', 'max', 'slices', 'in flight when settled, p10 / p50 / p90', '÷ best fixed', 'with the start', 'in flight after 60 s', '12..36', 'shares'];
+const head = [
+    'target',
+    'max',
+    'slices',
+    'in flight when settled, p10 / p50 / p90',
+    '÷ best fixed',
+    'with the start',
+    'in flight after 60 s',
+    '12..36',
+    'shares',
+];
 for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);

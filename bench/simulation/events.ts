@@ -32,7 +32,7 @@ export class Events {
         if (this.times.length === 0) return what;
         this.times[0] = time;
         this.whats[0] = last;
-        for (let i = 0; ; ) {
+        for (let i = 0; ;) {
             let least = 2 * i + 1;
             if (least >= this.times.length) break;
             if (least + 1 < this.times.length && this.times[least + 1]! < this.times[least]!) least++;

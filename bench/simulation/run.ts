@@ -32,7 +32,10 @@ export interface Run {
 
 const LOOK_MS = 50;
 
-export function run(scenario: Scenario, { adaptive, max = scenario.max, seed = 1 }: { adaptive: boolean; max?: number; seed?: number }): Run {
+export function run(
+    scenario: Scenario,
+    { adaptive, max = scenario.max, seed = 1 }: { adaptive: boolean; max?: number; seed?: number },
+): Run {
     const { places, perCallMs = 0.05, stalls, runMs = 60_000, settledMs = 20_000 } = scenario;
     const events = new Events();
     const roll = dice(seed);

@@ -47,7 +47,10 @@ export class Target {
         const { events, threads } = this.o;
         while (this.first < this.queue.length && this.working < valueOf(threads!, events.now)) {
             const done = this.queue[this.first++]!;
-            if (this.first > 1000 && this.first * 2 > this.queue.length) this.queue.splice(0, this.first), (this.first = 0);
+            if (this.first > 1000 && this.first * 2 > this.queue.length) {
+                this.queue.splice(0, this.first);
+                this.first = 0;
+            }
             this.working++;
             events.after(this.serviceMs(), () => {
                 this.working--;

@@ -7,10 +7,10 @@ export type { Concurrency } from './dips';
 
 const DECREASE = 0.7;
 /**
- * So many calls are in flight where nothing was learned, and twice as many after each round. A slice that began with all of them would lose nothing at a
- * target whose latency rises in proportion, but where it rises with the square or the cube, 512 calls at once take minutes, in which nothing is learned: in
- * the simulation (`npm run bench:adaptive`) such a job never recovered, nor with 128. At a target that bears all of them the start costs five rounds,
- * of a slice's first seconds, once in a job.
+ * So many calls are in flight where nothing was learned, and twice as many after each round, which is two round trips. A slice that began with all of them
+ * would lose nothing at a target that has a queue of its own. But where latency rises with the square or the cube of what is in flight, so many calls at once
+ * take longer than a slice, in which nothing is learned: in the simulation (`npm run bench:adaptive`) such a job stayed at a tenth of what it could do,
+ * also when each of four slices began with 32. At a target that bears all of them the start is over after some ten round trips, once in a job.
  */
 const START = 8;
 
@@ -41,7 +41,8 @@ export function withMax(c: Concurrency, max: number, adaptive: boolean): Concurr
     const follows = !adaptive || c.level >= c.max;
     const level = follows ? max : within(c.level, max);
     const ceiling = c.ceiling >= c.max ? max : Math.max(level, Math.min(c.ceiling, max));
-    return { ...at(c, level, -Infinity), ceiling, max, adaptive };
+    const isStarting = adaptive && level < max && (c.phase === 'starting' || c.phase === 'doubting');
+    return { ...at(c, level, -Infinity), ceiling, max, adaptive, phase: isStarting ? 'starting' : 'full' };
 }
 
 /** How many calls in flight are the share of one of several workers: whole numbers that differ by one at most and add up to all; 0 where there are too few. */

@@ -6,7 +6,19 @@
 // All slices dip at the same moments of the clock. One of several that dipped alone would find the others' queue, take it for the target's own latency,
 // and crowd them out (as TCP Vegas does; BBR's senders come to probe together for the same reason). Nobody has to tell them when: the moments are
 // multiples of a span that follows from latency, which is the same for all of them.
-import { latencyOf, meanBusy, meanInFlight, NO_SAMPLE, riseOf, together, typicalMs, withCall, withMissing, type Rise, type Sample } from './latency';
+import {
+    latencyOf,
+    meanBusy,
+    meanInFlight,
+    NO_SAMPLE,
+    riseOf,
+    together,
+    typicalMs,
+    withCall,
+    withMissing,
+    type Rise,
+    type Sample,
+} from './latency';
 
 /**
  * Phases, and what leads from one to the next:
@@ -71,13 +83,17 @@ const DIP_TRIPS = 1.5;
 const LEAST_DIP_MS = 100;
 /** So many calls are wanted of a dip, where few are in flight. */
 const DIP_CALLS = 8;
-/** So much longer may calls take than in a dip. At a target of 24 threads that is with 27 in flight; all slices together come to some calls more. */
-const TOLERATED = Math.log(1.12);
+/** So much longer may calls take than in a dip. At a target of 24 threads that is with 26 in flight; the steps of all slices come to some more. */
+const TOLERATED = Math.log(1.08);
+/** What is within so many standard errors may be chance, and leads to no fewer in flight. */
+const CERTAIN = 1.5;
+/** Of the start, whose rounds are small and whose verdict costs more. */
+const ROUND_CERTAIN = 2;
 /** So little longer that it counts as no queue at all. */
 const HEALTHY = 0.1;
 /** So many calls more after each dip, whatever it has shown: an equal step for all makes the shares of several slices equal; a part of the level where that is small. */
-const STEP = 0.9;
-const SMALL_STEP = 1 / 7;
+const STEP = 0.8;
+const SMALL_STEP = 1 / 9;
 /** And by this part more where it has shown no queue; by less for a while after it has shown one: where the edge is steep, a leap beyond it costs much. */
 export const PACE = 0.3;
 const LEAST_PACE = 0.03;
@@ -91,8 +107,8 @@ const LONGEST_SLOT_MS = 8_000;
 const TRIPS_AT_MAX = 32;
 const TRIPS_HEALTHY = 16;
 const TRIPS = 5;
-/** Calls that take longer than this (ms) are slow: a round of the start is not waited for twice. */
-const SLOW_MS = 1_000;
+/** Calls that take longer than this (ms) are slow: no round of the start is waited for twice. */
+const SLOW_MS = 300;
 /** Where calls are so slow that no dip has room in a slice, the level goes up by this factor each round, as in the start. */
 const SLOW_FACTOR = 1.5;
 
@@ -171,7 +187,7 @@ function afterRound(c: Concurrency, now: number): Concurrency {
     if (meanInFlight(full) < 0.5 * c.limit) return { ...c, full: NO_SAMPLE, fullFrom: now };
     if (shortest) {
         const { log, variance } = riseOf(shortest, full);
-        if (log - 2 * Math.sqrt(variance) > Math.log(factor) / 2 + ownRise(full)) {
+        if (log - ROUND_CERTAIN * Math.sqrt(variance) > Math.log(factor) / 2 + ownRise(full)) {
             // A process that stood still for a moment makes one round long, not two.
             if (c.phase === 'starting' && typicalMs(full) < SLOW_MS) return { ...c, phase: 'doubting', full: NO_SAMPLE, fullFrom: now };
             return at(c, within(Math.floor(c.level / (factor === SLOW_FACTOR ? factor : factor ** 2)), c.max), now + typicalMs(shortest));
@@ -239,7 +255,7 @@ function afterDip(c: Concurrency, now: number): Concurrency {
     // The longest have not ended: without them the dip would have had short calls only, and whatever varies would look like a queue.
     const dip = withMissing(c.dip, c.expected - c.dip.n, now - c.dipFrom);
     const seen = together(c.seen, riseOf(dip, full), level);
-    const error = Math.sqrt(seen.variance);
+    const error = CERTAIN * Math.sqrt(seen.variance);
     const excess = seen.log - error - TOLERATED - ownRise(full);
     // The second time, calls that gain four fifths of what they could from fewer in flight say that the dip itself was in the queue.
     const isFarOff = c.fell && seen.log > 0.8 * Math.log(c.used / dipOf(Math.floor(level)));

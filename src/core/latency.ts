@@ -15,7 +15,7 @@ export interface Sample {
 export const NO_SAMPLE: Sample = { n: 0, sum: 0, squares: 0, inFlight: 0, busy: 0 };
 
 /** Milliseconds that a busy process and a clock of whole milliseconds add at random: a call of 1 ms that takes 3 has not become three times as slow. */
-const GRAIN_MS = 3;
+const GRAIN_MS = 2;
 
 const logOf = (ms: number): number => Math.log(Math.max(0, ms) + GRAIN_MS);
 
@@ -47,7 +47,10 @@ export interface Rise {
     readonly variance: number;
 }
 
-export const riseOf = (from: Sample, to: Sample): Rise => ({ log: to.sum / to.n - from.sum / from.n, variance: errorOf(from) + errorOf(to) });
+export const riseOf = (from: Sample, to: Sample): Rise => ({
+    log: to.sum / to.n - from.sum / from.n,
+    variance: errorOf(from) + errorOf(to),
+});
 
 /** Few calls can be alike by chance: none is taken to vary by less than this. */
 const LEAST_VARIANCE = 0.002;

@@ -1,6 +1,6 @@
 // Calls in flight: what several workers share, and a maximum that changes while they are at work.
 import * as fc from 'fast-check';
-import { afterSuccess, afterThrottle, newConcurrency, shareOf, withMax } from '../../../src/core/concurrency';
+import { afterSuccess, afterThrottle, learnedOf, newConcurrency, shareOf, withMax, type Concurrency } from '../../../src/core/concurrency';
 import { workersFor } from '../../../src/core/ledger/dispense';
 import { runs } from '../../support/runs';
 
@@ -26,34 +26,82 @@ test('of the workers that a concurrency is given none is without a call', () => 
 });
 
 const change = fc.oneof(
-    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('success' as const, 'throttle' as const) }) },
+    {
+        weight: 6,
+        arbitrary: fc.record({
+            kind: fc.constant('success' as const),
+            after: fc.nat(300),
+            ms: fc.oneof(fc.nat(20), fc.nat(3_000)),
+            inFlight: fc.option(fc.integer({ min: 1, max: 600 })),
+            busy: fc.double({ min: 0, max: 1, noNaN: true }),
+        }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('throttle' as const), after: fc.nat(300), ms: fc.nat(3_000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('max' as const), max, adaptive: fc.boolean() }) },
 );
 
-test('a limit stays between none and the maximum, whatever that becomes and whatever the target does', () => {
+/** Throws where anything is changed in place. */
+const frozen = (c: Concurrency): Concurrency => {
+    for (const part of [c, c.full, c.dip]) Object.freeze(part);
+    return c;
+};
+
+test('a limit is a whole number between one and the maximum, whatever that becomes and whatever the target does; nothing is changed in place', () => {
+    let dips = 0;
     fc.assert(
         fc.property(
             max,
             fc.boolean(),
             fc.option(fc.nat(600)),
-            fc.array(change, { maxLength: 200 }),
+            fc.array(change, { maxLength: 400 }),
             (first, adaptive, startAt, changes) => {
-                let c = newConcurrency(first, adaptive, startAt);
-                changes.forEach((one, i) => {
+                let c = frozen(newConcurrency(first, adaptive, startAt));
+                let now = 1_700_000_000_000;
+                for (const one of changes) {
                     const before = c;
                     if (one.kind === 'max') c = withMax(c, one.max, one.adaptive);
-                    else c = one.kind === 'success' ? afterSuccess(c, i * 150, 100, c.limit) : afterThrottle(c, i * 150, 100);
-                    expect(Number.isInteger(c.limit) && c.limit >= Math.min(1, c.max) && c.limit <= c.max).toBe(true);
-                    if (one.kind !== 'max') return;
+                    else {
+                        now += one.after;
+                        if (one.kind === 'throttle') c = afterThrottle(c, now, one.ms);
+                        else c = afterSuccess(c, now, one.ms, one.inFlight ?? c.limit, one.busy);
+                    }
+                    frozen(c);
+                    if (c.phase === 'dipped') dips++;
+                    for (const limit of [c.limit, learnedOf(c) ?? c.max])
+                        expect(Number.isInteger(limit) && limit >= Math.min(1, c.max) && limit <= c.max).toBe(true);
+                    expect(Number.isFinite(c.level) && c.level <= c.ceiling && c.ceiling <= c.max).toBe(true);
+                    if (!c.adaptive) expect(c.limit).toBe(c.max);
+                    if (one.kind !== 'max') continue;
                     expect(c).toMatchObject({ max: one.max, adaptive: one.adaptive });
                     // Without learning, all that may be in flight is; what was learned stays, as far as it may.
                     if (!one.adaptive || before.level === before.max) expect(c.limit).toBe(one.max);
                     else expect(c.limit).toBe(Math.max(Math.min(1, one.max), Math.floor(Math.min(before.level, one.max))));
-                });
+                }
             },
         ),
         { numRuns: runs(300) },
     );
+    expect(dips).toBeGreaterThan(0);
+});
+
+test('what a slice goes on with is its limit, also when it ends in a dip; where nothing adapts there is none', () => {
+    let c = newConcurrency(100, true, 50);
+    for (let now = 0; c.phase !== 'dipped'; now++) c = afterSuccess(c, now, 50, c.limit);
+    expect(c.limit).toBeLessThan(40);
+    expect(learnedOf(c)).toBe(51);
+    expect(learnedOf(newConcurrency(100, true, null))).toBe(8);
+    expect(learnedOf(newConcurrency(100, false, 50))).toBeNull();
+});
+
+test('after throttles it goes up again: by one after as many successes as the limit, to where it stood, and beyond when a dip has shown no queue', () => {
+    let c = afterThrottle(newConcurrency(100, true, 20), 1_000, 50);
+    expect(c.limit).toBe(14);
+    expect(afterThrottle(c, 1_050, 50)).toBe(c);
+    let now = 1_000;
+    for (let calls = 0; calls < 14; calls++) c = afterSuccess(c, (now += 3), 50, c.limit);
+    expect(c.limit).toBe(15);
+    for (; now < 15_000; now += 3) c = afterSuccess(c, now, 50, c.limit);
+    expect(c.level).toBeGreaterThan(25);
 });
 
 test('the same maximum again changes nothing', () => {
