@@ -51,8 +51,8 @@ export interface JobOptions {
     sliceMs?: number;
     /** Between two slices of a place, at most, in ms. */
     pauseMs?: number;
-    /** When each place begins, in ms. */
-    beginsAt?: (place: number) => number;
+    /** By how much the clock of each place is wrong, at most, in ms: they may be on several machines. */
+    skewMs?: number;
 }
 
 export class Job {
@@ -61,7 +61,7 @@ export class Job {
 
     constructor(o: JobOptions) {
         this.places = Array.from({ length: o.places }, (_, slot) => new Place(o, slot, () => this.answered++));
-        this.places.forEach((place, slot) => o.events.at(o.beginsAt?.(slot) ?? o.roll() * 300, () => place.begin()));
+        this.places.forEach((place) => o.events.at(o.roll() * 300, () => place.begin()));
     }
 
     get inFlight(): number {
@@ -74,6 +74,7 @@ class Place {
     concurrency: Concurrency;
     private startAt: number | null = null;
     private endsAt = 0;
+    private readonly skew: number;
 
     constructor(
         private readonly o: JobOptions,
@@ -81,6 +82,11 @@ class Place {
         private readonly tell: () => void,
     ) {
         this.concurrency = this.fresh();
+        this.skew = (o.skewMs ?? 0) * o.roll();
+    }
+
+    private clock(now: number): number {
+        return Math.floor(now + this.skew);
     }
 
     private fresh(): Concurrency {
@@ -106,8 +112,8 @@ class Place {
 
     private ended(began: number): void {
         const { events, process } = this.o;
-        const now = Math.floor(events.now);
-        this.concurrency = afterSuccess(this.concurrency, now, now - Math.floor(began), this.inFlight, process.busy);
+        const now = this.clock(events.now);
+        this.concurrency = afterSuccess(this.concurrency, now, now - this.clock(began), this.inFlight, process.busy);
         this.inFlight--;
         this.tell();
         this.pump();

@@ -12,6 +12,8 @@ export interface Scenario {
     perCallMs?: number;
     /** The process does nothing for so long, about so often, in ms. */
     stalls?: { ms: [number, number]; everyMs: number };
+    /** Clocks of the slices differ by so much, in ms. */
+    skewMs?: number;
     /** How long all of it takes, and from when on it counts as settled, in ms. */
     runMs?: number;
     settledMs?: number;
@@ -20,13 +22,13 @@ export interface Scenario {
 }
 
 export interface Run {
-    /** Calls in flight after so long, each 50 ms. */
+    /** Calls in flight, every 50 ms. */
     inFlight: number[];
     /** Answers from `settledMs` on, a second. */
     perSecond: number;
     /** Answers in all, a second. */
     perSecondInAll: number;
-    /** The least and the most of a place, on average when settled. */
+    /** Calls in flight of each place, on average when settled. */
     shares: number[];
 }
 
@@ -36,7 +38,7 @@ export function run(
     scenario: Scenario,
     { adaptive, max = scenario.max, seed = 1 }: { adaptive: boolean; max?: number; seed?: number },
 ): Run {
-    const { places, perCallMs = 0.05, stalls, runMs = 60_000, settledMs = 20_000 } = scenario;
+    const { places, skewMs = 0, perCallMs = 0.05, stalls, runMs = 60_000, settledMs = 20_000 } = scenario;
     const events = new Events();
     const roll = dice(seed);
     const target = new Target({ ...scenario.target, events, roll });
@@ -48,7 +50,7 @@ export function run(
         };
         events.after(roll() * stalls.everyMs, stall);
     }
-    const job = new Job({ events, roll, target, process, max, places: Math.min(places, max), adaptive });
+    const job = new Job({ events, roll, target, process, max, places: Math.min(places, max), adaptive, skewMs });
     const inFlight: number[] = [];
     const sums = job.places.map(() => 0);
     const look = () => {
@@ -69,8 +71,9 @@ export function run(
     };
 }
 
-/** Of the looks from then on. */
-export function quantiles({ inFlight }: Run, fromMs: number, ...of: number[]): number[] {
-    const sorted = inFlight.slice(fromMs / LOOK_MS).sort((a, b) => a - b);
+/** Of the calls in flight in these runs, each 50 ms from then until then. */
+export function quantiles(runs: Run[], { fromMs, toMs }: { fromMs: number; toMs?: number }, ...of: number[]): number[] {
+    const to = toMs === undefined ? undefined : toMs / LOOK_MS;
+    const sorted = runs.flatMap(({ inFlight }) => inFlight.slice(fromMs / LOOK_MS, to)).sort((a, b) => a - b);
     return of.map((q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!);
 }

@@ -8,7 +8,7 @@ function outcome(scenario: Scenario, seed = 1) {
     const settled = { settledMs: SETTLED_MS, runMs: 40_000, ...scenario };
     const best = Math.max(...scenario.fixed.map((max) => run(settled, { adaptive: false, max }).perSecond));
     const adapted = run(settled, { adaptive: true, seed });
-    const [p10, p50, p90] = quantiles(adapted, settled.settledMs, 0.1, 0.5, 0.9);
+    const [p10, p50, p90] = quantiles([adapted], { fromMs: settled.settledMs }, 0.1, 0.5, 0.9);
     return { p10: p10!, p50: p50!, p90: p90!, ratio: adapted.perSecond / best, shares: adapted.shares };
 }
 
@@ -19,7 +19,6 @@ const steep = (power: number) => ({ name: 'steep', target: { baseMs: 50, knee: {
 test.each([
     { ...threads, max: 64, places: 2 },
     { ...threads, max: 128, places: 4 },
-    { ...threads, max: 512, places: 1 },
     { ...steep(2), max: 512, places: 2 },
     { ...steep(3), max: 512, places: 4 },
 ])('a target that gets slower beyond 24 in flight: $name, max $max over $places slices', (scenario) => {
@@ -33,19 +32,19 @@ test.each([
 
 test('without adapting the same target has all in flight that may be: the simulation would show it', () => {
     const fixed = run({ ...threads, max: 64, places: 2, runMs: 10_000, settledMs: 5_000 }, { adaptive: false });
-    expect(quantiles(fixed, 5_000, 0.5)).toEqual([64]);
+    expect(quantiles([fixed], { fromMs: 5_000 }, 0.5)).toEqual([64]);
 });
 
 test('a target that bears 512 at 20 ms gets them, though the network is uneven and the process slow and sometimes stands still', () => {
     const target = { baseMs: 20, jitter: [1, 10] as [number, number] };
     const stalls = { ms: [50, 100] as [number, number], everyMs: 2_000 };
-    const busy = { name: 'flat', target, stalls, max: 513, places: 3, perCallMs: 0.15, runMs: 15_000, settledMs: 5_000, fixed: [513] };
+    const busy = { name: 'flat', target, stalls, max: 513, places: 3, perCallMs: 0.15, runMs: 10_000, settledMs: 3_000, fixed: [513] };
     const { p10, ratio } = outcome(busy);
     expect(p10).toBeGreaterThan(300);
     expect(ratio).toBeGreaterThan(0.95);
 });
 
-test.each([1, 2, 3])('items of which some take ten times as long as others are no queue (%i)', (seed) => {
+test.each([1, 2])('items of which some take ten times as long as others are no queue (%i)', (seed) => {
     const target = { baseMs: 100, sigma: 1 };
     const { p50, ratio } = outcome({ name: 'log-normal', target, max: 128, places: 4, fixed: [128] }, seed);
     expect(p50).toBeGreaterThan(100);

@@ -30,7 +30,8 @@ const change = fc.oneof(
         weight: 6,
         arbitrary: fc.record({
             kind: fc.constant('success' as const),
-            after: fc.nat(300),
+            times: fc.oneof(fc.constant(1), fc.nat(300)),
+            after: fc.oneof(fc.nat(20), fc.nat(300)),
             ms: fc.oneof(fc.nat(20), fc.nat(3_000)),
             inFlight: fc.option(fc.integer({ min: 1, max: 600 })),
             busy: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -39,6 +40,8 @@ const change = fc.oneof(
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('throttle' as const), after: fc.nat(300), ms: fc.nat(3_000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('max' as const), max, adaptive: fc.boolean() }) },
 );
+
+const timesOf = (each: { kind: string; times?: number }): number => each.times ?? 1;
 
 /** Throws where anything is changed in place. */
 const frozen = (c: Concurrency): Concurrency => {
@@ -49,36 +52,30 @@ const frozen = (c: Concurrency): Concurrency => {
 test('a limit is a whole number between one and the maximum, whatever that becomes and whatever the target does; nothing is changed in place', () => {
     let dips = 0;
     fc.assert(
-        fc.property(
-            max,
-            fc.boolean(),
-            fc.option(fc.nat(600)),
-            fc.array(change, { maxLength: 400 }),
-            (first, adaptive, startAt, changes) => {
-                let c = frozen(newConcurrency(first, adaptive, startAt));
-                let now = 1_700_000_000_000;
-                for (const one of changes) {
-                    const before = c;
-                    if (one.kind === 'max') c = withMax(c, one.max, one.adaptive);
-                    else {
-                        now += one.after;
-                        if (one.kind === 'throttle') c = afterThrottle(c, now, one.ms);
-                        else c = afterSuccess(c, now, one.ms, one.inFlight ?? c.limit, one.busy);
-                    }
-                    frozen(c);
-                    if (c.phase === 'dipped') dips++;
-                    for (const limit of [c.limit, learnedOf(c) ?? c.max])
-                        expect(Number.isInteger(limit) && limit >= Math.min(1, c.max) && limit <= c.max).toBe(true);
-                    expect(Number.isFinite(c.level) && c.level <= c.ceiling && c.ceiling <= c.max).toBe(true);
-                    if (!c.adaptive) expect(c.limit).toBe(c.max);
-                    if (one.kind !== 'max') continue;
-                    expect(c).toMatchObject({ max: one.max, adaptive: one.adaptive });
-                    // Without learning, all that may be in flight is; what was learned stays, as far as it may.
-                    if (!one.adaptive || before.level === before.max) expect(c.limit).toBe(one.max);
-                    else expect(c.limit).toBe(Math.max(Math.min(1, one.max), Math.floor(Math.min(before.level, one.max))));
+        fc.property(max, fc.boolean(), fc.option(fc.nat(600)), fc.array(change, { maxLength: 60 }), (first, adaptive, startAt, changes) => {
+            let c = frozen(newConcurrency(first, adaptive, startAt));
+            let now = 1_700_000_000_000;
+            for (const one of changes.flatMap((each) => Array.from({ length: timesOf(each) }, () => each))) {
+                const before = c;
+                if (one.kind === 'max') c = withMax(c, one.max, one.adaptive);
+                else {
+                    now += one.after;
+                    if (one.kind === 'throttle') c = afterThrottle(c, now, one.ms);
+                    else c = afterSuccess(c, now, one.ms, one.inFlight ?? c.limit, one.busy);
                 }
-            },
-        ),
+                frozen(c);
+                if (c.phase === 'dipped') dips++;
+                const { limit, level, ceiling } = c;
+                const isWithin = (n: number) => Number.isInteger(n) && n >= Math.min(1, c.max) && n <= c.max;
+                const isSound = isWithin(limit) && isWithin(learnedOf(c) ?? c.max) && level <= ceiling && ceiling <= c.max;
+                if (!isSound || (!c.adaptive && limit !== c.max)) throw new Error(`after ${JSON.stringify(one)}: ${JSON.stringify(c)}`);
+                if (one.kind !== 'max') continue;
+                expect(c).toMatchObject({ max: one.max, adaptive: one.adaptive });
+                // Without learning, all that may be in flight is; what was learned stays, as far as it may.
+                if (!one.adaptive || before.level === before.max) expect(c.limit).toBe(one.max);
+                else expect(c.limit).toBe(Math.max(Math.min(1, one.max), Math.floor(Math.min(before.level, one.max))));
+            }
+        }),
         { numRuns: runs(300) },
     );
     expect(dips).toBeGreaterThan(0);
