@@ -1,9 +1,10 @@
 // Adaptive concurrency, on what the target says of itself: additive increase and multiplicative decrease (Chiu and Jain, 1989) on its refusals, and by
 // latency within what these allow (dips.ts).
 import type { ItemCode } from './codes';
-import { afterAnswer, ANEW, at, PACE, within, type Concurrency } from './dips';
+import { ANEW, at, within, type Concurrency } from './concurrencyState';
+import { afterAnswer, PACE } from './dips';
 
-export type { Concurrency } from './dips';
+export type { Concurrency } from './concurrencyState';
 
 const DECREASE = 0.7;
 /**

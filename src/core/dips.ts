@@ -6,75 +6,8 @@
 // All slices dip at the same moments of the clock. One of several that dipped alone would find the others' queue, take it for the target's own latency,
 // and crowd them out (as TCP Vegas does; BBR's senders come to probe together for the same reason). Nobody has to tell them when: the moments are
 // multiples of a span that follows from latency, which is the same for all of them.
-import {
-    latencyOf,
-    meanBusy,
-    meanInFlight,
-    NO_SAMPLE,
-    riseOf,
-    together,
-    typicalMs,
-    withCall,
-    withMissing,
-    type Rise,
-    type Sample,
-} from './latency';
-
-/**
- * Phases, and what leads from one to the next:
- *
- *     starting ── a round of calls has taken as long as the shortest before ──► starting, twice as many in flight; full, at the maximum
- *     starting ── it has taken longer ────────────────────────────────────────► doubting: the same round once more
- *     doubting ── it takes longer again ──────────────────────────────────────► full, with a quarter in flight
- *     full ────── it is the moment to dip ────────────────────────────────────► draining: nothing is begun until no more are in flight than the dip has
- *     draining ── so few are in flight ───────────────────────────────────────► dipped
- *     dipped ──── some round trips are over ──────────────────────────────────► waiting, with all in flight that were before
- *     waiting ─── the calls that were begun in the dip have ended ────────────► full, with more or fewer in flight than before
- *
- * A throttle and another maximum lead to full, from everywhere.
- */
-type Phase = 'starting' | 'doubting' | 'full' | 'draining' | 'dipped' | 'waiting';
-
-export interface Concurrency {
-    /** Calls in flight at most, now. */
-    readonly limit: number;
-    /** What the limit is when it does not dip; a fraction is kept until it makes a whole call. */
-    readonly level: number;
-    /** As far as the level goes up by successes alone: further only when a dip has shown no queue. */
-    readonly ceiling: number;
-    readonly max: number;
-    readonly adaptive: boolean;
-    /** Successes since the last step up. */
-    readonly credit: number;
-    /** No further step down by throttles before this time (ms): one burst of refusals is one signal. */
-    readonly holdUntil: number;
-    readonly phase: Phase;
-    /** When the phase is over, in ms; null where it is not known yet, or not a matter of time. */
-    readonly until: number | null;
-    /** Calls that were begun from then until then (ms) are those of `full`, and of `dip`. */
-    readonly fullFrom: number;
-    readonly fullTo: number;
-    readonly dipFrom: number;
-    readonly dipTo: number;
-    readonly full: Sample;
-    readonly dip: Sample;
-    /** Calls in flight before the dip, on average. */
-    readonly used: number;
-    /** Calls that were begun in the dip, as far as is known. */
-    readonly expected: number;
-    /** Of the rounds of the start the one with the shortest calls. */
-    readonly shortest: Sample | null;
-    /** How many times as many calls the next round has in flight. */
-    readonly factor: number;
-    /** What the last dips have shown together, and at which level. */
-    readonly seen: (Rise & { readonly level: number }) | null;
-    /** The last dip has shown no queue. */
-    readonly healthy: boolean;
-    /** The last dip has led to fewer calls in flight. */
-    readonly fell: boolean;
-    /** By which part the level goes up when the next dip shows no queue. */
-    readonly pace: number;
-}
+import { ANEW, at, within, type Concurrency } from './concurrencyState';
+import { latencyOf, meanBusy, meanInFlight, NO_SAMPLE, riseOf, together, typicalMs, withCall, withMissing, type Sample } from './latency';
 
 /** A dip has this part of the calls in flight. */
 const DIP = 0.65;
@@ -111,23 +44,6 @@ const TRIPS = 5;
 const SLOW_MS = 300;
 /** Where calls are so slow that no dip has room in a slice, the level goes up by this factor each round, as in the start. */
 const SLOW_FACTOR = 1.5;
-
-/** Nothing measured. */
-export const ANEW = {
-    phase: 'full',
-    until: null,
-    fullFrom: -Infinity,
-    fullTo: Infinity,
-    dipFrom: Infinity,
-    dipTo: Infinity,
-    full: NO_SAMPLE,
-    dip: NO_SAMPLE,
-    used: 0,
-    expected: 0,
-    shortest: null,
-} as const satisfies Partial<Concurrency>;
-
-export const within = (level: number, max: number): number => Math.max(Math.min(1, max), Math.min(max, level));
 
 /** After a call that was answered. It runs for every call, so that it makes no more than one object and one sample. */
 export function afterAnswer(c: Concurrency, now: number, ms: number, inFlight: number, busy: number): Concurrency {
@@ -201,16 +117,6 @@ function afterRound(c: Concurrency, now: number): Concurrency {
         shortest: shortest && latencyOf(shortest) < latencyOf(full) ? shortest : full,
     };
 }
-
-/** At this level, with nothing measured; calls that were begun before `from` (ms) say nothing of it. */
-export const at = (c: Concurrency, level: number, from: number): Concurrency => ({
-    ...c,
-    ...ANEW,
-    fullFrom: from,
-    level,
-    limit: Math.floor(level),
-    ceiling: level,
-});
 
 /** Says when the next dip is. */
 function plan(c: Concurrency, now: number): Concurrency {

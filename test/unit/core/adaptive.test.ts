@@ -1,11 +1,11 @@
 // Adaptive concurrency against simulated targets, in reduced form: `npm run bench:adaptive` has more of them, and for longer.
 import { quantiles, run, type Scenario } from '../../../bench/simulation/run';
 
-const SETTLED_MS = 20_000;
+const SETTLED_MS = 15_000;
 
 /** What a job comes to, beside the best of the fixed settings. */
 function outcome(scenario: Scenario, seed = 1) {
-    const settled = { settledMs: SETTLED_MS, runMs: 40_000, ...scenario };
+    const settled = { settledMs: SETTLED_MS, runMs: 30_000, ...scenario };
     const best = Math.max(...scenario.fixed.map((max) => run(settled, { adaptive: false, max }).perSecond));
     const adapted = run(settled, { adaptive: true, seed });
     const [p10, p50, p90] = quantiles([adapted], { fromMs: settled.settledMs }, 0.1, 0.5, 0.9);
