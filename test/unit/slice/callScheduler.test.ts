@@ -1,4 +1,5 @@
 // The scheduler of calls, with a clock that only the test moves: what is called when, what is recorded, and that nothing is left running.
+import type { ItemCode } from '../../../src/core/codes';
 import { RestError } from '@azure/storage-blob';
 import * as fc from 'fast-check';
 import { finished } from '../../../src/core/counts';
@@ -224,13 +225,33 @@ test('with five hundred items of a partition waiting nothing fresh of it is call
 });
 
 test('a target that throttles has fewer calls in flight, and more again after as many successes', async () => {
-    const b = new Bench({ items: 200, concurrency: 10, adaptive: true, attempts: 1 });
+    const b = new Bench({ items: 200, concurrency: 8, adaptive: true, attempts: 1 });
     await b.start();
     await b.clock.pass(200);
     await b.answerAll(throttling());
-    expect(b.calls).toHaveLength(7);
+    expect(b.calls).toHaveLength(5);
     for (let round = 0; round < 4; round++) await b.answerAll();
-    expect(b.calls).toHaveLength(10);
+    expect(b.calls).toHaveLength(8);
+});
+
+test('where nothing was learned few calls are in flight, and more with every answer, also one that refuses the item; a target that is not reached gets no more', async () => {
+    for (const [result, most] of [
+        [refused(404, 'HTTP_STATUS'), 20],
+        [refused(undefined, 'PROCESSOR_ERROR'), 20],
+        [refused(undefined, 'CONNECTION'), 8],
+    ] as const) {
+        const b = new Bench({ items: 200, concurrency: 20, adaptive: true, attempts: 1 });
+        await b.start();
+        expect(b.calls).toHaveLength(8);
+        for (let round = 0; round < 5; round++) await b.answerAll(result);
+        expect(b.calls).toHaveLength(most);
+    }
+});
+
+const refused = (status: number | undefined, code: ItemCode): ProcessorResult => ({
+    ok: false,
+    error: { code, message: 'no', retryable: false },
+    ...(status === undefined ? {} : { status }),
 });
 
 test('what is kept of an answer is in its line: an output that the job keeps, that it was cut, that a secret was taken out', async () => {
