@@ -59,6 +59,9 @@ const settings = z.strictObject({
     inFlight: z.int().min(1).max(100_000).nullish(),
 });
 
+/** As users write it. */
+export type SettingsInput = z.input<typeof settings>;
+
 /** What an administrator wants, or what is wrong with it. */
 export function parseSettings(document: unknown): { ok: true; settings: Settings } | { ok: false; errors: FieldError[] } {
     const read = settings.safeParse(document);
