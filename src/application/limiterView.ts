@@ -141,6 +141,14 @@ export function limiterBrief(register: Register, now: number): LimiterBrief {
     };
 }
 
+/** The rate that keeps the job from calling more, as far as its processes have told of it lately; null: none does. */
+export function pacedFor(jobId: string, before: Register, now: number): number | null {
+    const register = aged(before, now);
+    // Who has been refused for want of a share says that he can use more than he has.
+    const wantsMore = Object.values(register.holders).some(({ jobs }) => jobs[jobId]?.want === null);
+    return wantsMore ? allowedBy(register, now) : null;
+}
+
 const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : new Date(ms).toISOString());
 
 /** With two decimals. */

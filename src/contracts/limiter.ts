@@ -68,10 +68,11 @@ export function parseSettings(document: unknown): { ok: true; settings: Settings
     if (!read.success) return { ok: false, errors: fieldErrors(read.error, document, Object.keys(settings.shape)) };
     const { rate: texts, inFlight = null } = read.data;
     const rates = [texts ?? []].flat().map((text) => parseRate(text)!);
-    if (strictest(rates).length < rates.length)
-        return {
-            ok: false,
-            errors: [{ pointer: '/rate', message: 'two rates for windows of one length', allowed: 'one for each length' }],
-        };
-    return { ok: true, settings: { rates: strictest(rates), inFlight } };
+    const errors = rates.flatMap(({ perMs }, i): FieldError[] => {
+        const first = rates.findIndex((other) => other.perMs === perMs);
+        return first === i
+            ? []
+            : [{ pointer: `/rate/${i}`, message: `a second rate for the window of /rate/${first}`, allowed: 'one for each length' }];
+    });
+    return errors.length > 0 ? { ok: false, errors } : { ok: true, settings: { rates: strictest(rates), inFlight } };
 }

@@ -70,7 +70,7 @@ describe('a limiter', () => {
     test.each<[string, unknown, string[]]>([
         ['a rate that is none', { rate: 'fast' }, ['/rate']],
         ['one that is none among others', { rate: ['1/s', '0/s'] }, ['/rate/1']],
-        ['two rates of one length', { rate: ['60/min', '5/60s'] }, ['/rate']],
+        ['two rates of one length', { rate: ['60/min', '5/60s'] }, ['/rate/1']],
         ['six rates', { rate: ['1/s', '1/2s', '1/3s', '1/4s', '1/5s', '1/6s'] }, ['/rate']],
         ['a number for a rate', { rate: 50 }, ['/rate']],
         ['no call at once', { inFlight: 0 }, ['/inFlight']],
