@@ -1,10 +1,12 @@
 // The routes of limiters against real blob storage (Azurite), without a Functions host.
 import { RestError } from '@azure/storage-blob';
 import { renewed, type Renewal } from '../../src/core/limiter/register';
+import { jobSpec } from '../../src/contracts/jobSpec';
+import { newLedger } from '../../src/core/ledger';
 import { JobStore } from '../../src/storage/jobStore';
 import { limiterBlob } from '../../src/storage/limiterStore';
 import { startBlobStorage } from '../support/blobStorage';
-import { callRoute, type Answer, type Sent } from '../support/routes';
+import { callRoute, EngineDouble, type Answer, type Sent } from '../support/routes';
 
 let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
@@ -194,4 +196,43 @@ test('storage that does not answer in time is away, not something that went wron
         jest.spyOn(store.limiters.constructor.prototype as JobStore['limiters'], 'read').mockRejectedValueOnce(error);
         expect(await get('api.example.com')).toMatchObject({ status: 503, json: { code: 'STORAGE_UNAVAILABLE' } });
     }
+});
+
+describe('the status of a job', () => {
+    const engine = new EngineDouble();
+    const statusOf = async (id: string) => (await callRoute(engine, 'GET', `jobs/${id}`)).json;
+    /** A job that runs, and at whose target `rate` is set. */
+    async function makeJob(id: string, process: object, rate?: string) {
+        const spec = jobSpec.parse({ source: { items: [1] }, process });
+        await store.createJob({ id, createdAt: new Date().toISOString(), spec: { ...spec, source: { inline: 1 } } });
+        engine.instances.set(id, 'Running');
+        engine.ledger = { ...newLedger(id), state: 'running', startedAt: Date.now(), total: 1, partitions: 1 };
+        if (rate) await put(`${id}.example`, { rate: [rate, '100/day'] });
+    }
+
+    test('names its limiter, and while it runs says what that allows', async () => {
+        await makeJob('job-a', { http: { url: 'https://job-a.example/x' } }, '20/s');
+        const allowed = { gate: 'open', breaker: 'closed', paced: 19, learned: null, quotaLeft: 100 };
+        expect((await statusOf('job-a')).limiter).toEqual({ name: 'job-a.example', ...allowed });
+        engine.ledger = { ...engine.ledger!, state: 'folding' };
+        expect((await statusOf('job-a')).limiter).toEqual({ name: 'job-a.example' });
+        await makeJob('job-b', { http: { url: 'https://job-b.example/x' } });
+        expect((await statusOf('job-b')).limiter).toEqual({ name: 'job-b.example' });
+        await makeJob('job-c', { processor: 'digest' });
+        expect((await statusOf('job-c')).limiter).toEqual({ name: null });
+    });
+
+    test('does not hang on its limiter: where that cannot be read it says the rest; and the list does not ask', async () => {
+        await makeJob('job-d', { http: { url: 'https://job-d.example/x' } }, '20/s');
+        const read = jest.spyOn(store.limiters.constructor.prototype as JobStore['limiters'], 'read');
+        for (const error of [new RestError('forbidden', { statusCode: 403 }), new Error('a stray')]) {
+            read.mockRejectedValueOnce(error);
+            expect(await statusOf('job-d')).toMatchObject({ state: 'running', limiter: { name: 'job-d.example' } });
+            read.mockRejectedValueOnce(error);
+            expect((await statusOf('job-d')).limiter).toEqual({ name: 'job-d.example' });
+        }
+        read.mockClear();
+        expect((await callRoute(engine, 'GET', 'jobs')).status).toBe(200);
+        expect(read).not.toHaveBeenCalled();
+    });
 });
