@@ -12,6 +12,9 @@ import { pathOf, type Handler } from './http/frame';
 import { health } from './getHealth';
 import { getItem } from './jobs/getItem';
 import { listJobs } from './jobs/listJobs';
+import { getLimiter } from './limiters/getLimiter';
+import { listLimiters } from './limiters/listLimiters';
+import { setLimiter } from './limiters/setLimiter';
 import { getResults } from './results/getResults';
 import { startJob } from './jobs/startJob';
 import { createUpload } from './uploads/createUpload';
@@ -51,6 +54,9 @@ const known: Route[] = [
     { name: 'resumeUpload', route: 'uploads/{id}', methods: ['HEAD', 'PATCH', 'DELETE'], handler: resumeUpload },
     { name: 'overrideUpload', route: 'uploads/{id}', methods: ['POST'], handler: overrideUpload },
     { name: 'uploadPartOptions', route: 'uploads/{id}', methods: ['OPTIONS'], handler: uploadOptions },
+    { name: 'listLimiters', route: 'limiters', methods: ['GET'], handler: listLimiters },
+    { name: 'getLimiter', route: 'limiters/{name}', methods: ['GET'], handler: getLimiter },
+    { name: 'setLimiter', route: 'limiters/{name}', methods: ['PUT'], handler: setLimiter, takes: 'json' },
     { name: 'health', route: 'health', methods: ['GET'], handler: health },
 ];
 

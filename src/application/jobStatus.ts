@@ -1,5 +1,6 @@
 // What a user sees of a job: from its summary once that is there, else from its ledger and what its slices have recorded since they last reported.
 import type { StoredJob } from '../contracts/documents';
+import { limiterOfJob } from '../contracts/jobSpec';
 import { noCalls, summaryOf, type CallSummary } from '../core/callStats';
 import { deadlineOf, firstStateOf, limitsOf, newControl, startsAt, type Control, type Ending, type Limits } from '../core/control';
 import { noCounts, finished, type Counts } from '../core/counts';
@@ -10,7 +11,9 @@ import { allowedMoves, isEnded, type Desire, type JobState, type UserMove } from
 import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
 import { latestOf } from '../core/timeline';
 import type { JobStore } from '../storage/jobStore';
+import type { FoundRegister } from '../storage/limiterStore';
 import type { JobEngine } from './jobEngine';
+import { limiterBrief, pacedFor, type LimiterBrief } from './limiterView';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from './readJob';
 
 /** Times are ISO. */
@@ -40,6 +43,8 @@ export interface JobStatus {
     calls: CallSummary;
     error?: Failure & { invalid?: number };
     waiting?: Wait;
+    /** What its calls are counted by; null: nothing. While it runs, and where storage tells, what that allows now. */
+    limiter: { name: string | null } & Partial<LimiterBrief>;
     /** How far planning or folding has come. */
     step?: StepProgress;
     failures: FailureGroup[];
@@ -66,16 +71,38 @@ export const newStatus = (job: StoredJob, now: number): JobStatus =>
 export async function readStatus({ store, engine, clock }: StatusPorts, job: StoredJob, brief = false): Promise<JobStatus> {
     // Progress is read before the ledger: whatever has been reported meanwhile, the ledger has counted, and nothing is missing from both.
     const summary = await store.readSummary(job.id);
-    const progress = summary ? noProgress() : await store.readProgress(job.id);
-    const facts = summary
-        ? { summary, ledger: null, control: brief ? newControl() : await store.readControl(job.id) }
-        : await readFacts(store, engine, job.id);
-    return statusFrom(job, facts, clock(), progress);
+    if (summary) {
+        const control = brief ? newControl() : await store.readControl(job.id);
+        return statusFrom(job, { summary, ledger: null, control }, clock());
+    }
+    const limiter = brief ? null : glanceAtLimiter(store, job);
+    const progress = await store.readProgress(job.id);
+    const facts = await readFacts(store, engine, job.id);
+    return statusFrom(job, facts, clock(), progress, await limiter);
+}
+
+type SeenRegister = Extract<FoundRegister, { found: 'register' }>;
+
+/** The register of the job's target; null where there is none, or storage does not tell: no status fails for that. */
+async function glanceAtLimiter(store: JobStore, { spec }: StoredJob): Promise<SeenRegister | null> {
+    const name = limiterOfJob(spec);
+    try {
+        const found = name === null ? null : await store.limiters.read(name, null);
+        return found?.found === 'register' ? found : null;
+    } catch {
+        return null;
+    }
 }
 
 /** The summary decides once it is there. `now`: in ms. */
-export function statusFrom(job: StoredJob, facts: JobFacts, now: number, progress: AllProgress = noProgress()): JobStatus {
-    return facts.summary ? endedStatus(job, facts.summary, facts.control) : liveStatus(job, facts, now, progress);
+export function statusFrom(
+    job: StoredJob,
+    facts: JobFacts,
+    now: number,
+    progress: AllProgress = noProgress(),
+    limiter: SeenRegister | null = null,
+): JobStatus {
+    return facts.summary ? endedStatus(job, facts.summary, facts.control) : liveStatus(job, facts, now, { progress, limiter });
 }
 
 function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, control: Control): JobStatus {
@@ -99,6 +126,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         eta: null,
         workers: { active: 0, silent: 0, inFlight: 0, crashes: summary.crashes ?? 0 },
         calls: summaryOf(summary.calls ?? noCalls()),
+        limiter: { name: limiterOfJob(job.spec) },
         ...(summary.error ? { error: summary.error } : {}),
         failures: summary.failures,
         repairs: summary.repairs ?? 0,
@@ -129,10 +157,18 @@ function enteredOf(job: StoredJob, entered: LedgerState['entered']): JobStatus['
     return Object.fromEntries(times.sort(([, a], [, b]) => a - b).map(([state, at]) => [state, iso(at)]));
 }
 
-function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllProgress): JobStatus {
+/** What is known of a job that has not ended, beside its facts. */
+interface Live {
+    progress: AllProgress;
+    limiter: SeenRegister | null;
+}
+
+function liveStatus(job: StoredJob, facts: JobFacts, now: number, { progress, limiter: seen }: Live): JobStatus {
     const { control } = facts;
     const ledger = facts.ledger ?? newLedger(job.id);
-    const asked = { ledger, control, progress, createdAt: Date.parse(job.createdAt), startsAt: startsAt(job), now };
+    const paced = seen && pacedFor(job.id, seen.register, seen.date);
+    const heldBy = seen && paced !== null ? { name: seen.register.name, paced } : null;
+    const asked = { ledger, control, progress, heldBy, createdAt: Date.parse(job.createdAt), startsAt: startsAt(job), now };
     const { state: running, startedAt, endedAt, waiting, step, ...live } = statusOf(asked);
     const state = facts.ledger && isEnded(facts.ledger.state) ? stateOf(facts, job, now) : running;
     const endedWithout = failureWithoutSummary(facts);
@@ -155,6 +191,10 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, progress: AllP
         ...(startedAt ? { startedAt } : {}),
         entered: enteredOf(job, entered),
         ...(waiting ? { waiting } : {}),
+        limiter: {
+            name: limiterOfJob(job.spec),
+            ...(seen && state === 'running' ? limiterBrief(seen.register, seen.date) : {}),
+        },
         ...(step ? { step } : {}),
         ...live,
         ...limitsAndTags(job, control),

@@ -3,7 +3,7 @@ import type { OutcomeKind } from '../core/counts';
 import { problem, type Failure } from '../core/errors';
 import { RawJson } from '../json/exactNumber';
 import type { ItemKey } from '../items/itemKey';
-import { readOutcome, type AttemptLine, type Outcome } from '../items/outcomeLines';
+import { readOutcome, type AttemptLine, type HeldLine, type Outcome } from '../items/outcomeLines';
 import type { Plan } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
 import { isOutcome, lineBatches } from '../storage/lineReader';
@@ -15,8 +15,19 @@ export interface AttemptView {
     ms: number;
     status?: number;
     error?: Failure;
+    /** Calls before it that used up no attempt, and for how long the item waited for that: the target asked for less, or was away. */
+    throttled?: number;
+    waitedMs?: number;
     /** When it is tried again; absent of the attempt that decided. */
     retryAt?: string;
+}
+
+/** Calls since the last attempt that used up none: the item waits since then, and is called again at `retryAt` at the earliest. */
+export interface HeldView {
+    throttled: number;
+    waitedMs: number;
+    since: string;
+    retryAt: string;
 }
 
 export interface ItemView {
@@ -29,6 +40,8 @@ export interface ItemView {
     /** Its line in the results. */
     outcome?: RawJson;
     attempts: AttemptView[];
+    /** Of an item that waits because its target asked for less, or is away. */
+    held?: HeldView;
 }
 
 /** `name` is the item's index as the caller writes it. @throws Problem JOB_NOT_FOUND, NOT_READY or ITEM_NOT_FOUND */
@@ -42,9 +55,16 @@ export async function readItem(store: JobStore, jobId: string, name: string): Pr
 
     const part = partitionOf(plan, index);
     const [item, record] = await Promise.all([readText(store, plan, part, index), readRecord(store, jobId, part, index)]);
-    const { outcome, line, attempts } = record;
-    const state = outcome ? outcome.outcome : attempts.length > 0 ? 'waiting' : 'pending';
-    return { index, ...(outcome ? { key: outcome.key } : {}), item, state, ...(line ? { outcome: line } : {}), attempts };
+    const { outcome, line, attempts, held } = record;
+    const state = outcome ? outcome.outcome : attempts.length > 0 || held ? 'waiting' : 'pending';
+    return {
+        index,
+        ...(outcome ? { key: outcome.key } : {}),
+        ...{ item, state },
+        ...(line ? { outcome: line } : {}),
+        attempts,
+        ...(held ? { held } : {}),
+    };
 }
 
 /** The partition that holds the index: the last whose first index is not beyond it. */
@@ -67,18 +87,23 @@ async function readText(store: JobStore, plan: Plan, part: number, index: number
     return new RawJson(data.toString('utf8', start, end < 0 ? data.length : end));
 }
 
-async function readRecord(
-    store: JobStore,
-    jobId: string,
-    part: number,
-    index: number,
-): Promise<{ outcome: Outcome | null; line: RawJson | null; attempts: AttemptView[] }> {
+/** What the lines of an item say; `held` is what the last of them says, where that is of a wait. */
+interface ItemRecord {
+    outcome: Outcome | null;
+    line: RawJson | null;
+    attempts: AttemptView[];
+    held: HeldView | null;
+}
+
+async function readRecord(store: JobStore, jobId: string, part: number, index: number): Promise<ItemRecord> {
     const found = (await store.listOutcomes(jobId)).find((o) => o.part === part);
     const outcomeStart = `{"index":${index},`;
     const attemptMark = `"index":${index},`;
+    const heldStart = `{"held":${index},`;
     const attempts: AttemptView[] = [];
     let outcome: Outcome | null = null;
     let line: RawJson | null = null;
+    let held: HeldView | null = null;
     for await (const { lines } of found ? lineBatches(store, { segments: found.segments, from: 0, to: found.bytes }) : []) {
         for (const bytes of lines) {
             const head = bytes.toString('latin1', 0, 60);
@@ -86,16 +111,29 @@ async function readRecord(
                 if (!head.startsWith(outcomeStart)) continue;
                 line = new RawJson(bytes.toString('utf8'));
                 outcome = readOutcome(line.text);
+                held = null;
             } else if (head.startsWith('{"attempt":') && head.includes(attemptMark)) {
-                const { attempt, at, ms, status, error, retryAt } = JSON.parse(bytes.toString('utf8')) as AttemptLine;
-                attempts.push({ attempt, at, ms, ...(status === undefined ? {} : { status }), error, retryAt });
+                const told = JSON.parse(bytes.toString('utf8')) as AttemptLine;
+                attempts.push({ ...attemptView(told.attempt, told), retryAt: told.retryAt });
+                held = null;
+            } else if (head.startsWith(heldStart)) {
+                const { throttled, waitedMs, since, retryAt } = JSON.parse(bytes.toString('utf8')) as HeldLine;
+                held = { throttled, waitedMs, since, retryAt };
             }
         }
     }
     // A cancelled item's last attempt, if it had one, stands among the lines above.
-    if (outcome && (outcome.outcome === 'succeeded' || outcome.outcome === 'failed')) {
-        const { attempts: attempt, at, ms, status, error } = outcome;
-        attempts.push({ attempt, at, ms, ...(status === undefined ? {} : { status }), ...(error ? { error } : {}) });
-    }
-    return { outcome, line, attempts };
+    if (outcome && (outcome.outcome === 'succeeded' || outcome.outcome === 'failed')) attempts.push(attemptView(outcome.attempts, outcome));
+    return { outcome, line, attempts, held };
 }
+
+/** An attempt as its line tells it; a line may hold more than is shown. */
+const attemptView = (
+    attempt: number,
+    { at, ms, status, error, throttled, waitedMs }: Pick<Outcome, 'at' | 'ms' | 'status' | 'error' | 'throttled' | 'waitedMs'>,
+): AttemptView => ({
+    ...{ attempt, at, ms },
+    ...(status === undefined ? {} : { status }),
+    ...(error ? { error } : {}),
+    ...(throttled ? { throttled, waitedMs: waitedMs ?? 0 } : {}),
+});

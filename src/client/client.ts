@@ -13,6 +13,9 @@ import type {
     JobPage,
     JobSpec,
     JobState,
+    Limiter,
+    LimiterPage,
+    LimiterSettings,
     Manifest,
     Outcome,
     OutcomeKind,
@@ -35,7 +38,7 @@ export interface ClientOptions {
     /** In place of the global one: to look at answers, to count, to go through a proxy. */
     fetch?: Fetch | undefined;
     /**
-     * How calls that can be repeated without harm are asked again: every read, `verifyJob`, `startJob` with an idempotency key, and parts of an upload.
+     * How calls that can be repeated without harm are asked again: every read, `verifyJob`, `setLimiter`, `startJob` with an idempotency key, and parts of an upload.
      * Default: for 5 s, on broken connections and on 503 with Retry-After.
      */
     retry?: RetryOptions | undefined;
@@ -64,6 +67,11 @@ export interface ListOptions extends CallOptions {
     createdAfter?: string | undefined;
     createdBefore?: string | undefined;
     /** Jobs in one page: 1 to 100, default 20. */
+    limit?: number | undefined;
+}
+
+export interface LimiterListOptions extends CallOptions {
+    /** Limiters in one page: 1 to 100, default 20. */
     limit?: number | undefined;
 }
 
@@ -277,6 +285,35 @@ export class FanfoldClient {
         return this.requests.json({ method: 'POST', path: `${jobPath(id)}/verify`, repeatable: true }, call);
     }
 
+    // --- limiters -------------------------------------------------------------------------------------------------
+
+    /** One page of the list; its `next` is the `continuation` of the next page. */
+    limiterPage({ limit, continuation, ...call }: LimiterListOptions & { continuation?: string | undefined } = {}): Promise<LimiterPage> {
+        return this.requests.json({ method: 'GET', path: '/limiters', query: { limit, continuation } }, call);
+    }
+
+    /** Every limiter, in no order that says anything; a page is asked for when it is come to. */
+    async *limiters(options: LimiterListOptions = {}): AsyncGenerator<Limiter, void> {
+        for (let continuation: string | undefined; ;) {
+            const { limiters, next } = await this.limiterPage({ ...options, continuation });
+            yield* limiters;
+            if (next === undefined) return;
+            continuation = next;
+        }
+    }
+
+    /** What a target may be asked, what was learned of it, and who asks. Error: `LIMITER_NOT_FOUND` until something has limited it. */
+    limiter(name: string, call: CallOptions = {}): Promise<Limiter> {
+        return this.requests.json({ method: 'GET', path: limiterPath(name) }, call);
+    }
+
+    /** Sets what a target may be asked, in place of what was set before; what was learned of it is forgotten. Error: `BAD_BODY` with `errors`. */
+    setLimiter(name: string, settings: LimiterSettings, call: CallOptions = {}): Promise<Limiter> {
+        const headers = { 'content-type': 'application/json' };
+        const body = JSON.stringify(settings);
+        return this.requests.json({ method: 'PUT', path: limiterPath(name), headers, body, repeatable: true }, call);
+    }
+
     // --- uploads --------------------------------------------------------------------------------------------------
 
     /** Uploads in one request: less than 100 MB, the host's bound. When it breaks off nothing is kept, and it is not sent again. Error: `BAD_UPLOAD`. */
@@ -344,6 +381,7 @@ export class FanfoldClient {
 }
 
 const jobPath = (id: string): string => `/jobs/${encodeURIComponent(id)}`;
+const limiterPath = (name: string): string => `/limiters/${encodeURIComponent(name)}`;
 const uploadPath = (id: string): string => `/uploads/${encodeURIComponent(id)}`;
 
 function resultsOf(id: string, options: OpenResultsOptions): ApiRequest {

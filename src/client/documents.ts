@@ -3,6 +3,8 @@ import type { ProblemDocument } from '../api/http/frame';
 import type { Health } from '../api/getHealth';
 import type { InvalidRow } from '../api/jobs/getInvalid';
 import type { ItemView } from '../application/readItem';
+import type { LimiterPage } from '../api/limiters/listLimiters';
+import type { LimiterView } from '../application/limiterView';
 import type { JobBrief, JobPage } from '../api/jobs/listJobs';
 import type { StatusDocument } from '../api/jobs/statusDocument';
 import type { Verdict } from '../application/verifyJob';
@@ -10,6 +12,7 @@ import type { Timeline } from '../api/jobs/getTimeline';
 import type { UploadView } from '../api/uploads/uploadView';
 import type { Manifest } from '../contracts/documents';
 import type { JobSpecInput, LimitsInput } from '../contracts/jobSpec';
+import type { SettingsInput } from '../contracts/limiter';
 import type { OutcomeKind } from '../core/counts';
 import type { ProblemCode } from '../core/codes';
 import type { FieldError } from '../core/errors';
@@ -23,6 +26,7 @@ export type {
     JobBrief,
     JobPage,
     JobState,
+    LimiterPage,
     Manifest,
     OutcomeKind,
     ProblemCode,
@@ -39,6 +43,9 @@ export type LimitsPatch = { [Name in keyof LimitsInput]?: Patch<NonNullable<Limi
 type Patch<Value> = Value extends string | readonly unknown[] ? Value : Partial<Value>;
 export type Job = StatusDocument;
 export type Upload = UploadView;
+export type Limiter = LimiterView;
+/** What a target may be asked: what is left out, or null, is not limited. */
+export type LimiterSettings = SettingsInput;
 
 /** Read with `JSON.parse`: a number beyond what JavaScript holds is rounded. Whoever needs every digit reads the stream of `openResults`. */
 type PlainKey = string | number | null;

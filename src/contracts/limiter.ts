@@ -65,16 +65,20 @@ const settings = z.strictObject({
     inFlight: z.int().min(1).max(100_000).nullish(),
 });
 
+/** As users write it. */
+export type SettingsInput = z.input<typeof settings>;
+
 /** What an administrator wants, or what is wrong with it. */
 export function parseSettings(document: unknown): { ok: true; settings: Settings } | { ok: false; errors: FieldError[] } {
     const read = settings.safeParse(document);
     if (!read.success) return { ok: false, errors: fieldErrors(read.error, document, Object.keys(settings.shape)) };
     const { rate: texts, inFlight = null } = read.data;
     const rates = [texts ?? []].flat().map((text) => parseRate(text)!);
-    if (strictest(rates).length < rates.length)
-        return {
-            ok: false,
-            errors: [{ pointer: '/rate', message: 'two rates for windows of one length', allowed: 'one for each length' }],
-        };
-    return { ok: true, settings: { rates: strictest(rates), inFlight } };
+    const errors = rates.flatMap(({ perMs }, i): FieldError[] => {
+        const first = rates.findIndex((other) => other.perMs === perMs);
+        return first === i
+            ? []
+            : [{ pointer: `/rate/${i}`, message: `a second rate for the window of /rate/${first}`, allowed: 'one for each length' }];
+    });
+    return errors.length > 0 ? { ok: false, errors } : { ok: true, settings: { rates: strictest(rates), inFlight } };
 }

@@ -35,5 +35,6 @@ export const blobs = {
     live: (jobId: string) => `live/${jobId}`,
     /** By the SHA-256 of its name, in hexadecimal digits: a name may hold what no path can. */
     limiter: (digest: string) => `limiters/${digest}.json`,
+    limiters: 'limiters/',
     idempotency: (digest: string) => `idempotency/${digest}`,
 };

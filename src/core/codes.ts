@@ -232,6 +232,11 @@ export const problemCodes = {
     JOB_NOT_FOUND: { status: 404, title: 'No such job', remedy: 'List jobs with GET /api/jobs.' },
     ITEM_NOT_FOUND: { status: 404, title: 'No such item', remedy: 'Items are numbered from 0 to total - 1.' },
     UPLOAD_NOT_FOUND: { status: 404, title: 'No such upload', remedy: 'Create one with POST /api/uploads.' },
+    LIMITER_NOT_FOUND: {
+        status: 404,
+        title: 'No such limiter',
+        remedy: 'Nothing has limited it yet: it is there once a job was held back by it, or somebody has set it with PUT.',
+    },
     ROUTE_NOT_FOUND: { status: 404, title: 'No such route', remedy: 'See docs/api.md for the routes.' },
     METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed here', remedy: 'Use one of the methods in the Allow header.' },
     NOT_ACCEPTABLE: { status: 406, title: 'No such representation', remedy: 'Ask for NDJSON or CSV; of a timeline, for JSON or NDJSON.' },

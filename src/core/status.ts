@@ -88,6 +88,8 @@ export interface StatusAsked {
     ledger: LedgerState;
     control: Pick<Control, 'generation' | 'desired'>;
     progress: AllProgress;
+    /** The limiter that holds the job back, and how many calls a second it allows in all; null: none does. */
+    heldBy?: { name: string; paced: number } | null;
     /** When the job was stored, and when it is to start, in ms. */
     createdAt: number;
     startsAt: number;
@@ -97,11 +99,16 @@ export interface StatusAsked {
 
 /** Without news for longer than this the status says so: slices write every three seconds. */
 export const NEWS_MS = 5_000;
+/** What a slice waits for may have come already: it tells so within this time, in ms. */
+const TOLD_LATE_MS = 2_000;
 /** What a rate may come to be off by until the end, in either direction. */
 const MARGIN = 1.25;
 
 /** Waits of which nobody knows what comes after them. */
-const STANDS_STILL = new Set<WaitCode>(['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL']);
+const STANDS_STILL = new Set<WaitCode>([
+    ...(['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'GATE_CLOSED', 'BREAKER_OPEN', 'NO_SHARE'] as const),
+    ...(['NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL'] as const),
+]);
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
@@ -136,7 +143,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
         eta:
             !isHeard || (waiting && STANDS_STILL.has(waiting.code))
                 ? null
-                : etaOf(ledger, state, pending, { rate, finished: finished(counts), now }),
+                : etaOf(ledger, state, pending, { rate, finished: finished(counts), now, heldBy: asked.heldBy ?? null }),
         workers: {
             active: held.length,
             silent: holders.filter(({ live }, i) => live === null && now - held[i]!.since > NEWS_MS).length,
@@ -205,6 +212,8 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     const { waiting } = ledger;
     // What it waited for while it was paused says nothing any more.
     const isOutdated = control.generation > ledger.generation && ledger.startedAt !== null;
+    const kept = state === 'running' ? waitOfSlices(holders, now) : null;
+    if (kept) return kept;
     if (waiting && waiting.until > now && !isOutdated && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
         return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
     const heard = lastNews(asked, state, holders);
@@ -212,6 +221,15 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     if (isOver(ledger, now)) return { code: 'CONTROL', for: 'its deadline, which has come, to reach the workers', until: null };
     if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
+}
+
+/** What keeps off the calls of all slices that were heard of lately, until the first of them may call again; null where one of them may. */
+function waitOfSlices(holders: Holder[], now: number): Wait | null {
+    const live = holders.flatMap((holder) => holder.live ?? []);
+    const waits = live.flatMap((slice) => slice.waits ?? []).sort((a, b) => a.until - b.until);
+    const [first] = waits;
+    if (!first || waits.length < live.length || now - first.until > TOLD_LATE_MS) return null;
+    return { code: first.code, for: first.why, until: iso(Math.min(first.until, MAX_TIME)) };
 }
 
 /** When the job was last heard of, in ms. */
@@ -242,7 +260,7 @@ function etaOf(
     { startedAt, delayed, entered, repairs }: LedgerState,
     state: JobState,
     pending: number | null,
-    { rate, finished: done, now }: { rate: number; finished: number; now: number },
+    { rate, finished: done, now, heldBy }: { rate: number; finished: number; now: number; heldBy: StatusAsked['heldBy'] },
 ): Eta | null {
     // Recording what is left of a cancelled job goes by no rate that was seen before.
     if (state !== 'running' || pending === null || startedAt === null) return null;
@@ -259,12 +277,10 @@ function etaOf(
     const latest = Math.max(earliest, Math.max(now, lastRetry) + (after(slow) - now) * MARGIN);
     if (latest > MAX_TIME) return null;
     const told = (n: number): string => String(Math.round(n * 10) / 10);
-    const reason =
-        waitsForRetry && lastRetry >= earliest
-            ? `the last retry that is known of is due at ${iso(lastRetry)}`
-            : slow === fast
-              ? `${told(rate)} items/s`
-              : `${told(rate)} items/s now, ${told(average)} since it began`;
+    const byRate =
+        (slow === fast ? `${told(rate)} items/s` : `${told(rate)} items/s now, ${told(average)} since it began`) +
+        (heldBy ? `, the limiter ${heldBy.name} allows ${heldBy.paced} calls/s` : '');
+    const reason = waitsForRetry && lastRetry >= earliest ? `the last retry that is known of is due at ${iso(lastRetry)}` : byRate;
     return { earliest: iso(earliest), latest: iso(latest), reason };
 }
 

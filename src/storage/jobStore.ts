@@ -23,6 +23,7 @@ import type { AllProgress, StepProgress } from '../core/status';
 import type { Trouble } from '../core/trouble';
 import { takeBuffer } from './buffers';
 import { dataContainer } from './container';
+import { LimiterStore } from './limiterStore';
 import { withCheckedNames } from './names';
 import { readBlob, readInto, type ReadOptions } from './readBlob';
 import { diagnose, isStatus, messageOf, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
@@ -67,9 +68,11 @@ const apart = (tries: number): Promise<void> => sleep(Math.random() * Math.min(5
 
 export class JobStore {
     readonly container: ContainerClient;
+    readonly limiters: LimiterStore;
 
     constructor(container: ContainerClient) {
         this.container = withCheckedNames(container);
+        this.limiters = new LimiterStore(this.container);
     }
 
     static async open(): Promise<JobStore> {

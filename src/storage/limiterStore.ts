@@ -1,13 +1,16 @@
 // Registers of targets on storage, one small document for each limiter, replaced as a whole under its ETag.
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RestError, type ContainerClient } from '@azure/storage-blob';
 import { registerDocument } from '../contracts/limiter';
 import { blobs } from '../contracts/names';
-import type { Register } from '../core/limiter/state';
+import { newRegister, type Register } from '../core/limiter/state';
 import { isStatus } from './trouble';
 
 /** Who asks for a share has little time: a request that takes longer is given up, in ms. */
 const LIMIT_MS = 4_000;
+/** Changes of one register at the same time that one of them outlives. */
+const CHANGE_TRIES = 60;
 const json = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/json' } });
 
 export const limiterBlob = (name: string): string => blobs.limiter(createHash('sha256').update(name).digest('hex'));
@@ -20,24 +23,8 @@ export class LimiterStore {
     constructor(private readonly container: ContainerClient) {}
 
     /** What stands there, unless it is as it was under this ETag. @throws NewerVersion, WrongDocument, or what storage answered */
-    async read(name: string, etag: string | null): Promise<FoundRegister> {
-        try {
-            const conditions = etag === null ? {} : { ifNoneMatch: etag };
-            const client = this.container.getBlobClient(limiterBlob(name));
-            const answer = await client.download(0, undefined, {
-                conditions,
-                abortSignal: AbortSignal.timeout(LIMIT_MS),
-                maxRetryRequests: 0,
-            });
-            const chunks: Buffer[] = [];
-            for await (const chunk of answer.readableStreamBody as AsyncIterable<Buffer>) chunks.push(chunk);
-            const register = registerDocument.read(JSON.parse(Buffer.concat(chunks).toString('utf8')));
-            return { found: 'register', register, etag: answer.etag ?? '', date: (answer.date ?? new Date()).getTime() };
-        } catch (error) {
-            if (isStatus(error, 404)) return { found: 'none', date: dateOf(error) };
-            if (isStatus(error, 304)) return { found: 'same', date: dateOf(error) };
-            throw error;
-        }
+    read(name: string, etag: string | null): Promise<FoundRegister> {
+        return this.readBlob(limiterBlob(name), etag);
     }
 
     /** Writes it over what stands there under this ETag, or where nothing stands (null); says whether it did. */
@@ -58,21 +45,50 @@ export class LimiterStore {
         }
     }
 
-    /** Every register, in pages of at most so many. */
-    async *list(pageSize: number, continuationToken?: string): AsyncGenerator<{ registers: Register[]; next: string | undefined }> {
-        const settings = { maxPageSize: pageSize, ...(continuationToken ? { continuationToken } : {}) };
-        for await (const page of this.container.listBlobsFlat({ prefix: blobs.limiter('').replace('.json', '') }).byPage(settings)) {
-            const found = await Promise.all(page.segment.blobItems.map(({ name }) => this.readBlob(name)));
-            yield { registers: found.filter((register) => register !== null), next: page.continuationToken || undefined };
+    /**
+     * Changes the register under its ETag, or makes one, so that of changes at the same time none is lost: `change` is asked again with what stands there
+     * when another was first. Gives what stands there afterwards. @throws what `read` throws; storage's 412 when others were first time and again
+     */
+    async change(name: string, change: (register: Register, date: number) => Register): Promise<{ register: Register; date: number }> {
+        for (let tries = 1; ; tries++) {
+            const found = await this.read(name, null);
+            const [before, etag] = found.found === 'register' ? [found.register, found.etag] : [newRegister(name), null];
+            const register = change(before, found.date);
+            if ((await this.replace(register, etag)).written) return { register, date: found.date };
+            if (tries === CHANGE_TRIES) throw new RestError('others were first, time and again', { statusCode: 412 });
+            // Those who were refused together must not come back together.
+            await sleep(Math.random() * Math.min(500, 10 * tries));
         }
     }
 
-    private async readBlob(blob: string): Promise<Register | null> {
+    /** So many registers at most, in no order that says anything, and the position of the next page. @throws what `read` throws */
+    async list(
+        pageSize: number,
+        position?: string,
+    ): Promise<{ registers: { register: Register; date: number }[]; next: string | undefined }> {
+        const settings = { maxPageSize: pageSize, ...(position ? { continuationToken: position } : {}) };
+        for await (const { segment, continuationToken } of this.container.listBlobsFlat({ prefix: blobs.limiters }).byPage(settings)) {
+            const found = await Promise.all(segment.blobItems.map(({ name }) => this.readBlob(name, null)));
+            return { registers: found.filter((one) => one.found === 'register'), next: continuationToken || undefined };
+        }
+        return { registers: [], next: undefined };
+    }
+
+    private async readBlob(blob: string, etag: string | null): Promise<FoundRegister> {
         try {
-            const bytes = await this.container.getBlobClient(blob).downloadToBuffer();
-            return registerDocument.read(JSON.parse(bytes.toString('utf8')));
+            const conditions = etag === null ? {} : { ifNoneMatch: etag };
+            const answer = await this.container.getBlobClient(blob).download(0, undefined, {
+                conditions,
+                abortSignal: AbortSignal.timeout(LIMIT_MS),
+                maxRetryRequests: 0,
+            });
+            const chunks: Buffer[] = [];
+            for await (const chunk of answer.readableStreamBody as AsyncIterable<Buffer>) chunks.push(chunk);
+            const register = registerDocument.read(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+            return { found: 'register', register, etag: answer.etag ?? '', date: (answer.date ?? new Date()).getTime() };
         } catch (error) {
-            if (isStatus(error, 404)) return null;
+            if (isStatus(error, 404)) return { found: 'none', date: dateOf(error) };
+            if (isStatus(error, 304)) return { found: 'same', date: dateOf(error) };
             throw error;
         }
     }

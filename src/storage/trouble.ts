@@ -22,9 +22,14 @@ export const isStatus = (error: unknown, ...codes: number[]): boolean =>
 export const isTransient = (error: unknown): boolean =>
     error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || [408, 429].includes(error.statusCode));
 
-/** True where a caller is to come again: no answer, the service's own 5xx, or too many requests (429). Any other refusal is a defect or a setting. */
+/**
+ * True where a caller is to come again: no answer, none within the time that a request had, the service's own 5xx, or too many requests (429). Any other
+ * refusal is a defect or a setting.
+ */
 export const isUnavailable = (error: unknown): boolean =>
-    error instanceof RestError && (error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429);
+    error instanceof RestError
+        ? error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429
+        : error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name);
 
 /**
  * Tells an outage from a refusal: an error that another try may mend is an outage only while storage answers nothing at all. A request that fails

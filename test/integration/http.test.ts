@@ -2,7 +2,7 @@
 import { noCalls } from '../../src/core/callStats';
 import { createHash } from 'node:crypto';
 import { noCounts, type OutcomeKind } from '../../src/core/counts';
-import { outcomeLine } from '../../src/items/outcomeLines';
+import { attemptLine, heldLine, outcomeLine } from '../../src/items/outcomeLines';
 import { newLedger } from '../../src/core/ledger';
 import { handle } from '../../src/api/http/frame';
 import { routes } from '../../src/api/routes';
@@ -309,6 +309,40 @@ describe('results', () => {
         expect((await call('GET', 'jobs/r3/items/5')).json).toMatchObject({ item: { n: 5 }, state: 'pending', attempts: [] });
         expect(await call('GET', 'jobs/r3/items/6')).toMatchObject({ status: 404, json: { code: 'ITEM_NOT_FOUND' } });
         expect(await call('GET', 'jobs/r3/manifest')).toMatchObject({ status: 409, json: { code: 'NOT_READY' } });
+    });
+
+    test('one item shows how often it was called without using up an attempt, and since when it waits for that', async () => {
+        const waits = { throttled: 3, waitedMs: 1_200 };
+        const held = (index: number, tried: number) =>
+            heldLine({ held: index, tried, ...waits, since: '2026-01-01T00:00:02.000Z', retryAt: '2026-01-01T00:00:09.000Z' });
+        const error = { code: 'HTTP_STATUS', message: 'm' };
+        const told = { at, ms: 5, status: 500, error };
+        const tried = (index: number) => attemptLine({ attempt: 1, index, ...told, ...waits, retryAt: at });
+        const done = outcomeLine({ index: 3, outcome: 'succeeded', key: 3, attempts: 1, ms: 1, at, throttled: 8, waitedMs: 90_000 }, '"x"');
+        await makeJob('r6', [
+            [fence, held(0, 1), tried(1), held(1, 2), held(2, 1), tried(2)],
+            [fence, held(3, 1), done, held(4, 1), line(4, 'cancelled')],
+        ]);
+        const item = async (index: number) => {
+            const { state, attempts, held: now } = (await call('GET', `jobs/r6/items/${index}`)).json;
+            return { state, attempts, held: now };
+        };
+        const view = { ...waits, since: '2026-01-01T00:00:02.000Z', retryAt: '2026-01-01T00:00:09.000Z' };
+        const attemptView = { attempt: 1, at, ms: 5, status: 500, error, ...waits, retryAt: at };
+        expect(await item(0)).toEqual({ state: 'waiting', attempts: [], held: view });
+        expect(await item(1)).toEqual({ state: 'waiting', attempts: [attemptView], held: view });
+        // What the line after it says, it says of the wait too.
+        expect(await item(2)).toEqual({ state: 'waiting', attempts: [attemptView], held: undefined });
+        expect(await item(3)).toEqual({
+            ...{ state: 'succeeded', held: undefined },
+            attempts: [{ attempt: 1, at, ms: 1, throttled: 8, waitedMs: 90_000 }],
+        });
+        expect(await item(4)).toEqual({ state: 'cancelled', attempts: [], held: undefined });
+        const { text } = await call('GET', 'jobs/r6/results');
+        expect(lines(text).map(({ index, throttled, waitedMs }) => [index, throttled, waitedMs])).toEqual([
+            [3, 8, 90_000],
+            [4, undefined, undefined],
+        ]);
     });
 
     test('a job that storage let nobody record all of says how many items have no line, and so does its proof', async () => {

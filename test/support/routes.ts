@@ -20,6 +20,15 @@ export interface Answer {
 
 export const quiet = { invocationId: 'i', error: () => undefined, warn: () => undefined, log: () => undefined };
 
+/** As hosts decode a segment of the path: one that cannot be is left as it is. */
+function decoded(segment: string): string {
+    try {
+        return decodeURIComponent(segment);
+    } catch {
+        return segment;
+    }
+}
+
 /** Finds the route as a host does: literal before parameter before catch-all. */
 export async function callRoute(
     client: unknown,
@@ -35,7 +44,12 @@ export async function callRoute(
         if (!(r.methods as string[]).includes(method)) return [];
         if (r.route === '{*path}') return [{ r, params: { path: segments.join('/') } }];
         if (pattern.length !== segments.length || !pattern.every((p, i) => p.startsWith('{') || p === segments[i])) return [];
-        return [{ r, params: Object.fromEntries(pattern.flatMap((p, i) => (p.startsWith('{') ? [[p.slice(1, -1), segments[i]!]] : []))) }];
+        return [
+            {
+                r,
+                params: Object.fromEntries(pattern.flatMap((p, i) => (p.startsWith('{') ? [[p.slice(1, -1), decoded(segments[i]!)]] : []))),
+            },
+        ];
     })[0]!;
     const chunks = Buffer.isBuffer(body) ? [body] : body;
     const request = {

@@ -8,6 +8,15 @@ const n = (value: number) => value.toString(36);
 export const seal = (owner: string, text: string): string =>
     createHash('sha256').update(`${owner}\n${text}`).digest('base64url').slice(0, 10);
 
+/** A text as one opaque word for a URL, bound to its purpose. */
+export const sealed = (purpose: string, text: string): string => Buffer.from(`${seal(purpose, text)}.${text}`).toString('base64url');
+
+/** Null when the word was not made by `sealed` for this purpose. */
+export function unsealed(purpose: string, word: string): string | null {
+    const found = /^([\w-]{10})\.([^]*)$/.exec(Buffer.from(word, 'base64url').toString('utf8'));
+    return found && found[1] === seal(purpose, found[2]!) ? found[2]! : null;
+}
+
 /** `2.seal.upto.first-last,….part-offset,…`, numbers in base 36, then base64url so that it is one opaque word. */
 export function encodeCursor(jobId: string, cursor: Cursor): string {
     const done = cursor.done.map(([first, last]) => `${n(first)}-${n(last)}`).join(',');

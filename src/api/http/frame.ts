@@ -4,6 +4,7 @@ import type { DurableClient } from 'durable-functions';
 import { NewerVersion } from '../../contracts/contract';
 import type { ProblemCode } from '../../core/codes';
 import { Problem, problem, type FieldError } from '../../core/errors';
+import { isLimiterName, LIMITER_FORM } from '../../core/limiter/name';
 import { writeExact } from '../../json/exactJson';
 import { JobStore } from '../../storage/jobStore';
 import { isUnavailable } from '../../storage/trouble';
@@ -84,7 +85,8 @@ export const json = (status: number, body: unknown, headers: Record<string, stri
 export const pathOf = (request: { url: string }): string => new URL(request.url, 'http://local').pathname;
 
 /** Path of the API's root as the caller sees it, without a trailing slash. Links are paths: they hold behind any proxy that keeps paths. */
-export const rootOf = (request: { url: string }): string => /^(.*?)\/(?:jobs|uploads|health)(?:\/|$)/.exec(pathOf(request))?.[1] ?? '/api';
+export const rootOf = (request: { url: string }): string =>
+    /^(.*?)\/(?:jobs|uploads|limiters|health)(?:\/|$)/.exec(pathOf(request))?.[1] ?? '/api';
 
 /** The route's `{id}`: never a path of its own inside the container. */
 export function idOf(request: HttpRequest, missing: 'JOB_NOT_FOUND' | 'UPLOAD_NOT_FOUND' = 'JOB_NOT_FOUND'): string {
@@ -92,6 +94,17 @@ export function idOf(request: HttpRequest, missing: 'JOB_NOT_FOUND' | 'UPLOAD_NO
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(id))
         throw problem(missing, { detail: `There is no ${missing === 'JOB_NOT_FOUND' ? 'job' : 'upload'} "${id}".` });
     return id;
+}
+
+/** The route's `{name}`, as the host has decoded it. */
+export function limiterNameOf(request: HttpRequest): string {
+    const name = request.params.name ?? '';
+    if (isLimiterName(name)) return name;
+    const message = `"${name.slice(0, 300)}" is no name of a limiter`;
+    throw problem('BAD_PARAMETER', {
+        detail: `Name of the limiter: ${message}.`,
+        errors: [{ pointer: '/path/name', message, allowed: LIMITER_FORM }],
+    });
 }
 
 /** A whole number from the query, between bounds; the fallback when it is absent. */
@@ -112,6 +125,6 @@ export function wordParam<T extends string>(request: HttpRequest, name: string, 
     return text as T;
 }
 
-/** Parameters have no place in a document: the pointer names them under /query. */
+/** Parameters have no place in a document: the pointer names them under /query, what stands in the path under /path. */
 export const badParameter = (name: string, message: string, allowed?: string): Problem =>
     problem('BAD_PARAMETER', { detail: `Parameter "${name}": ${message}.`, errors: [{ pointer: `/query/${name}`, message, allowed }] });

@@ -5,7 +5,7 @@ import { listJobs as list } from '../../application/listJobs';
 import { states } from '../../core/states';
 import type { ListPosition } from '../../storage/jobIndex';
 import { engineOf } from '../durableEngine';
-import { seal } from '../http/cursor';
+import { sealed, unsealed } from '../http/cursor';
 import { badParameter, intParam, json, rootOf, wordParam, type Handler } from '../http/frame';
 import { linksOf, type StatusDocument } from './statusDocument';
 
@@ -63,17 +63,15 @@ function timeParam(request: HttpRequest, name: string): number | undefined {
 
 const LIST = 'GET /jobs';
 
-const encodePosition = ({ page = '', after = '' }: ListPosition): string => {
-    const text = `${Buffer.from(page).toString('base64url')}.${after}`;
-    return Buffer.from(`${seal(LIST, text)}.${text}`).toString('base64url');
-};
+const encodePosition = ({ page = '', after = '' }: ListPosition): string =>
+    sealed(LIST, `${Buffer.from(page).toString('base64url')}.${after}`);
 
 /** Null when the word was not made by `encodePosition`. */
 function decodePosition(word: string): ListPosition | null {
-    const m = /^([\w-]{10})\.(([\w-]*)\.(index\/[\w-]{1,100}))$/.exec(Buffer.from(word, 'base64url').toString('latin1'));
-    if (!m || m[1] !== seal(LIST, m[2]!)) return null;
-    const page = Buffer.from(m[3]!, 'base64url').toString('utf8');
-    return { ...(page ? { page } : {}), after: m[4]! };
+    const m = /^([\w-]*)\.(index\/[\w-]{1,100})$/.exec(unsealed(LIST, word) ?? '');
+    if (!m) return null;
+    const page = Buffer.from(m[1]!, 'base64url').toString('utf8');
+    return { ...(page ? { page } : {}), after: m[2]! };
 }
 
 function positionParam(request: HttpRequest): ListPosition {

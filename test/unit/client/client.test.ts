@@ -71,6 +71,31 @@ describe('a request', () => {
     });
 });
 
+describe('limiters', () => {
+    test('are listed page by page, looked at and set by their names, whatever those hold', async () => {
+        const pages: Record<string, object> = {
+            '/api/limiters?limit=2': { limiters: [{ name: 'a' }, { name: 'b' }], next: 'p/2' },
+            '/api/limiters?limit=2&continuation=p%2F2': { limiters: [{ name: 'c' }] },
+        };
+        const { client, server } = await serving(({ url }) => [200, pages[url] ?? { name: '[::1]:7080' }]);
+        expect((await all(client.limiters({ limit: 2 }))).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+        expect(await client.limiter('[::1]:7080')).toEqual({ name: '[::1]:7080' });
+        await client.setLimiter('[::1]:7080', { rate: ['50/s', '10000/day'], inFlight: null });
+        expect(
+            server.asked.slice(2).map(({ method, url, headers, body }) => [method, url, headers['content-type'], body.toString()]),
+        ).toEqual([
+            ['GET', '/api/limiters/%5B%3A%3A1%5D%3A7080', undefined, ''],
+            ['PUT', '/api/limiters/%5B%3A%3A1%5D%3A7080', 'application/json', '{"rate":["50/s","10000/day"],"inFlight":null}'],
+        ]);
+    });
+
+    test('are set again where storage was away: a second PUT does what one does', async () => {
+        const { client, server } = await serving((_asked, n) => (n === 1 ? away : [200, { name: 'a' }]));
+        expect(await client.setLimiter('a', { rate: '1/s' })).toEqual({ name: 'a' });
+        expect(server.asked.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
+    });
+});
+
 describe('an error', () => {
     test('of the API has all that its problem document says', async () => {
         const { client } = await serving(() => [409, conflict]);

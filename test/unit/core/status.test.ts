@@ -66,6 +66,7 @@ describe('the rate', () => {
 describe('the end that is foreseen', () => {
     const at = fc.integer({ min: NOW - 100_000, max: NOW + 100_000 });
     const rates = fc.oneof(fc.constant(0), fc.double({ min: 0.001, max: 1e6, noNaN: true }), fc.constant(Number.MIN_VALUE));
+    const waitsOfSlice = fc.option(fc.record({ code: fc.constantFrom(...waitCodes), why: fc.constant('test'), until: at }), { freq: 2 });
     const any = fc.record({
         state: fc.constantFrom(...states),
         total: fc.option(fc.nat(2_000_000_000)),
@@ -74,7 +75,7 @@ describe('the end that is foreseen', () => {
         entered: fc.dictionary(fc.constantFrom('running', 'paused', 'cancelling'), at),
         delayed: fc.array(at, { maxLength: 3 }),
         waiting: fc.option(fc.record({ code: fc.constantFrom(...waitCodes), for: fc.constant('test'), until: at }), { freq: 2 }),
-        slices: fc.array(fc.record({ rate: rates, age: fc.nat(10_000) }), { maxLength: 3 }),
+        slices: fc.array(fc.record({ rate: rates, age: fc.nat(10_000), waits: waitsOfSlice }), { maxLength: 3 }),
         desired: fc.constantFrom('run' as const, 'run' as const, 'run' as const, 'pause' as const, 'cancel' as const),
         rate: rates,
         heardAt: fc.option(at),
@@ -130,11 +131,68 @@ describe('the end that is foreseen', () => {
         expect(eta!.reason).toContain(iso(NOW + 300_000));
     });
 
-    test.each(['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'STORAGE', 'VERSION'] as const)('is not known while a job waits for %s', (code) => {
+    const standing = ['SCHEDULED', 'PAUSED', 'OUTSIDE_WINDOWS', 'GATE_CLOSED', 'BREAKER_OPEN', 'NO_SHARE', 'STORAGE', 'VERSION'] as const;
+    test.each(standing)('is not known while a job waits for %s', (code) => {
         const waiting = { code, for: 'test', until: NOW + 5_000 };
         const state = code === 'PAUSED' ? 'paused' : code === 'SCHEDULED' ? 'scheduled' : 'running';
         const control = { generation: 0, desired: code === 'PAUSED' ? ('pause' as const) : ('run' as const) };
         expect(shown({ control, ledger: running({ state, waiting, leases: { r1w0: held(0) } }), slices: [told(0)] }).eta).toBeNull();
+    });
+});
+
+test('the end that is foreseen names the limiter that holds the job back', () => {
+    const ledger = running({ leases: { r1w0: held(0) }, startedAt: NOW - 30_000 });
+    const asked = { ledger, slices: [told(0, { rate: 47.4 })] };
+    expect(shown({ ...asked, heldBy: { name: 'api.example.com', paced: 47.5 } }).eta!.reason).toBe(
+        '47.4 items/s, the limiter api.example.com allows 47.5 calls/s',
+    );
+    expect(shown({ ...asked, heldBy: null }).eta!.reason).toBe('47.4 items/s');
+});
+
+describe('what slices wait for', () => {
+    const leases = { r1w0: held(0), r1w1: held(1, { epoch: 8, first: 8, from: 6, to: 7 }) };
+    const waits = (until: number, code: (typeof waitCodes)[number] = 'BREAKER_OPEN', why = 'connection refused') => ({ code, why, until });
+    const both = (first: Partial<SliceProgress> & { age?: number }, second: Partial<SliceProgress> & { age?: number }) => [
+        told(0, first),
+        told(1, { epoch: 8, first: 8, ...second }),
+    ];
+
+    test('is what the job waits for when all of them wait, until the first may call again; then nobody knows the end', () => {
+        const slices = both({ waits: waits(NOW + 4_000, 'GATE_CLOSED', 'a pause') }, { waits: waits(NOW + 3_000) });
+        const { waiting, eta } = shown({ ledger: running({ leases }), slices });
+        expect(waiting).toEqual({ code: 'BREAKER_OPEN', for: 'connection refused', until: iso(NOW + 3_000) });
+        expect(eta).toBeNull();
+    });
+
+    test('is nothing to the job while one of them may call', () => {
+        for (const may of [{}, { waits: null }]) {
+            const { waiting, eta } = shown({ ledger: running({ leases }), slices: both({ waits: waits(NOW + 3_000) }, may) });
+            expect(waiting).toBeNull();
+            expect(eta).not.toBeNull();
+        }
+    });
+
+    test('does not hang on one that was not heard of lately, and is not known where none was', () => {
+        const ledger = running({ leases });
+        const silent = { age: NEWS_MS + 1 };
+        expect(shown({ ledger, slices: both({ waits: waits(NOW + 3_000) }, silent) }).waiting).toMatchObject({ code: 'BREAKER_OPEN' });
+        expect(shown({ ledger, slices: both({ ...silent, waits: waits(NOW + 3_000) }, silent) }).waiting).toBeNull();
+        expect(shown({ ledger: running(), slices: [told(0, { waits: waits(NOW + 3_000) })] }).waiting).toBeNull();
+    });
+
+    test('is said for two seconds longer, for slices tell late that it is over', () => {
+        const after = (ms: number) => shown({ ledger: running({ leases }), slices: [told(0, { waits: waits(NOW - ms) })] }).waiting;
+        expect(after(2_000)).toEqual({ code: 'BREAKER_OPEN', for: 'connection refused', until: iso(NOW - 2_000) });
+        expect(after(2_001)).toBeNull();
+    });
+
+    test('comes before what the ledger waits for, which is older, and after a pause or an end', () => {
+        const ledger = running({ leases, waiting: { code: 'RETRY_DUE', for: 'a retry', until: NOW + 60_000 } });
+        const slices = both({ waits: waits(NOW + 3_000) }, { waits: waits(NOW + 3_000) });
+        expect(shown({ ledger, slices }).waiting).toMatchObject({ code: 'BREAKER_OPEN' });
+        expect(shown({ ledger, slices: both({ waits: waits(NOW + 3_000) }, {}) }).waiting).toMatchObject({ code: 'RETRY_DUE' });
+        expect(shown({ ledger, slices, control: { generation: 0, desired: 'pause' } }).waiting).toMatchObject({ code: 'PAUSED' });
+        expect(shown({ ledger: { ...ledger, state: 'cancelling' }, slices }).waiting).toMatchObject({ code: 'RETRY_DUE' });
     });
 });
 
@@ -165,19 +223,27 @@ describe('what is waited for', () => {
         expect(shown({ ledger: folding, steps: [{ step: 'plan', done: 1, of: 10, age: 100 }] }).waiting).toMatchObject({ code: 'NO_NEWS' });
     });
 
-    test.each(['RETRY_DUE', 'CRASH', 'ISOLATION', 'STORAGE', 'WORK', 'CONTROL', 'VERSION', 'OUTSIDE_WINDOWS'] as const)(
-        'is said with its code and until when: %s; not any more when that has passed',
-        (code) => {
-            const waiting = { code, for: 'what the test says', until: NOW + 7_000 };
-            // Not heard of since it began to wait: that is no silence.
-            const ledger = running({ waiting, heardAt: NOW - 60_000 });
-            expect(shown({ ledger }).waiting).toEqual({ code, for: 'what the test says', until: iso(NOW + 7_000) });
-            expect(shown({ ledger, now: NOW + 7_001 }).waiting).toBeNull();
-            expect(shown({ ledger, now: NOW + 7_000 + NEWS_MS + 1 }).waiting).toMatchObject({
-                ...{ code: 'NO_NEWS', since: iso(NOW + 7_000) },
-            });
-        },
-    );
+    test.each([
+        'RETRY_DUE',
+        'CRASH',
+        'ISOLATION',
+        'STORAGE',
+        'WORK',
+        'CONTROL',
+        'VERSION',
+        'OUTSIDE_WINDOWS',
+        'BREAKER_OPEN',
+        'NO_SHARE',
+    ] as const)('is said with its code and until when: %s; not any more when that has passed', (code) => {
+        const waiting = { code, for: 'what the test says', until: NOW + 7_000 };
+        // Not heard of since it began to wait: that is no silence.
+        const ledger = running({ waiting, heardAt: NOW - 60_000 });
+        expect(shown({ ledger }).waiting).toEqual({ code, for: 'what the test says', until: iso(NOW + 7_000) });
+        expect(shown({ ledger, now: NOW + 7_001 }).waiting).toBeNull();
+        expect(shown({ ledger, now: NOW + 7_000 + NEWS_MS + 1 }).waiting).toMatchObject({
+            ...{ code: 'NO_NEWS', since: iso(NOW + 7_000) },
+        });
+    });
 
     test('is that what was asked for reaches the workers, until the ledger has heard of it', () => {
         const control = { generation: 3, desired: 'run' as const };
