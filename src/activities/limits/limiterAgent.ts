@@ -63,6 +63,9 @@ const WORTH_ASKING = 1.1;
 /** After a refusal the own share is so much of what it was, until the register says more; not more often than once a second. */
 const CUT = 0.8;
 const CUT_EVERY_MS = 1_000;
+/** After so many refusals in a row, at any time. */
+const ROW = 5;
+const CUT_FAR = 0.5;
 /** Without a slice an agent stays so long (ms): the next slice is likely to come. */
 const LINGER_MS = 3_000;
 /** The rest of a quota by which another is asked for. */
@@ -100,6 +103,7 @@ export class LimiterAgent {
     private inFlight = 0;
     private cut = 1;
     private cutAt = -Infinity;
+    private refusedInRow = 0;
     /** When the one call began that a scout, or a probe, makes. */
     private errandAt: number | null = null;
     /** When storage is asked: a look at `wakesAt`, a renewal from `renewsAt` on. */
@@ -268,6 +272,7 @@ export class LimiterAgent {
         this.health.ended(evidence, call.isProven, call.why, now);
         if (evidence === 'answered') {
             this.news.accepted++;
+            this.refusedInRow = 0;
             this.recent.add(now);
             member?.recent.add(now);
         }
@@ -304,9 +309,10 @@ export class LimiterAgent {
         const closedMs = retryAfterMs > 0 ? retryAfterMs : hint && hint.remaining < 1 ? hint.resetMs : 0;
         if (closedMs > 0 && this.meansRetryAfter) {
             news.closedUntil = Math.max(now + closedMs, news.closedUntil ?? 0);
-        } else if (now - this.cutAt >= CUT_EVERY_MS) {
+        } else if (now - this.cutAt >= CUT_EVERY_MS || ++this.refusedInRow >= ROW) {
+            this.cut *= this.refusedInRow >= ROW ? CUT_FAR : CUT;
             this.cutAt = now;
-            this.cut *= CUT;
+            this.refusedInRow = 0;
             this.pace(now);
         }
     }

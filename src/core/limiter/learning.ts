@@ -10,15 +10,17 @@ export interface Learned {
     throttledAt: number;
 }
 
-/** After a refusal the rate is so much of what the target had accepted lately. */
+/** After a refusal the rate is so much of what the target had accepted lately; and where most calls are refused, so that this was of another time. */
 const STEP_DOWN = 0.9;
+const STEP_FAR_DOWN = 0.6;
 /** Behind a gate that is obeyed: a rate at which it was closed for no more than this part of the time was a little too high, and no more. */
 const LITTLE_CLOSED = 0.2;
 const LITTLE_DOWN = 0.93;
 /** One at which it was closed for longer tells how much is let through in all. Of that so much is tried: a gate that need not close costs no refusal. */
 const STAYS_BELOW = 0.97;
-/** Less than one call in two seconds finds nothing out. */
+/** Less than one call in two seconds finds nothing out, nor does less than this part of what is accepted in all: windows end. */
 export const LEAST_RATE = 0.5;
+const LEAST_OF_ALL = 0.1;
 /** Refusals that come within this time of a step down are of the same burst, in ms. */
 export const SAME_BURST_MS = 1_000;
 /** How fast the rate rises again: base × exp(RISE × t²), t in seconds: a tenth in 7 s, fourfold in 26 s. Behind a gate a tenth in a minute, fourfold in 4. */
@@ -34,12 +36,22 @@ export function rateOf({ base, at, isSlow }: Learned, now: number): number {
     return Math.min(MOST_RATE, base * Math.exp(Math.min(40, (isSlow ? SLOW_RISE : RISE) * t * t)));
 }
 
-/** After a refusal at `refusedAt`; `accepted`: calls a second that the target has answered otherwise in the last seconds. */
-export function afterRefusal(learned: Learned | null, accepted: number, refusedAt: number, now: number): Learned {
+/** What is known when calls were refused; rates in calls a second. */
+export interface Refusal {
+    at: number;
+    /** Accepted in the last seconds, and in the last minute or two. */
+    lately: number;
+    inAll: number;
+    /** More were refused than accepted since it was last told. */
+    isMost: boolean;
+}
+
+export function afterRefusal(learned: Learned | null, { at, lately, inAll, isMost }: Refusal, now: number): Learned {
     // Also one that is told late: the step was taken because of it, or of another of its time.
-    if (learned && refusedAt - learned.at < SAME_BURST_MS) return { ...learned, throttledAt: now };
+    if (learned && at - learned.at < SAME_BURST_MS) return { ...learned, throttledAt: now };
     const tried = learned ? rateOf(learned, now) : Infinity;
-    return { base: Math.max(LEAST_RATE, STEP_DOWN * Math.min(accepted, tried)), at: now, isSlow: false, throttledAt: now };
+    const base = Math.max(LEAST_RATE, LEAST_OF_ALL * inAll, (isMost ? STEP_FAR_DOWN : STEP_DOWN) * Math.min(lately, tried));
+    return { base, at: now, isSlow: false, throttledAt: now };
 }
 
 /** Accepted since then, by whoever has told. */
@@ -50,6 +62,8 @@ export interface Cycle {
 
 /** Between openings a cycle forgets the half of what is older than this (ms): the rate was another then. */
 const CYCLE_MS = 60_000;
+
+export const rateOfCycle = ({ since, accepted }: Cycle, now: number): number => (accepted * 1_000) / Math.max(1_000, now - since);
 
 /** With so many calls more, while the gate is open. */
 export function wentOn({ since, accepted }: Cycle, more: number, now: number): Cycle {

@@ -2,7 +2,7 @@
 import { afterProbe, agedBreaker, opened as openedBreaker } from './breaker';
 import { closed, isOverstated } from './gate';
 import { grantOf, nothing, SKEW_MS, VALID_MS, withErrand, withShare, type Grant } from './grant';
-import { afterRefusal, remembered, wentOn } from './learning';
+import { afterRefusal, rateOfCycle, remembered, wentOn } from './learning';
 import { strictest, type Rate } from './rate';
 import { hintedRate, kinds, learnedAtOpening, ratesOf, type JobNeed, type Register, type RegisterEvent, type Settings } from './state';
 import { counted, slidAll, windowsFor } from './windows';
@@ -140,13 +140,13 @@ function scouts(register: Register, { holder, scouted }: Renewal, now: number): 
         gate: null,
         overstatesUntil: now + REMEMBERED_MS,
         meansUntil: 0,
-        learned: afterRefusal(null, gate.accepted, now, now),
+        learned: afterRefusal(null, { at: now, lately: gate.accepted, inAll: 0, isMost: false }, now),
         cycle: { since: now, accepted: 0 },
         log,
     };
 }
 
-function refusals(register: Register, { refused, refusedAgoMs, closedMs }: Renewal, now: number): Register {
+function refusals(register: Register, { accepted: passed, refused, refusedAgoMs, closedMs }: Renewal, now: number): Register {
     if (refused === 0) return register;
     const accepted = Object.values(register.holders).reduce((sum, holder) => sum + holder.accepted, 0);
     if (closedMs !== null && now >= register.overstatesUntil) {
@@ -154,7 +154,9 @@ function refusals(register: Register, { refused, refusedAgoMs, closedMs }: Renew
         return { ...register, gate, log: register.gate ? register.log : logged(register, { at: now, kind: 'gate', ms: gate.until - now }) };
     }
     if (register.gate) return register;
-    const learned = afterRefusal(register.learned, accepted, now - refusedAgoMs, now);
+    const inAll = register.cycle ? rateOfCycle(register.cycle, now) : 0;
+    const refusal = { at: now - refusedAgoMs, lately: accepted, inAll, isMost: refused > passed };
+    const learned = afterRefusal(register.learned, refusal, now);
     const isStep = learned.at !== register.learned?.at;
     return { ...register, learned, log: isStep ? logged(register, { at: now, kind: 'refused', rate: learned.base }) : register.log };
 }
