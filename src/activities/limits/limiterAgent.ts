@@ -10,7 +10,7 @@ import { hintedRate } from '../../core/limiter/state';
 import type { Log } from '../../log';
 import type { Clock } from '../processSlice/clock';
 import { Member, needsOf, type JobAtTarget } from './member';
-import { nothingNew, untold, type News } from './news';
+import { nothingNew, untold, type Told } from './news';
 import { RecentCalls } from './recentCalls';
 import { RegisterClient, type Attempt, type RegisterStore } from './registerClient';
 import { lesser, NO_SHARE, shareOf, standingOf, type Share, type Standing } from './standing';
@@ -100,6 +100,9 @@ export class LimiterAgent {
     private share: Share = NO_SHARE;
     private news = nothingNew();
     private reportedAt: number;
+    /** What the specs of the jobs at work ask for, and what of that the share was given for. */
+    private rates: Rate[] = [];
+    private toldRates: Rate[] = [];
     private inFlight = 0;
     private cut = 1;
     private cutAt = -Infinity;
@@ -134,6 +137,7 @@ export class LimiterAgent {
         member.slices++;
         member.listeners.add(job.changed);
         this.members.set(job.id, member);
+        this.heedRates();
         this.hasLooked ??= this.ask();
         const ready = this.hasLooked.catch((error: unknown) => {
             this.hasLooked = null;
@@ -169,14 +173,18 @@ export class LimiterAgent {
             .catch((error: unknown) => this.complain(error));
     }
 
-    private hasRates(): boolean {
-        for (const { rates } of this.members.values()) if (rates().length > 0) return true;
-        return false;
+    /** A share is none that was given before its job asked for less. */
+    private heedRates(): void {
+        this.rates = strictest([...this.members.values()].flatMap(({ rates }) => rates()));
+        const isTold = ({ n, perMs }: Rate) => this.toldRates.some((told) => told.perMs === perMs && told.n <= n);
+        if (this.rates.every(isTold)) return;
+        this.share = NO_SHARE;
+        this.hurry(0);
     }
 
     /** Whether anything of the target is shared out. */
     private get isShared(): boolean {
-        return this.known?.isLimited === true || this.hasRates();
+        return this.known?.isLimited === true || this.rates.length > 0;
     }
 
     /** `admitted`: the call is to be made now, and to be told of with `ended`. */
@@ -431,6 +439,7 @@ export class LimiterAgent {
         try {
             const seen = await this.client.look();
             this.saw(seen && standingOf(seen, askedAt));
+            this.heedRates();
             if (this.mustRenew(seen, isDue)) await this.client.renew((seq, now) => (this.isOver ? null : this.telling(seq, now)));
         } catch (error) {
             // Told once more, as soon as storage answers.
@@ -441,7 +450,7 @@ export class LimiterAgent {
 
     private mustRenew(seen: Grant | null, isDue: boolean): boolean {
         if (this.hasNews(seen)) return true;
-        if (!seen?.isLimited && !this.hasRates()) return false;
+        if (this.members.size === 0 || (!seen?.isLimited && this.rates.length === 0)) return false;
         return isDue || !this.client.isHolder || this.isErrandFree(seen) || this.couldHaveMore();
     }
 
@@ -467,7 +476,7 @@ export class LimiterAgent {
         return [...this.members.values()].some((member) => member.isWanting(now)) && (fairRate === null || fairRate > rate * WORTH_ASKING);
     }
 
-    private telling(seq: number, now: number): { renewal: Renewal; told: News } {
+    private telling(seq: number, now: number): { renewal: Renewal; told: Told } {
         const { accepted, spent, refused, refusedAt, closedUntil, hint, scouted, probed, isAway } = this.news;
         // Who has not reported yet tells of the last minute.
         const since = this.client.isHolder ? { calls: accepted, ms: now - this.reportedAt } : this.recent.all(now);
@@ -476,7 +485,7 @@ export class LimiterAgent {
             holder: this.o.holder,
             seq,
             jobs: needsOf(this.members, now),
-            rates: strictest([...this.members.values()].flatMap(({ rates }): Rate[] => rates())),
+            rates: this.rates,
             accepted: since.calls,
             ms: since.ms,
             lately: this.recent.lately(now),
@@ -492,7 +501,7 @@ export class LimiterAgent {
             probed,
             bears: this.bears,
         };
-        return { renewal, told: { ...this.news } };
+        return { renewal, told: { ...this.news, rates: this.rates } };
     }
 
     /** Of the quota: calls in flight, and what may be needed. */
@@ -512,6 +521,7 @@ export class LimiterAgent {
 
     private taken({ told, grant, sentAt }: Attempt): void {
         this.news = untold(this.news, told);
+        this.toldRates = told.rates;
         this.share = shareOf(grant, sentAt);
         this.reportedAt = sentAt;
         if (this.news.refused === 0) this.cut = 1;
@@ -519,12 +529,15 @@ export class LimiterAgent {
         const every = Math.max(RENEW_MS, (grant.holders / RENEWALS_PER_SECOND) * 1_000);
         this.renewsAt = Math.min(this.renewsAt, sentAt + Math.min(every, VALID_MS * 0.7) * (0.9 + 0.2 * this.o.chance()));
         this.saw(standing);
+        this.heedRates();
     }
 
     /** Goes by what is known of the target from now on; null: nothing is limited. */
     private saw(standing: Standing | null): void {
         const before = this.known;
-        this.known = standing;
+        // An errand that is done stands there until it has been told.
+        const isDone = this.news.probed !== null || this.news.scouted !== null;
+        this.known = standing && isDone ? { ...standing, errand: null } : standing;
         if (standing?.succeededAt != null) this.health.heard(standing.succeededAt);
         // Others need more, or there is less: theirs is left to them at once.
         const { rate, inFlight, quota } = this.share;

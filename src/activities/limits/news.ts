@@ -1,4 +1,5 @@
 // What a process has seen of its target and not told the register yet.
+import type { Rate } from '../../core/limiter/rate';
 import type { Renewal } from '../../core/limiter/register';
 
 /** Times by the clock of the process, in ms. */
@@ -41,3 +42,6 @@ export const untold = (news: News, told: News): News => ({
     probed: news.probed === told.probed ? null : news.probed,
     isAway: news.isAway && !told.isAway,
 });
+
+/** What was told: the news, and what the jobs asked for then. */
+export type Told = News & { rates: Rate[] };
