@@ -460,8 +460,11 @@ export class LimiterAgent {
         const now = this.o.clock.now();
         const isGateKnown = closedUntil !== null && seen !== null && seen.gateMs > closedUntil - now - HUNGRY_MS;
         const isStepKnown = closedUntil === null && seen?.steppedAgoMs != null && now - refusedAt > seen.steppedAgoMs - CUT_EVERY_MS;
-        const isHintKnown = seen?.totalRate != null || hint === null || this.recent.lately(now) <= hint.remaining / (hint.until - now) * 1_000;
-        return (refused > 0 && !isGateKnown && !isStepKnown) || scouted !== null || probed !== null || isAway || this.isRefuted || !isHintKnown;
+        const isHintKnown =
+            seen?.totalRate != null || hint === null || this.recent.lately(now) <= (hint.remaining / (hint.until - now)) * 1_000;
+        return (
+            (refused > 0 && !isGateKnown && !isStepKnown) || scouted !== null || probed !== null || isAway || this.isRefuted || !isHintKnown
+        );
     }
 
     private isErrandFree(seen: Grant | null): boolean {

@@ -21,7 +21,21 @@ export interface Standing {
 
 /** What was seen at `at`. */
 export function standingOf(grant: Grant, at: number): Standing {
-    const { isLimited, totalRate, fairRate, gateMs, scoutMs, breaker, errand, quotaMs, exhausted, overstates, succeededAgoMs, bears, holders } = grant;
+    const {
+        isLimited,
+        totalRate,
+        fairRate,
+        gateMs,
+        scoutMs,
+        breaker,
+        errand,
+        quotaMs,
+        exhausted,
+        overstates,
+        succeededAgoMs,
+        bears,
+        holders,
+    } = grant;
     return {
         isLimited,
         totalRate,

@@ -90,7 +90,11 @@ export function renewed(before: Register, renewal: Renewal, now: number): { regi
     return { register, grant: grantOf(register, holder, now) };
 }
 
-function counts(register: Register, { holder, jobs, rates, accepted, ms, lately, spent, seq, keeps, bears }: Renewal, now: number): Register {
+function counts(
+    register: Register,
+    { holder, jobs, rates, accepted, ms, lately, spent, seq, keeps, bears }: Renewal,
+    now: number,
+): Register {
     const known = register.holders[holder];
     // What somebody held whose share has run out was counted as spent then.
     const own = { seq, quota: known ? keeps : 0, accepted: lately, jobs, rates, until: now + VALID_MS + GRACE_MS };
@@ -132,7 +136,8 @@ function probes(register: Register, { holder, probed }: Renewal, now: number): R
 function scouts(register: Register, { holder, scouted }: Renewal, now: number): Register {
     const { gate } = register;
     if (!gate || scouted === null || gate.scout?.by !== holder) return register;
-    if (scouted !== 'passed') return { ...register, gate: { ...gate, scout: null, refused: gate.refused + (scouted === 'refused' ? 1 : 0) } };
+    if (scouted !== 'passed')
+        return { ...register, gate: { ...gate, scout: null, refused: gate.refused + (scouted === 'refused' ? 1 : 0) } };
     const log = logged(register, { at: now, kind: 'scouted', left: gate.until - now });
     if (!isOverstated(gate, now)) return { ...reopened(register, now), log };
     return {
