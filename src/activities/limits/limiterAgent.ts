@@ -8,7 +8,7 @@ import { SHORTEST_HINT_MS } from '../../core/limiter/register';
 import { hintedRate } from '../../core/limiter/state';
 import { Activity } from './activity';
 import type { JobAtTarget, Member } from './member';
-import { HUNGRY_MS, ShareKeeper, type AgentOptions } from './shareKeeper';
+import { HUNGRY_MS, ShareKeeper, STAGGER_MS, type AgentOptions } from './shareKeeper';
 
 export type { JobAtTarget } from './member';
 export type { RegisterStore } from './registerClient';
@@ -131,8 +131,9 @@ export class LimiterAgent {
                 return { why: 'inFlight', waitMs: null };
             }
             if (keeper.quotaLeft < 1) {
-                keeper.hurry(HUNGRY_MS);
-                return { why: 'quota', waitMs: keeper.quotaMs(now) };
+                const waitMs = keeper.quotaMs(now);
+                keeper.hurry(waitMs + STAGGER_MS * (keeper.known?.holders ?? 0) * this.o.chance());
+                return { why: 'quota', waitMs };
             }
         } else if (this.cut === 1) return this.begin(member, now, false);
         const due = this.pacer.ask(jobId, now);
@@ -175,7 +176,7 @@ export class LimiterAgent {
         const isAnswered = evidence === 'answered';
         const wasAway = keeper.isAway;
         activity.end(activity.members.get(jobId), isAnswered, now);
-        keeper.news.spent++;
+        keeper.spend(now);
         health.ended(evidence, call.isProven, call.why, now);
         if (isAnswered) {
             keeper.news.accepted++;

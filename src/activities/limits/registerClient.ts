@@ -86,7 +86,7 @@ export class RegisterClient {
     }
 
     /** Gives back what is held. */
-    async leave(spent: () => number): Promise<void> {
+    async leave(spent: () => number[]): Promise<void> {
         for (let tries = 1; tries <= TRIES; tries++) {
             const at = await this.read();
             if (!this.register || !this.isHolder) return;

@@ -5,7 +5,7 @@ import type { Renewal } from '../../core/limiter/register';
 import type { Log } from '../../log';
 import type { Clock } from '../processSlice/clock';
 import type { Activity } from './activity';
-import { nothingNew, untold, type Told } from './news';
+import { nothingNew, spend, spentAgo, untold, type Told } from './news';
 import { RegisterClient, type Attempt, type RegisterStore } from './registerClient';
 import { lesser, NO_SHARE, shareOf, standingOf, type Share, type Standing } from './standing';
 
@@ -28,7 +28,7 @@ const SAME_BURST_MS = 1_000;
 /** Of a quota so much is kept, in calls for so many ms at the pace of late. */
 const KEEP_QUOTA_MS = 12_000;
 /** Who waits for the same moment as all others asks so much later than the one before, in ms. */
-const STAGGER_MS = 20;
+export const STAGGER_MS = 20;
 
 export interface AgentOptions {
     name: string;
@@ -97,8 +97,15 @@ export class ShareKeeper {
         return quota === null ? Infinity : quota - this.news.spent - this.activity.inFlight;
     }
 
+    /** A call has ended. */
+    spend(now: number): void {
+        if (this.share.quota !== null) spend(this.news, now);
+    }
+
+    /** Until another call is free in all windows; where that should be so already, others hold it. */
     quotaMs(now: number): number {
-        return Math.max(HUNGRY_MS, (this.known?.quotaFreeAt ?? now) - now);
+        const ms = (this.known?.quotaFreeAt ?? now) - now;
+        return ms > 0 ? Math.max(LEAST_MS, ms) : HUNGRY_MS;
     }
 
     get gateUntil(): number {
@@ -186,7 +193,7 @@ export class ShareKeeper {
         // What is under way may make it a holder.
         (this.asking ?? Promise.resolve())
             .catch(() => undefined)
-            .then(() => this.client.leave(() => this.news.spent))
+            .then(() => this.client.leave(() => spentAgo(this.news, this.o.clock.now())))
             .catch((error: unknown) => this.complain(error));
     }
 
@@ -259,7 +266,7 @@ export class ShareKeeper {
             accepted: since.calls,
             ms: since.ms,
             lately: activity.recent.lately(now),
-            spent: news.spent,
+            spent: spentAgo(news, now),
             keeps: this.keeps(now),
             refused,
             refusedAgoMs: refused > 0 ? now - refusedAt : 0,

@@ -5,7 +5,7 @@ import { grantOf, nothing, SKEW_MS, VALID_MS, withErrand, withShare, type Grant 
 import { afterRefusal, rateOfCycle, remembered, wentOn } from './learning';
 import { strictest, type Rate } from './rate';
 import { hintedRate, kinds, learnedAtOpening, ratesOf, type JobNeed, type Register, type RegisterEvent, type Settings } from './state';
-import { counted, slidAll, windowsFor } from './windows';
+import { counted, slidAll, windowsFor, type UsedWindow } from './windows';
 
 export { newRegister, ratesOf, totalRate } from './state';
 export type { Holder, JobNeed, Register, RegisterEvent, Settings } from './state';
@@ -30,8 +30,8 @@ export interface Renewal {
     ms: number;
     /** Calls a second accepted in the last seconds. */
     lately: number;
-    /** Calls that have ended since the renewal before, and how many of its quota it may still make or has in flight. */
-    spent: number;
+    /** Calls that have ended since the renewal before, by whole seconds ago; and how many of its quota it may still make or has in flight. */
+    spent: number[];
     keeps: number;
     /** Calls refused since the renewal before, how long ago the last was, and for how long from now the target has asked to be left alone. */
     refused: number;
@@ -61,7 +61,7 @@ export function aged(register: Register, now: number): Register {
         const holders = Object.fromEntries(Object.entries(next.holders).filter(([, { until }]) => until > now));
         // What it was given it may have spent, to the last moment.
         const spent = dead.reduce((sum, [, { quota }]) => sum + quota, 0);
-        next = { ...next, windows: counted(slidAll(next.windows, now), spent), holders };
+        next = { ...next, windows: counted(slidAll(next.windows, now), spent, now), holders };
     }
     if (next.gate && next.gate.until <= now) next = reopened(next, next.gate.until);
     if (next.breaker) next = { ...next, breaker: agedBreaker(next.breaker, now) };
@@ -107,11 +107,14 @@ function counts(
     return {
         ...register,
         holders,
-        windows: counted(windows, known ? spent : 0),
+        windows: known ? spentOf(windows, spent, now) : windows,
         cycle: register.gate ? { since, accepted: cycle.accepted + accepted } : wentOn({ since, accepted: cycle.accepted }, accepted, now),
         bears: bears ?? register.bears,
     };
 }
+
+const spentOf = (windows: UsedWindow[], spent: readonly number[], now: number): UsedWindow[] =>
+    spent.reduce((counting, calls, seconds) => counted(counting, calls, now - 1_000 * seconds), windows);
 
 function succeeds(register: Register, { succeededAgoMs }: Renewal, now: number): Register {
     if (succeededAgoMs === null) return register;
@@ -187,7 +190,7 @@ function failures(register: Register, { failing }: Renewal, now: number): Regist
 export const seenOf = (register: Register, holder: string, now: number): Grant => grantOf(aged(register, now), holder, now);
 
 /** A holder needs nothing any more: its share and its errand are free at once. `spent`: of its quota, since its last renewal. */
-export function left(before: Register, { holder, spent }: { holder: string; spent: number }, now: number): Register {
+export function left(before: Register, { holder, spent }: { holder: string; spent: number[] }, now: number): Register {
     const register = aged(before, now);
     const { [holder]: own, ...others } = register.holders;
     if (!own) return register;
@@ -195,7 +198,7 @@ export function left(before: Register, { holder, spent }: { holder: string; spen
     return {
         ...register,
         holders: others,
-        windows: counted(slidAll(register.windows, now), Math.min(spent, own.quota)),
+        windows: spentOf(slidAll(register.windows, now), spent, now),
         gate: gate?.scout?.by === holder ? { ...gate, scout: null } : gate,
         breaker: breaker?.probe?.by === holder ? { ...breaker, probe: null } : breaker,
     };
