@@ -144,6 +144,8 @@ class Slice {
             () => this.pump(),
             () => this.end(LONGEST_WAIT_MS),
         );
+        // It may be ready already.
+        this.process.site.world.settles(0, () => undefined);
         this.process.after(SLICE_MS, () => this.end(0));
     }
 

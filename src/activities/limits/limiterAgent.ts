@@ -1,22 +1,18 @@
-// One process at one target: its share of what the target may be asked, shared by its slices, and renewed while one of them runs.
-import { TargetHealth, type Blame, type Evidence } from '../../core/blame';
+// One process at one target: what its slices may call now, by its share, its pace, and what they have heard of the target.
+import type { Blame, Evidence } from '../../core/blame';
 import type { WaitCode } from '../../core/codes';
 import { ERRAND_MS } from '../../core/limiter/gate';
-import { SKEW_MS, VALID_MS, type Grant } from '../../core/limiter/grant';
 import { Pacer } from '../../core/limiter/pacer';
-import { rateText, strictest, type Rate } from '../../core/limiter/rate';
-import { SHORTEST_HINT_MS, type Renewal } from '../../core/limiter/register';
+import { rateText } from '../../core/limiter/rate';
+import { SHORTEST_HINT_MS } from '../../core/limiter/register';
 import { hintedRate } from '../../core/limiter/state';
-import type { Log } from '../../log';
-import type { Clock } from '../processSlice/clock';
-import { Member, needsOf, type JobAtTarget } from './member';
-import { nothingNew, untold, type News } from './news';
-import { RecentCalls } from './recentCalls';
-import { RegisterClient, type Attempt, type RegisterStore } from './registerClient';
-import { lesser, NO_SHARE, shareOf, standingOf, type Share, type Standing } from './standing';
+import { Activity } from './activity';
+import type { JobAtTarget, Member } from './member';
+import { HUNGRY_MS, ShareKeeper, STAGGER_MS, type AgentOptions } from './shareKeeper';
 
 export type { JobAtTarget } from './member';
 export type { RegisterStore } from './registerClient';
+export type { AgentOptions } from './shareKeeper';
 
 /** Not now. `waitMs`: ask again after so long; null: when a call has ended. */
 export interface NotNow {
@@ -46,102 +42,56 @@ export interface Wait {
     failingMs: number;
 }
 
-/** Between two renewals, in ms. */
-const RENEW_MS = 5_000;
-/** Between two looks at a register that limits something, and at one that does not, or is not there. In ms. */
-const LOOK_MS = 2_000;
-const LOOK_SELDOM_MS = 5_000;
-/** All of these are longer where there are more holders than so many looks, or renewals, a second are good for. */
-const LOOKS_PER_SECOND = 50;
-const RENEWALS_PER_SECOND = 20;
-/** Between two requests, at least. In ms. */
-const LEAST_MS = 250;
-/** Whoever has less than he needs asks again after so long, in ms. */
-const HUNGRY_MS = 1_000;
-/** A share is asked for again before its time when so much more of it is to be had. */
-const WORTH_ASKING = 1.1;
 /** After a refusal the own share is so much of what it was, until the register says more; not more often than once a second. */
 const CUT = 0.8;
 const CUT_EVERY_MS = 1_000;
-/** Without a slice an agent stays so long (ms): the next slice is likely to come. */
-const LINGER_MS = 3_000;
+/** After so many refusals in a row it is cut at once, and further. */
+const ROW = 5;
+const CUT_FAR = 0.5;
 /** Calls that the mean latency is taken over. */
 const LATENCY_CALLS = 50;
-/** Calls by which the rest of a quota is low. */
+/** Without a slice an agent stays so long (ms): the next slice is likely to come. */
+const LINGER_MS = 3_000;
 /** The rest of a quota by which another is asked for. */
 const LOW_QUOTA = 0.25;
-/** Of a quota so much is kept, in calls for so many ms at the pace of late. */
-const KEEP_QUOTA_MS = 12_000;
 /** What is due now is asked for again after so long, in ms. */
 const SOON_MS = 20;
 
-export interface AgentOptions {
-    name: string;
-    store: RegisterStore;
-    /** One that does not go back. */
-    clock: Clock;
-    /** Uniform in [0, 1). */
-    chance: () => number;
-    /** A name that no other agent has, nor ever had. */
-    holder: string;
-    log: Log;
-    /** Called when it is not needed any more. */
-    onIdle?: () => void;
-}
-
 export class LimiterAgent {
-    readonly health = new TargetHealth();
-    private readonly members = new Map<string, Member>();
+    private readonly activity: Activity;
+    private readonly keeper: ShareKeeper;
     private readonly pacer = new Pacer();
-    private readonly recent: RecentCalls;
-    private readonly client: RegisterClient;
-    /** Null: the register was not there, or has not been looked at. */
-    private known: Standing | null = null;
-    private share: Share = NO_SHARE;
-    private news = nothingNew();
-    private reportedAt: number;
-    private inFlight = 0;
     private cut = 1;
     private cutAt = -Infinity;
+    private refusedInRow = 0;
     /** When the one call began that a scout, or a probe, makes. */
     private errandAt: number | null = null;
-    /** When storage is asked: a look at `wakesAt`, a renewal from `renewsAt` on. */
-    private asking: Promise<void> | null = null;
-    private askedAt = -Infinity;
-    private renewsAt = -Infinity;
-    private wakesAt = Infinity;
-    private cancelWake = (): void => undefined;
     /** Of calls that were answered, over the last of them. */
     private latencyMs = 100;
     private hasLooked: Promise<void> | null = null;
     private isOver = false;
-    private bears: number | null = null;
 
     constructor(private readonly o: AgentOptions) {
-        const { name, store, clock, holder } = o;
-        this.recent = new RecentCalls(clock.now());
-        this.reportedAt = clock.now();
-        this.client = new RegisterClient({
-            ...{ name, store, clock, holder },
-            sent: (attempt) => this.sent(attempt),
-            taken: (attempt) => this.taken(attempt),
-        });
+        this.activity = new Activity(o.clock.now());
+        this.keeper = new ShareKeeper(o, this.activity, (opens) => this.moved(opens));
+    }
+
+    get health(): Activity['health'] {
+        return this.activity.health;
     }
 
     /** A slice of a job comes. `ready` resolves when the register has been looked at, or rejects with what storage answered. */
     join(job: JobAtTarget): { ready: Promise<void>; leave: () => void } {
-        const member = this.members.get(job.id) ?? new Member(job, this.o.clock.now());
-        member.rates = job.rates;
-        member.slices++;
-        member.listeners.add(job.changed);
-        this.members.set(job.id, member);
-        this.hasLooked ??= this.ask();
+        const { activity, keeper } = this;
+        const member = activity.join(job, this.o.clock.now());
+        keeper.heedRates();
+        this.hasLooked ??= keeper.ask();
         const ready = this.hasLooked.catch((error: unknown) => {
             this.hasLooked = null;
             throw error;
         });
         // A newcomer's needs are told at once, where anything is shared.
-        if (this.isShared) this.hurry(0);
+        if (keeper.isShared) keeper.hurry(0);
         let isHere = true;
         return {
             ready,
@@ -150,58 +100,44 @@ export class LimiterAgent {
                 isHere = false;
                 member.listeners.delete(job.changed);
                 if (--member.slices > 0) return;
-                this.members.delete(job.id);
+                activity.members.delete(job.id);
                 this.pacer.leave(job.id);
-                if (this.members.size === 0) this.o.clock.after(LINGER_MS, () => this.leaveIfIdle());
+                if (activity.members.size === 0) this.o.clock.after(LINGER_MS, () => this.leaveIfIdle());
             },
         };
     }
 
     private leaveIfIdle(): void {
-        if (this.members.size > 0 || this.isOver) return;
+        if (this.activity.members.size > 0 || this.isOver) return;
         this.isOver = true;
-        this.cancelWake();
         this.o.onIdle?.();
-        if (!this.client.isHolder) return;
-        // What is under way would make it a holder again.
-        const free = this.asking ?? Promise.resolve();
-        free.catch(() => undefined)
-            .then(() => this.client.leave(() => this.news.spent))
-            .catch((error: unknown) => this.complain(error));
-    }
-
-    private hasRates(): boolean {
-        for (const { rates } of this.members.values()) if (rates().length > 0) return true;
-        return false;
-    }
-
-    /** Whether anything of the target is shared out. */
-    private get isShared(): boolean {
-        return this.known?.isLimited === true || this.hasRates();
+        this.keeper.stop();
     }
 
     /** `admitted`: the call is to be made now, and to be told of with `ended`. */
     admit(jobId: string): 'admitted' | NotNow {
         const now = this.o.clock.now();
-        const member = this.members.get(jobId);
-        const { share } = this;
-        if (this.targetIsAway)
+        const { keeper, activity } = this;
+        const member = activity.members.get(jobId);
+        if (keeper.isAway)
             return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
-                : { why: 'breaker', waitMs: Math.max(SOON_MS, this.untilProbe(now)) };
-        if (this.gateUntil > now)
+                : { why: 'breaker', waitMs: Math.max(SOON_MS, keeper.probeMs(now)) };
+        if (keeper.gateUntil > now)
             return this.hasErrand('scout', now)
                 ? this.begin(member, now, true)
-                : { why: 'gate', waitMs: Math.max(SOON_MS, this.gateAskAt(now) - now) };
-        if (this.isShared) {
-            if (this.hasNoShare(now)) return this.without(member, now);
-            if (share.inFlight !== null && this.inFlight >= share.inFlight) {
+                : { why: 'gate', waitMs: Math.max(SOON_MS, keeper.gateMs(now)) };
+        if (keeper.isShared) {
+            const { inFlight } = keeper.share;
+            if (keeper.isWithoutShare(now)) return this.without(member, now);
+            if (inFlight !== null && activity.inFlight >= inFlight) {
                 this.wants(member, now);
                 return { why: 'inFlight', waitMs: null };
             }
-            if (this.quotaLeft < 1) {
-                this.hurry(HUNGRY_MS);
-                return { why: 'quota', waitMs: Math.max(HUNGRY_MS, (this.known?.quotaFreeAt ?? now) - now) };
+            if (keeper.quotaLeft < 1) {
+                const waitMs = keeper.quotaMs(now);
+                keeper.hurry(waitMs + STAGGER_MS * (keeper.known?.holders ?? 0) * this.o.chance());
+                return { why: 'quota', waitMs };
             }
         } else if (this.cut === 1) return this.begin(member, now, false);
         const due = this.pacer.ask(jobId, now);
@@ -211,128 +147,110 @@ export class LimiterAgent {
     }
 
     private begin(member: Member | undefined, now: number, isErrand: boolean): 'admitted' {
-        this.inFlight++;
-        if (member) member.inFlight++;
+        const { quota } = this.keeper.share;
+        this.activity.begin(member);
         if (isErrand) this.errandAt = now;
-        const { quota } = this.share;
-        if (quota !== null && this.quotaLeft < quota * LOW_QUOTA) this.hurry(HUNGRY_MS);
+        if (quota !== null && this.keeper.quotaLeft < quota * LOW_QUOTA) this.keeper.hurry(HUNGRY_MS);
         return 'admitted';
     }
 
     /** No share: it is asked for again. */
     private without(member: Member | undefined, now: number): NotNow {
         member?.wants(now);
-        this.hurry(HUNGRY_MS);
+        this.keeper.hurry(HUNGRY_MS);
         return { why: 'share', waitMs: HUNGRY_MS / 2 };
     }
 
     private wants(member: Member | undefined, now: number): void {
-        if (member?.wants(now)) this.hurry(HUNGRY_MS);
-    }
-
-    private hasNoShare(now: number): boolean {
-        const { validUntil, rate, inFlight } = this.share;
-        return validUntil <= now || rate === 0 || inFlight === 0;
+        if (member?.wants(now)) this.keeper.hurry(HUNGRY_MS);
     }
 
     /** Whether the one call of this errand may begin now. */
     private hasErrand(kind: 'scout' | 'probe', now: number): boolean {
-        const { errand } = this.known ?? {};
+        const { errand } = this.keeper.known ?? {};
         const isFree = this.errandAt === null || now - this.errandAt > ERRAND_MS;
-        return errand?.kind === kind && now < errand.until && isFree && this.quotaLeft >= 1;
-    }
-
-    /** Calls out of the counted windows that may still begin: calls in flight may not have come to the target. */
-    private get quotaLeft(): number {
-        const { quota } = this.share;
-        return quota === null ? Infinity : quota - this.news.spent - this.inFlight;
-    }
-
-    private get gateUntil(): number {
-        return Math.max(this.known?.gateUntil ?? -Infinity, this.news.closedUntil ?? -Infinity);
-    }
-
-    /** When the gate opens, or a scout may go; until others know of it, nobody knows when that is. */
-    private gateAskAt(now: number): number {
-        return Math.min(this.gateUntil, this.known?.scoutAt ?? Infinity, this.news.closedUntil === null ? Infinity : now + HUNGRY_MS);
-    }
-
-    /** The end of a probe that is out is not far, however long it may take. */
-    private untilProbe(now: number): number {
-        const { probeAt, isOut } = this.known?.breaker ?? { probeAt: now + HUNGRY_MS, isOut: false };
-        return Math.min(probeAt - now, isOut ? LOOK_MS : Infinity);
+        return errand?.kind === kind && now < errand.until && isFree && this.keeper.quotaLeft >= 1;
     }
 
     /** A call that was admitted is over. */
     ended(jobId: string, call: TargetCall): void {
         const now = this.o.clock.now();
-        const member = this.members.get(jobId);
+        const { keeper, health, activity } = this;
         const { evidence } = call;
-        const wasAway = this.targetIsAway;
-        this.inFlight--;
-        if (member) member.inFlight--;
-        this.news.spent++;
-        this.health.ended(evidence, call.isProven, call.why, now);
-        if (evidence === 'answered') {
+        const isAnswered = evidence === 'answered';
+        const wasAway = keeper.isAway;
+        activity.end(activity.members.get(jobId), isAnswered, now);
+        keeper.spend(now);
+        health.ended(evidence, call.isProven, call.why, now);
+        if (isAnswered) {
             this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
-            this.news.accepted++;
-            this.recent.add(now);
-            member?.recent.add(now);
+            keeper.news.accepted++;
+            this.refusedInRow = 0;
         }
         if (this.errandAt !== null && call.began >= this.errandAt) this.errandEnded(call);
         if (evidence === 'throttled') this.refused(call, now);
-        else if (call.hint && evidence === 'answered') this.hinted(call.hint, now);
-        if (wasAway && evidence === 'answered') this.hurry(0);
-        if (!this.targetIsAway && this.health.away(now)) {
+        else if (call.hint && isAnswered) this.hinted(call.hint, now);
+        if (wasAway) {
+            if (isAnswered) keeper.hurry(0);
+        } else if (!isAnswered && health.away(now)) {
             // Nothing succeeds any more: this process stops at once, and tells the others.
-            this.news.isAway = true;
+            keeper.news.isAway = true;
             this.o.log.warn('target is away', { limiter: this.o.name, why: call.why });
-            this.hurry(0);
-            this.tellAll();
+            keeper.hurry(0);
+            activity.tellAll();
         }
     }
 
     private errandEnded({ evidence, why }: TargetCall): void {
-        const kind = this.known?.errand?.kind;
+        const { keeper } = this;
+        const kind = keeper.known?.errand?.kind;
         this.errandAt = null;
         // Nothing was sent: another call is for it.
-        if (evidence === 'none' || !this.known) return;
+        if (evidence === 'none' || !keeper.known) return;
         const isThere = evidence === 'answered' || evidence === 'throttled';
-        if (kind === 'probe') this.news.probed = isThere ? 'passed' : { failed: why };
-        if (kind === 'scout') this.news.scouted = evidence === 'answered' ? 'passed' : isThere ? 'refused' : 'failed';
-        this.known = { ...this.known, errand: null };
-        this.hurry(0);
+        if (kind === 'probe') keeper.news.probed = isThere ? 'passed' : { failed: why };
+        if (kind === 'scout') keeper.news.scouted = evidence === 'answered' ? 'passed' : isThere ? 'refused' : 'failed';
+        keeper.known = { ...keeper.known, errand: null };
+        keeper.hurry(0);
     }
 
     private refused({ retryAfterMs = 0, hint }: TargetCall, now: number): void {
-        const { news } = this;
-        if (news.refused++ === 0) this.hurry(0);
+        const { news } = this.keeper;
+        if (news.refused++ === 0) this.keeper.hurry(0);
         news.refusedAt = now;
         // With nothing left, what is said of the next time is a `Retry-After`.
         const closedMs = retryAfterMs > 0 ? retryAfterMs : hint && hint.remaining < 1 ? hint.resetMs : 0;
         if (closedMs > 0 && this.meansRetryAfter) {
             news.closedUntil = Math.max(now + closedMs, news.closedUntil ?? 0);
-        } else if (now - this.cutAt >= CUT_EVERY_MS) {
+        } else if (now - this.cutAt >= CUT_EVERY_MS || ++this.refusedInRow >= ROW) {
+            this.cut *= this.refusedInRow >= ROW ? CUT_FAR : CUT;
             this.cutAt = now;
-            this.cut *= CUT;
+            this.refusedInRow = 0;
             this.pace(now);
         }
     }
 
     private hinted(hint: { remaining: number; resetMs: number }, now: number): void {
         if (hint.resetMs < SHORTEST_HINT_MS) return;
-        this.news.hint = { remaining: hint.remaining, until: now + hint.resetMs };
+        this.keeper.news.hint = { remaining: hint.remaining, until: now + hint.resetMs };
         const rate = hintedRate(hint);
-        if (this.known?.totalRate != null || this.recent.lately(now) <= rate) return;
-        this.hurry(0);
+        if (this.keeper.known?.totalRate != null || this.activity.recent.lately(now) <= rate) return;
+        this.keeper.hurry(0);
         // Until the register has heard of it.
         this.pacer.setRate(rate, rate, now);
     }
 
+    private moved(opens: boolean): void {
+        if (this.keeper.news.refused === 0) this.cut = 1;
+        this.pace(this.o.clock.now());
+        if (opens) this.activity.tellAll();
+    }
+
     private pace(now: number): void {
-        const own = this.isShared ? (this.share.rate ?? Infinity) : Infinity;
-        const rate = this.cut === 1 ? own : Math.min(own, this.recent.lately(now)) * this.cut;
-        this.pacer.setRate(rate, Math.max(rate, this.known?.totalRate ?? 0), now);
+        const { keeper, activity, cut } = this;
+        const own = keeper.isShared ? (keeper.share.rate ?? Infinity) : Infinity;
+        const rate = cut === 1 ? own : Math.min(own, activity.recent.lately(now)) * cut;
+        this.pacer.setRate(rate, Math.max(rate, keeper.known?.totalRate ?? 0), now);
     }
 
     /** Whose fault a failed attempt is that began then. */
@@ -342,13 +260,7 @@ export class LimiterAgent {
 
     /** Whether nothing succeeds at the target, as far as this process knows. */
     get targetIsAway(): boolean {
-        return this.news.isAway || (this.known?.breaker != null && !this.isRefuted);
-    }
-
-    /** The breaker is open, and this process has had an answer since: it is cut off who has opened it. */
-    private get isRefuted(): boolean {
-        const { breaker } = this.known ?? {};
-        return breaker != null && this.health.answeredAt !== null && this.health.answeredAt > breaker.since + SKEW_MS;
+        return this.keeper.isAway;
     }
 
     /** The next call that is admitted finds out whether the target is back. */
@@ -358,213 +270,46 @@ export class LimiterAgent {
 
     /** Calls in flight that the rate can use at the latency of the last calls, with half as many again; null: it is not limited. */
     get usefulInFlight(): number | null {
-        const rate = this.known?.totalRate ?? null;
+        const rate = this.keeper.known?.totalRate ?? null;
         return rate === null ? null : Math.ceil((rate * this.latencyMs * 1.5) / 1_000);
     }
 
     /** `Retry-After` of a single call is to be believed. */
     get meansRetryAfter(): boolean {
-        return this.known?.overstates !== true;
+        return this.keeper.known?.overstates !== true;
     }
 
     /** What keeps every call off now; null: nothing, or only for turns. */
     wait(): Wait | null {
         const now = this.o.clock.now();
-        const { known } = this;
-        if (this.targetIsAway) {
+        const { keeper } = this;
+        const { known } = keeper;
+        // Who has an errand calls at once.
+        if (keeper.isAway) {
             const { why = 'nothing succeeds', failingSince = now } = known?.breaker ?? {};
-            // Who has an errand calls at once, and its end is not far.
-            const ms = this.hasErrand('probe', now) ? 0 : this.untilProbe(now);
+            const ms = this.hasErrand('probe', now) ? 0 : keeper.probeMs(now);
             return { code: 'BREAKER_OPEN', why, ms, failingMs: now - failingSince };
         }
-        if (this.gateUntil > now) {
-            const ms = this.hasErrand('scout', now) ? 0 : this.gateAskAt(now) - now;
+        if (keeper.gateUntil > now) {
+            const ms = this.hasErrand('scout', now) ? 0 : keeper.gateMs(now);
             const failingMs = known?.succeededAt == null ? 0 : now - known.succeededAt;
             return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms, failingMs };
         }
-        if (!this.isShared) return null;
-        if (this.hasNoShare(now))
+        if (!keeper.isShared) return null;
+        if (keeper.isWithoutShare(now))
             return { code: 'NO_SHARE', why: 'others have all that the target may be asked', ms: HUNGRY_MS, failingMs: 0 };
-        if (this.quotaLeft >= 1) return null;
+        if (keeper.quotaLeft >= 1) return null;
         const why = `${known?.exhausted ? rateText(known.exhausted) : 'a window'} is used up`;
-        return { code: 'NO_SHARE', why, ms: Math.max(HUNGRY_MS, (known?.quotaFreeAt ?? now) - now), failingMs: 0 };
+        return { code: 'NO_SHARE', why, ms: keeper.quotaMs(now), failingMs: 0 };
     }
 
     /** Calls in flight that the target bears well, as far as anybody has learned; null: nobody has. */
     get learnedInFlight(): number | null {
-        return this.bears ?? this.known?.bears ?? null;
+        return this.activity.bears ?? this.keeper.known?.bears ?? null;
     }
 
     /** Calls in flight that a slice has learned the target bears well. */
     learn(inFlight: number): void {
-        this.bears = inFlight;
-    }
-
-    // --- the register ----------------------------------------------------------------------------------------------
-
-    /** Storage is asked, and told, after so long at the latest. */
-    private hurry(ms: number): void {
-        if (this.isOver) return;
-        const now = this.o.clock.now();
-        const at = Math.max(now + ms, this.askedAt + LEAST_MS);
-        this.renewsAt = Math.min(this.renewsAt, at);
-        this.wakeAt(at, now);
-    }
-
-    private wakeAt(at: number, now: number): void {
-        if (at >= this.wakesAt) return;
-        this.cancelWake();
-        this.wakesAt = at;
-        this.cancelWake = this.o.clock.after(Math.max(0, at - now), () => {
-            this.wakesAt = Infinity;
-            // It goes on from there.
-            if (this.isOver || this.asking) return;
-            this.ask().catch((error: unknown) => this.complain(error));
-        });
-    }
-
-    private complain(error: unknown): void {
-        this.o.log.warn('limiter could not be asked', { limiter: this.o.name }, error);
-    }
-
-    private ask(): Promise<void> {
-        this.asking = this.lookOrRenew().finally(() => {
-            this.asking = null;
-            this.next();
-        });
-        return this.asking;
-    }
-
-    /** Looks, and renews where anything is limited and it is time for that. */
-    private async lookOrRenew(): Promise<void> {
-        const askedAt = this.o.clock.now();
-        this.askedAt = askedAt;
-        const isDue = askedAt >= this.renewsAt;
-        if (isDue) this.renewsAt = Infinity;
-        try {
-            const seen = await this.client.look();
-            this.saw(seen && standingOf(seen, askedAt));
-            if (this.mustRenew(seen, isDue)) await this.client.renew((seq, now) => (this.isOver ? null : this.telling(seq, now)));
-        } catch (error) {
-            // Told once more, as soon as storage answers.
-            if (isDue) this.renewsAt = this.o.clock.now() + HUNGRY_MS;
-            throw error;
-        }
-    }
-
-    private mustRenew(seen: Grant | null, isDue: boolean): boolean {
-        if (this.hasNews(seen)) return true;
-        if (!seen?.isLimited && !this.hasRates()) return false;
-        return isDue || !this.client.isHolder || this.isErrandFree(seen) || this.couldHaveMore();
-    }
-
-    /** Something that others must know, and do not yet. */
-    private hasNews(seen: Grant | null): boolean {
-        const { refused, refusedAt, closedUntil, scouted, probed, isAway, hint } = this.news;
-        const now = this.o.clock.now();
-        const isGateKnown = closedUntil !== null && seen !== null && seen.gateMs > closedUntil - now - HUNGRY_MS;
-        const isStepKnown = closedUntil === null && seen?.steppedAgoMs != null && now - refusedAt > seen.steppedAgoMs - CUT_EVERY_MS;
-        const isHintKnown =
-            seen?.totalRate != null || hint === null || this.recent.lately(now) <= (hint.remaining / (hint.until - now)) * 1_000;
-        return (
-            (refused > 0 && !isGateKnown && !isStepKnown) || scouted !== null || probed !== null || isAway || this.isRefuted || !isHintKnown
-        );
-    }
-
-    private isErrandFree(seen: Grant | null): boolean {
-        return seen?.breaker ? seen.breaker.probeMs <= 0 : seen?.scoutMs === 0;
-    }
-
-    private couldHaveMore(): boolean {
-        const { fairRate = null } = this.known ?? {};
-        const { rate } = this.share;
-        const now = this.o.clock.now();
-        if (rate === null || now - this.reportedAt < HUNGRY_MS) return false;
-        return [...this.members.values()].some((member) => member.isWanting(now)) && (fairRate === null || fairRate > rate * WORTH_ASKING);
-    }
-
-    private telling(seq: number, now: number): { renewal: Renewal; told: News } {
-        const { accepted, spent, refused, refusedAt, closedUntil, hint, scouted, probed, isAway } = this.news;
-        // Who has not reported yet tells of the last minute.
-        const since = this.client.isHolder ? { calls: accepted, ms: now - this.reportedAt } : this.recent.all(now);
-        const { answeredAt } = this.health;
-        const renewal: Renewal = {
-            holder: this.o.holder,
-            seq,
-            jobs: needsOf(this.members, now),
-            rates: strictest([...this.members.values()].flatMap(({ rates }): Rate[] => rates())),
-            accepted: since.calls,
-            ms: since.ms,
-            lately: this.recent.lately(now),
-            spent,
-            keeps: this.keeps(now),
-            refused,
-            refusedAgoMs: refused > 0 ? now - refusedAt : 0,
-            closedMs: closedUntil === null ? null : Math.max(1, closedUntil - now),
-            hint: hint && { remaining: hint.remaining, resetMs: hint.until - now },
-            succeededAgoMs: answeredAt === null ? null : now - answeredAt,
-            failing: isAway ? this.health.away(now) : null,
-            scouted,
-            probed,
-            bears: this.bears,
-        };
-        return { renewal, told: { ...this.news } };
-    }
-
-    /** Of the quota: calls in flight, and what may be needed. */
-    private keeps(now: number): number {
-        if (this.share.quota === null || this.share.validUntil <= now) return 0;
-        const isWanting = [...this.members.values()].some((member) => member.isWanting(now));
-        const needed = isWanting ? Infinity : Math.ceil((this.recent.lately(now) * KEEP_QUOTA_MS) / 1_000) + 1;
-        return this.inFlight + Math.max(0, Math.min(this.quotaLeft, needed));
-    }
-
-    /** Until it is known whether a renewal was taken in, the less of both shares is what is safe. */
-    private sent({ grant, told }: Attempt): () => void {
-        const before = this.share;
-        this.share = lesser(before, { ...grant, quota: grant.quota === null ? null : grant.quota + told.spent });
-        return () => (this.share = before);
-    }
-
-    private taken({ told, grant, sentAt }: Attempt): void {
-        this.news = untold(this.news, told);
-        this.share = shareOf(grant, sentAt);
-        this.reportedAt = sentAt;
-        if (this.news.refused === 0) this.cut = 1;
-        const standing = standingOf(grant, sentAt);
-        const every = Math.max(RENEW_MS, (grant.holders / RENEWALS_PER_SECOND) * 1_000);
-        this.renewsAt = Math.min(this.renewsAt, sentAt + Math.min(every, VALID_MS * 0.7) * (0.9 + 0.2 * this.o.chance()));
-        this.saw(standing);
-    }
-
-    /** Goes by what is known of the target from now on; null: nothing is limited. */
-    private saw(standing: Standing | null): void {
-        const before = this.known;
-        this.known = standing;
-        if (standing?.succeededAt != null) this.health.heard(standing.succeededAt);
-        // Others need more, or there is less: theirs is left to them at once.
-        const { rate, inFlight, quota } = this.share;
-        if (standing?.fairRate != null && rate !== null && this.client.isHolder)
-            this.share = lesser(this.share, { rate: standing.fairRate, inFlight, quota });
-        this.pace(this.o.clock.now());
-        const opening = (s: Standing | null) =>
-            s && [s.gateUntil, s.breaker?.probeAt, s.errand?.until, s.totalRate === null, s.quotaFreeAt].join(' ');
-        if (opening(before) !== opening(standing) || rate !== this.share.rate) this.tellAll();
-    }
-
-    private next(): void {
-        if (this.isOver) return;
-        const now = this.o.clock.now();
-        const { known } = this;
-        const crowd = Math.max(1, (known?.holders ?? 0) / (LOOKS_PER_SECOND * 2));
-        const look = (known?.isLimited ? LOOK_MS : LOOK_SELDOM_MS) * crowd * (0.9 + 0.2 * this.o.chance());
-        // An errand is asked for as soon as it is due, and a share when the gate opens: by one after the other.
-        const opensAt = known?.breaker?.probeAt ?? Math.min(known?.scoutAt ?? Infinity, this.gateUntil > now ? this.gateUntil : Infinity);
-        const comesAt = opensAt + SOON_MS * this.o.chance() * (known?.holders ?? 0);
-        this.wakeAt(Math.max(Math.min(now + look, this.renewsAt, comesAt), this.askedAt + LEAST_MS), now);
-    }
-
-    private tellAll(): void {
-        for (const { listeners } of this.members.values()) for (const tell of listeners) tell();
+        this.activity.bears = inFlight;
     }
 }

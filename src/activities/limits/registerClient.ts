@@ -3,7 +3,7 @@ import { seenOf, renewed, left, type Renewal } from '../../core/limiter/register
 import type { Grant } from '../../core/limiter/grant';
 import { newRegister, type Register } from '../../core/limiter/state';
 import type { Clock } from '../processSlice/clock';
-import type { News } from './news';
+import type { Told } from './news';
 import { StorageClock } from './storageClock';
 
 /** Registers on storage, one a limiter. */
@@ -20,7 +20,7 @@ export interface RegisterStore {
 /** A renewal that was sent, and what comes of it where it is taken in. */
 export interface Attempt {
     seq: number;
-    told: News;
+    told: Told;
     grant: Grant;
     sentAt: number;
 }
@@ -62,7 +62,7 @@ export class RegisterClient {
     }
 
     /** After a look: tells and asks, by what `tell` gives at each try. */
-    async renew(tell: (seq: number, now: number) => { renewal: Renewal; told: News } | null): Promise<void> {
+    async renew(tell: (seq: number, now: number) => { renewal: Renewal; told: Told } | null): Promise<void> {
         const { clock, store, name } = this.o;
         for (let tries = 1; tries <= TRIES; tries++) {
             const sentAt = clock.now();
@@ -86,7 +86,7 @@ export class RegisterClient {
     }
 
     /** Gives back what is held. */
-    async leave(spent: () => number): Promise<void> {
+    async leave(spent: () => number[]): Promise<void> {
         for (let tries = 1; tries <= TRIES; tries++) {
             const at = await this.read();
             if (!this.register || !this.isHolder) return;

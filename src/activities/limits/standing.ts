@@ -17,6 +17,8 @@ export interface Standing {
     succeededAt: number | null;
     bears: number | null;
     holders: number;
+    /** When the first share of another runs out. */
+    othersUntil: number;
 }
 
 /** What was seen at `at`. */
@@ -35,6 +37,7 @@ export function standingOf(grant: Grant, at: number): Standing {
         succeededAgoMs,
         bears,
         holders,
+        othersMs,
     } = grant;
     return {
         isLimited,
@@ -56,6 +59,7 @@ export function standingOf(grant: Grant, at: number): Standing {
         succeededAt: succeededAgoMs === null ? null : at - succeededAgoMs,
         bears,
         holders,
+        othersUntil: othersMs === null ? Infinity : at + othersMs,
     };
 }
 

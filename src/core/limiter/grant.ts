@@ -49,6 +49,8 @@ export interface Grant {
     succeededAgoMs: number | null;
     bears: number | null;
     holders: number;
+    /** The first share of another runs out in so long, if he does not renew it; null: there is none. */
+    othersMs: number | null;
 }
 
 /** Gives the holder its share: never more than what others do not hold, whatever is fair. */
@@ -136,6 +138,7 @@ export function grantOf(register: Register, name: string, now: number): Grant {
     const outstanding = outstandingOf(register);
     const isCounted = rates.length > 0;
     const windows = windowsFor(register.windows, rates, now);
+    const others = Object.entries(holders).flatMap(([other, { until }]) => (other === name ? [] : [until]));
     return {
         isLimited: total < Infinity || pace !== null || isCounted || set?.inFlight != null || gate !== null || breaker !== null,
         rate: holder?.rate ?? (total === Infinity ? null : 0),
@@ -161,6 +164,7 @@ export function grantOf(register: Register, name: string, now: number): Grant {
         succeededAgoMs: succeededAt === null ? null : Math.max(0, now - succeededAt) + SKEW_MS,
         bears,
         holders: Object.keys(holders).length,
+        othersMs: others.length === 0 ? null : Math.min(...others) - now,
     };
 }
 

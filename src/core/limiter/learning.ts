@@ -10,8 +10,9 @@ export interface Learned {
     throttledAt: number;
 }
 
-/** After a refusal the rate is so much of what the target had accepted lately. */
+/** After a refusal the rate is so much of what the target had accepted lately; and where most calls are refused, so that this was of another time. */
 const STEP_DOWN = 0.9;
+const STEP_FAR_DOWN = 0.6;
 /** Behind a gate that is obeyed: a rate at which it was closed for no more than this part of the time was a little too high, and no more. */
 const LITTLE_CLOSED = 0.2;
 const LITTLE_DOWN = 0.93;
@@ -19,8 +20,9 @@ const LITTLE_DOWN = 0.93;
 const STAYS_BELOW = 0.97;
 /** A gate is soon open again within this time, in ms. */
 const SOON_OPEN_MS = 2_000;
-/** Less than one call in two seconds finds nothing out. */
+/** Less than one call in two seconds finds nothing out, nor does less than this part of what is accepted in all: windows end. */
 export const LEAST_RATE = 0.5;
+const LEAST_OF_ALL = 0.1;
 /** Refusals that come within this time of a step down are of the same burst, in ms. */
 export const SAME_BURST_MS = 1_000;
 /** How fast the rate rises again: base × exp(RISE × t²), t in seconds: a tenth in 7 s, fourfold in 26 s. Behind a gate a tenth in a minute, fourfold in 4. */
@@ -36,12 +38,22 @@ export function rateOf({ base, at, isSlow }: Learned, now: number): number {
     return Math.min(MOST_RATE, base * Math.exp(Math.min(40, (isSlow ? SLOW_RISE : RISE) * t * t)));
 }
 
-/** After a refusal at `refusedAt`; `accepted`: calls a second that the target has answered otherwise in the last seconds. */
-export function afterRefusal(learned: Learned | null, accepted: number, refusedAt: number, now: number): Learned {
+/** What is known when calls were refused; rates in calls a second. */
+export interface Refusal {
+    at: number;
+    /** Accepted in the last seconds, and in the last minute or two. */
+    lately: number;
+    inAll: number;
+    /** More were refused than accepted since it was last told. */
+    isMost: boolean;
+}
+
+export function afterRefusal(learned: Learned | null, { at, lately, inAll, isMost }: Refusal, now: number): Learned {
     // Also one that is told late: the step was taken because of it, or of another of its time.
-    if (learned && refusedAt - learned.at < SAME_BURST_MS) return { ...learned, throttledAt: now };
+    if (learned && at - learned.at < SAME_BURST_MS) return { ...learned, throttledAt: now };
     const tried = learned ? rateOf(learned, now) : Infinity;
-    return { base: Math.max(LEAST_RATE, STEP_DOWN * Math.min(accepted, tried)), at: now, isSlow: false, throttledAt: now };
+    const base = Math.max(LEAST_RATE, LEAST_OF_ALL * inAll, (isMost ? STEP_FAR_DOWN : STEP_DOWN) * Math.min(lately, tried));
+    return { base, at: now, isSlow: false, throttledAt: now };
 }
 
 /** Accepted since then, by whoever has told. */
@@ -52,6 +64,8 @@ export interface Cycle {
 
 /** Between openings a cycle forgets the half of what is older than this (ms): the rate was another then. */
 const CYCLE_MS = 60_000;
+
+export const rateOfCycle = ({ since, accepted }: Cycle, now: number): number => (accepted * 1_000) / Math.max(1_000, now - since);
 
 /** With so many calls more, while the gate is open. */
 export function wentOn({ since, accepted }: Cycle, more: number, now: number): Cycle {
@@ -70,7 +84,8 @@ export function afterCycle(
     now: number,
 ): Learned {
     // A first gate that is soon open again has closed upon a burst, and tells of the target no more than a refusal does.
-    if (learned === null && now - closedAt <= SOON_OPEN_MS) return afterRefusal(null, lately, closedAt, now);
+    if (learned === null && now - closedAt <= SOON_OPEN_MS)
+        return afterRefusal(null, { at: closedAt, lately, inAll: 0, isMost: false }, now);
     const ms = Math.max(1, now - since);
     const passed = (accepted * 1_000) / ms;
     const tried = learned ? rateOf(learned, closedAt) : Infinity;

@@ -2,8 +2,8 @@
 
 /** Calls that are late by no more than this (ms) are made up for: timers are late, and a busy process looks seldom. */
 const CATCH_UP_MS = 25;
-/** A turn that its job does not take within this time (ms) is for the others. */
-const TURN_MS = 500;
+/** A turn that its job does not take within this time (ms) is lost: many that are late together would be a burst. */
+const TURN_MS = 50;
 
 /**
  * The generic cell rate algorithm (ITU-T I.371, annex A) with a burst of one: a call is due `1/rate` after the one before. Whoever asks too early gets the

@@ -2,10 +2,10 @@
 import { afterProbe, agedBreaker, opened as openedBreaker } from './breaker';
 import { closed, isOverstated } from './gate';
 import { grantOf, nothing, SKEW_MS, VALID_MS, withErrand, withShare, type Grant } from './grant';
-import { afterRefusal, remembered, wentOn } from './learning';
+import { afterRefusal, rateOfCycle, remembered, wentOn } from './learning';
 import { strictest, type Rate } from './rate';
 import { hintedRate, kinds, learnedAtOpening, ratesOf, type JobNeed, type Register, type RegisterEvent, type Settings } from './state';
-import { counted, slidAll, windowsFor } from './windows';
+import { counted, slidAll, windowsFor, type UsedWindow } from './windows';
 
 export { newRegister, ratesOf, totalRate } from './state';
 export type { Holder, JobNeed, Register, RegisterEvent, Settings } from './state';
@@ -30,8 +30,8 @@ export interface Renewal {
     ms: number;
     /** Calls a second accepted in the last seconds. */
     lately: number;
-    /** Calls that have ended since the renewal before, and how many of its quota it may still make or has in flight. */
-    spent: number;
+    /** Calls that have ended since the renewal before, by whole seconds ago; and how many of its quota it may still make or has in flight. */
+    spent: number[];
     keeps: number;
     /** Calls refused since the renewal before, how long ago the last was, and for how long from now the target has asked to be left alone. */
     refused: number;
@@ -61,7 +61,7 @@ export function aged(register: Register, now: number): Register {
         const holders = Object.fromEntries(Object.entries(next.holders).filter(([, { until }]) => until > now));
         // What it was given it may have spent, to the last moment.
         const spent = dead.reduce((sum, [, { quota }]) => sum + quota, 0);
-        next = { ...next, windows: counted(slidAll(next.windows, now), spent), holders };
+        next = { ...next, windows: counted(slidAll(next.windows, now), spent, now), holders };
     }
     if (next.gate && next.gate.until <= now) next = reopened(next, next.gate.until);
     if (next.breaker) next = { ...next, breaker: agedBreaker(next.breaker, now) };
@@ -107,11 +107,14 @@ function counts(
     return {
         ...register,
         holders,
-        windows: counted(windows, known ? spent : 0),
+        windows: known ? spentOf(windows, spent, now) : windows,
         cycle: register.gate ? { since, accepted: cycle.accepted + accepted } : wentOn({ since, accepted: cycle.accepted }, accepted, now),
         bears: bears ?? register.bears,
     };
 }
+
+const spentOf = (windows: UsedWindow[], spent: readonly number[], now: number): UsedWindow[] =>
+    spent.reduce((counting, calls, seconds) => counted(counting, calls, now - 1_000 * seconds), windows);
 
 function succeeds(register: Register, { succeededAgoMs }: Renewal, now: number): Register {
     if (succeededAgoMs === null) return register;
@@ -145,13 +148,13 @@ function scouts(register: Register, { holder, scouted }: Renewal, now: number): 
         gate: null,
         overstatesUntil: now + REMEMBERED_MS,
         meansUntil: 0,
-        learned: afterRefusal(null, gate.accepted, now, now),
+        learned: afterRefusal(null, { at: now, lately: gate.accepted, inAll: 0, isMost: false }, now),
         cycle: { since: now, accepted: 0 },
         log,
     };
 }
 
-function refusals(register: Register, { refused, refusedAgoMs, closedMs }: Renewal, now: number): Register {
+function refusals(register: Register, { accepted: passed, refused, refusedAgoMs, closedMs }: Renewal, now: number): Register {
     if (refused === 0) return register;
     const accepted = Object.values(register.holders).reduce((sum, holder) => sum + holder.accepted, 0);
     if (closedMs !== null && now >= register.overstatesUntil) {
@@ -159,7 +162,9 @@ function refusals(register: Register, { refused, refusedAgoMs, closedMs }: Renew
         return { ...register, gate, log: register.gate ? register.log : logged(register, { at: now, kind: 'gate', ms: gate.until - now }) };
     }
     if (register.gate) return register;
-    const learned = afterRefusal(register.learned, accepted, now - refusedAgoMs, now);
+    const inAll = register.cycle ? rateOfCycle(register.cycle, now) : 0;
+    const refusal = { at: now - refusedAgoMs, lately: accepted, inAll, isMost: refused > passed };
+    const learned = afterRefusal(register.learned, refusal, now);
     const isStep = learned.at !== register.learned?.at;
     return { ...register, learned, log: isStep ? logged(register, { at: now, kind: 'refused', rate: learned.base }) : register.log };
 }
@@ -185,7 +190,7 @@ function failures(register: Register, { failing }: Renewal, now: number): Regist
 export const seenOf = (register: Register, holder: string, now: number): Grant => grantOf(aged(register, now), holder, now);
 
 /** A holder needs nothing any more: its share and its errand are free at once. `spent`: of its quota, since its last renewal. */
-export function left(before: Register, { holder, spent }: { holder: string; spent: number }, now: number): Register {
+export function left(before: Register, { holder, spent }: { holder: string; spent: number[] }, now: number): Register {
     const register = aged(before, now);
     const { [holder]: own, ...others } = register.holders;
     if (!own) return register;
@@ -193,7 +198,7 @@ export function left(before: Register, { holder, spent }: { holder: string; spen
     return {
         ...register,
         holders: others,
-        windows: counted(slidAll(register.windows, now), Math.min(spent, own.quota)),
+        windows: spentOf(slidAll(register.windows, now), spent, now),
         gate: gate?.scout?.by === holder ? { ...gate, scout: null } : gate,
         breaker: breaker?.probe?.by === holder ? { ...breaker, probe: null } : breaker,
     };
