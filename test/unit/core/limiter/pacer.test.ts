@@ -38,13 +38,21 @@ test('jobs take turns, whatever they ask for', () => {
 
 test('in no stretch of time are there more calls than the rate allows, but for what is made up for', () => {
     fc.assert(
-        fc.property(fc.integer({ min: 1, max: 3_000 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 400 }), fc.integer(), (rate, jobs, lateMs, seed) => {
-            const roll = dice(seed);
-            const names = Array.from({ length: jobs }, (_, i) => `job-${i}`);
-            const calls = Object.values(drive(paced(rate), names, 3_000, () => Math.floor(roll() ** 4 * lateMs))).flat().sort((a, b) => a - b);
-            // Turns are taken 50 ms late at most, and 25 ms are made up for.
-            for (const ms of [100, 1_000]) expect(most(calls, ms)).toBeLessThanOrEqual((rate * (ms + 50)) / 1_000 + 1);
-        }),
+        fc.property(
+            fc.integer({ min: 1, max: 3_000 }),
+            fc.integer({ min: 1, max: 5 }),
+            fc.integer({ min: 0, max: 400 }),
+            fc.integer(),
+            (rate, jobs, lateMs, seed) => {
+                const roll = dice(seed);
+                const names = Array.from({ length: jobs }, (_, i) => `job-${i}`);
+                const calls = Object.values(drive(paced(rate), names, 3_000, () => Math.floor(roll() ** 4 * lateMs)))
+                    .flat()
+                    .sort((a, b) => a - b);
+                // Turns are taken 50 ms late at most, and 25 ms are made up for.
+                for (const ms of [100, 1_000]) expect(most(calls, ms)).toBeLessThanOrEqual((rate * (ms + 50)) / 1_000 + 1);
+            },
+        ),
         { numRuns: runs(100) },
     );
 });

@@ -22,7 +22,15 @@ test('nobody gets more than he needs, all is given that is needed, and who gets 
             const shares = maxMin(total, needs);
             const given = shares.reduce((a, b) => a + b, 0);
             shares.forEach((share, i) => expect(share).toBeLessThanOrEqual(needs[i]!));
-            expect(close(given, Math.min(total, needs.reduce((a, b) => a + b, 0)))).toBe(true);
+            expect(
+                close(
+                    given,
+                    Math.min(
+                        total,
+                        needs.reduce((a, b) => a + b, 0),
+                    ),
+                ),
+            ).toBe(true);
             const most = Math.max(0, ...shares);
             shares.forEach((share, i) => expect(share >= needs[i]! - 1e-6 || share >= most - 1e-6).toBe(true));
         }),

@@ -9,11 +9,16 @@ const START = 1_790_000_000_123;
 
 test('a call counts for as long as the window is, and not for much longer', () => {
     fc.assert(
-        fc.property(fc.integer({ min: 1_000, max: 31 * 86_400_000 }), fc.integer({ min: 0, max: 1e12 }), fc.double({ min: 0, max: 1, noNaN: true }), (perMs, start, part) => {
-            const [window] = counted(windowsFor([], [{ n: 1, perMs }], start), 1, start);
-            expect(usedOf(slid(window!, start + Math.floor(part * perMs)))).toBe(1);
-            expect(usedOf(slid(window!, start + (perMs + 2_000) * (1 + 1 / 60) + 1))).toBe(0);
-        }),
+        fc.property(
+            fc.integer({ min: 1_000, max: 31 * 86_400_000 }),
+            fc.integer({ min: 0, max: 1e12 }),
+            fc.double({ min: 0, max: 1, noNaN: true }),
+            (perMs, start, part) => {
+                const [window] = counted(windowsFor([], [{ n: 1, perMs }], start), 1, start);
+                expect(usedOf(slid(window!, start + Math.floor(part * perMs)))).toBe(1);
+                expect(usedOf(slid(window!, start + (perMs + 2_000) * (1 + 1 / 60) + 1))).toBe(0);
+            },
+        ),
         { numRuns: runs(500) },
     );
 });
