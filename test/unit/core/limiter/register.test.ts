@@ -104,6 +104,57 @@ test('and counted windows never have more calls than they may, in any stretch of
     expect(made).toBeGreaterThan(runs(2_000) * 10);
 });
 
+describe('what the properties hang on', () => {
+    test('a share of somebody whose clock is behind is his own until his time is over', () => {
+        const world = new Registered();
+        world.put({ rates: rates('100/s'), inFlight: null });
+        const [late, other] = [world.holder(999), world.holder(0)];
+        late.renew('taken');
+        for (let ms = 0; ms < 20_000; ms += 250) {
+            world.now += 250;
+            other.renew('taken');
+            expect(world.held(({ rate }) => rate)).toBeLessThanOrEqual(95);
+        }
+        expect(other.share.rate).toBeCloseTo(95);
+    });
+
+    test('a call that somebody counts whose clock is behind counts for the whole window', () => {
+        for (let phase = 0; phase < 1_100; phase += 50) {
+            const world = new Registered();
+            world.now += phase;
+            world.put({ rates: rates('1/30s'), inFlight: null });
+            const late = world.holder(999);
+            late.renew('taken');
+            late.call(1);
+            late.leave();
+            expect(world.calls).toHaveLength(1);
+            for (let ms = 29_000; ms < 34_000; ms += 100) {
+                world.now = 1_790_000_000_000 + phase + ms;
+                const other = world.holder(0);
+                other.renew('taken');
+                if (ms < 30_000) expect(other.share.quota).toBe(0);
+                other.leave();
+            }
+        }
+    });
+
+    test('while nobody knows whether a renewal was taken in, its holder goes by the less of both shares', () => {
+        const world = new Registered();
+        world.put({ rates: rates('100/s'), inFlight: 10 });
+        const [first, second] = [world.holder(0), world.holder(0)];
+        first.renew('taken');
+        second.renew('taken');
+        first.renew('answerLost');
+        second.renew('taken');
+        expect(second.share).toMatchObject({ rate: 47.5, inFlight: 5 });
+        expect(first.share).toMatchObject({ rate: 47.5, inFlight: 5 });
+        first.renew('requestLost');
+        second.leave();
+        first.renew('requestLost');
+        expect(first.share).toMatchObject({ rate: 47.5, inFlight: 5 });
+    });
+});
+
 describe('shares', () => {
     test('a newcomer has its half as soon as the other has renewed', () => {
         const world = new Registered();
