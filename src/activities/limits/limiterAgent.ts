@@ -114,6 +114,11 @@ export class LimiterAgent {
         this.keeper.stop();
     }
 
+    /** What a job's spec asks for is another thing now: others are told at once. */
+    retuned(): void {
+        this.keeper.hurry(0);
+    }
+
     /** `admitted`: the call is to be made now, and to be told of with `ended`. */
     admit(jobId: string): 'admitted' | NotNow {
         const now = this.o.clock.now();
