@@ -83,7 +83,7 @@ function targetsTable(jobs: number, f: Figures): string[][] {
     return rows;
 }
 
-function show([head, ...rows]: string[][]): void {
+export function show([head, ...rows]: string[][]): void {
     if (rows.length === 0) return;
     const widths = head!.map((_, i) => Math.max(...[head!, ...rows].map((r) => r[i]!.length)));
     const line = (r: string[]) => `| ${r.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;

@@ -19,9 +19,15 @@ const hostLog = path.join(folder, 'host.log');
 const resultsFile = path.join(folder, 'results.ndjson');
 const shown = (file: string) => path.relative(process.cwd(), file) || '.';
 
+/** The target goes away after so many calls that it has answered, for so long. */
+const AWAY_AFTER = 300;
+const AWAY_MS = 10_000;
+const LIMIT = { perSecond: 150, burst: 30 };
+
 const READY_MS = 60_000;
-const STALLED_MS = 60_000;
+const STALLED_MS = AWAY_MS + 60_000;
 const POLL_MS = 250;
+const SAY_AGAIN_MS = 3_000;
 
 interface Host {
     url: string;
@@ -37,8 +43,10 @@ async function demo(): Promise<void> {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
 
-    console.log('Starting the local host with its storage, and a target that answers 3 % of the calls with 429 and 3 % with 500 …');
-    const target = await startTarget({ rate429: 0.03, rate500: 0.03 });
+    console.log(
+        `Starting the local host with its storage, and a target that admits ${LIMIT.perSecond} calls a second, answers 2 % of them with 500 and goes away for ${AWAY_MS / 1000} s …`,
+    );
+    const target = await startTarget({ rate500: 0.02, limits: [{ kind: 'bucket', ...LIMIT, retryAfter: 1 }] });
     cleanups.push(() => target.stop());
     const host = await startHost();
     const client = new FanfoldClient({ url: host.url });
@@ -54,14 +62,15 @@ async function demo(): Promise<void> {
             source: { upload: upload.id },
             process: { http: { url: `${target.url}/distance/{id}` } },
             key: 'id',
-            retry: { initialDelay: 'PT0.2S' },
+            retry: { attempts: 10, initialDelay: 'PT0.5S', maxDelay: 'PT5S' },
             concurrency: { max: 32 },
         },
         { signal },
     );
     console.log(`Started job ${started.id}.`);
 
-    const ended = await follow(client, started.id);
+    goAwayLater(target).catch((error: unknown) => interrupted.abort(error));
+    const ended = await follow(client, started.id, target);
     report(ended, target);
     if (ended.state !== 'completed')
         throw new Error(`The job ended as ${ended.state}${ended.error ? `: ${ended.error.code}, ${ended.error.message}` : ''}.`);
@@ -77,6 +86,20 @@ async function demo(): Promise<void> {
     console.log(`  verify     ok: each of ${verdict.total.toLocaleString('en')} items has exactly one outcome`);
     lookFurther(ended.id);
 }
+
+/** In the middle of its work: the port is closed, and every connection with it. */
+async function goAwayLater(target: Target): Promise<void> {
+    const done = new AbortController();
+    cleanups.push(async () => done.abort());
+    while (answered(target) < AWAY_AFTER) {
+        await sleep(50);
+        if (done.signal.aborted) return;
+    }
+    await target.goAway({ how: 'refuse', forMs: AWAY_MS });
+}
+
+const answered = (target: Target): number => target.stats().statuses[200] ?? 0;
+const isAway = (target: Target): boolean => target.stats().outages.at(-1)?.to === null;
 
 async function startHost(): Promise<Host> {
     const [port, blob, queue, table] = await freePorts(4);
@@ -135,8 +158,8 @@ async function stopChild(child: ChildProcess): Promise<void> {
     clearTimeout(force);
 }
 
-async function follow(client: FanfoldClient, id: string): Promise<Job> {
-    const progress = process.stdout.isTTY ? barProgress() : lineProgress();
+async function follow(client: FanfoldClient, id: string, target: Target): Promise<Job> {
+    const progress = process.stdout.isTTY ? barProgress(target) : lineProgress(target);
     let last = '';
     let changed = Date.now();
     const onProgress = (job: Job) => {
@@ -162,9 +185,21 @@ interface Progress {
     end(): void;
 }
 
-function barProgress(): Progress {
+/** What keeps a job from calling, and until when, or null. */
+function waitOf({ waiting }: Job): string | null {
+    if (!waiting) return null;
+    const seconds = waiting.until === null ? null : Math.max(0, Math.ceil((Date.parse(waiting.until) - Date.now()) / 1000));
+    return `waits: ${known[waiting.code] ?? waiting.for} (${waiting.code})${seconds === null ? '' : `, next look in ${seconds} s`}`;
+}
+
+const known: Partial<Record<string, string>> = {
+    BREAKER_OPEN: 'the target is away',
+    GATE_CLOSED: 'the target has asked for a pause',
+};
+
+function barProgress(target: Target): Progress {
     const bar = new SingleBar(
-        { format: '  {bar} {percentage}% | {value}/{total} | {rate} items/s | {retries} retries | {state}', hideCursor: true },
+        { format: '  {bar} {percentage}% | {value}/{total} | {rate} items/s | {retries} retries | {now}', hideCursor: true },
         Presets.shades_classic,
     );
     let running = false;
@@ -172,7 +207,8 @@ function barProgress(): Progress {
         show: (status) => {
             const { total, retries } = status.counts;
             if (total === null) return;
-            const payload = { rate: Math.round(status.rate), retries, state: status.state };
+            const now = waitOf(status) ?? (isAway(target) ? 'the target is away' : status.state);
+            const payload = { rate: Math.round(status.rate), retries, now };
             if (running) bar.update(settled(status), payload);
             else bar.start(total, settled(status), payload);
             running = true;
@@ -181,13 +217,25 @@ function barProgress(): Progress {
     };
 }
 
-/** For logs and pipes: a line for every tenth, not a screen that redraws itself. */
-function lineProgress(): Progress {
+/** For logs and pipes: a line for every tenth and for what is waited for, not a screen that redraws itself. */
+function lineProgress(target: Target): Progress {
     let tenth = -1;
+    let wasAway = false;
+    let said = { code: '', at: 0 };
     return {
         show: (status) => {
             const { total, retries } = status.counts;
             if (total === null) return;
+            if (isAway(target) !== wasAway) {
+                wasAway = !wasAway;
+                console.log(wasAway ? `         the target goes away, for ${AWAY_MS / 1000} s` : '         the target is back');
+            }
+            const { waiting } = status;
+            // Short waits for one thing come again and again.
+            if (waiting && (waiting.code !== said.code || Date.now() - said.at > SAY_AGAIN_MS)) {
+                said = { code: waiting.code, at: Date.now() };
+                console.log(`         ${waitOf(status)}`);
+            }
             const reached = total === 0 ? 10 : Math.floor((settled(status) / total) * 10);
             if (reached === tenth) return;
             tenth = reached;
@@ -207,11 +255,25 @@ function report(status: Job, target: Target): void {
     console.log(
         `  items      ${counts.total ?? 0}: ${counts.succeeded} succeeded, ${counts.failed} failed, ${counts.skipped} skipped, ${counts.cancelled} cancelled; ${counts.invalid} invalid row(s)`,
     );
-    console.log(`  retries    ${counts.retries}`);
     if (Number.isFinite(seconds))
         console.log(`  duration   ${seconds.toFixed(1)} s (${Math.round(settled(status) / Math.max(seconds, 0.001))} items/s)`);
     const answers = Object.entries(calls.statuses).map(([code, count]) => `${count} × ${code}`);
     console.log(`  target     ${calls.requests} calls (${answers.join(', ')}), at most ${calls.maxInFlight} at once`);
+    const [from, to] = [Date.parse(status.startedAt ?? status.createdAt), Date.parse(status.endedAt ?? '') || Date.now()];
+    const room = target.capacity(from, to);
+    const admitted = calls.requests - calls.throttled;
+    console.log(
+        `  its limit  ${calls.throttled} calls refused, ${admitted} admitted of ${room} that there was room for (${Math.round((admitted / room) * 100)} %)`,
+    );
+    for (const outage of calls.outages)
+        console.log(
+            `  its outage ${(((outage.to ?? Date.now()) - outage.from) / 1000).toFixed(1)} s; calls that were cut off: ${calls.unanswered}, that came through: ${outage.calls}; attempts without a connection: ${status.calls.statuses.CONNECTION ?? 0}`,
+        );
+    // Each 500 costs its item an attempt, as it should; what is tried again beyond that was lost to limit and outage.
+    const lost = Math.max(0, counts.retries - (calls.statuses[500] ?? 0));
+    console.log(
+        `  retries    ${counts.retries} for ${calls.statuses[500] ?? 0} answers of 500: ${lost === 0 ? 'no item lost an attempt' : `${lost} attempts were lost`} to limit and outage`,
+    );
     for (const group of status.failures) console.log(`  failed     ${group.count} × ${group.code}`);
 }
 

@@ -59,6 +59,8 @@ export async function startTarget(asked: TargetOptions = {}): Promise<Target> {
         const key = header(request, 'idempotency-key');
         const attempt = header(request, 'fanfold-attempt') ?? '1';
         const call = tally.came(Date.now(), key, attempt);
+        // A call that was throttled is made again under its attempt's number: it meets another fate then.
+        const nth = String(call.ofKey?.calls ?? attempt);
         // 'close' comes after an answer and also when the caller hangs up: either way the call is over.
         response.once('close', () => tally.left(call));
         if (door.how === 'hang') return void request.resume();
@@ -80,14 +82,15 @@ export async function startTarget(asked: TargetOptions = {}): Promise<Target> {
                 { ...headers, connection: 'close' },
             );
         if (!verdict.admitted) return reply(response, call, verdict.status, { error: 'too many requests' }, headers, true);
-        await pass(latency.of(Date.now(), tally.inFlight, draw(seed, key ?? pathname, `${attempt} latency`)), response);
+        const jitter = () => draw(seed, key ?? pathname, `${attempt} latency`);
+        await pass(latency.of(Date.now(), tally.inFlight, jitter), response);
         if (response.destroyed) return;
         if (isBad(key === undefined ? pathname : itemKeyOf(key))) {
             if (badStatus === 'hang') return;
             if (badStatus === 'reset') return void request.socket.resetAndDestroy();
             return reply(response, call, badStatus, { error: 'this item was chosen to fail' }, headers);
         }
-        const chance = draw(seed, key ?? pathname, attempt);
+        const chance = draw(seed, key ?? pathname, nth);
         if (chance < rate429) {
             const wait = { 'retry-after': String(options.retryAfterSeconds) };
             return reply(response, call, 429, { error: 'too many requests' }, { ...headers, ...wait }, true);
@@ -164,11 +167,11 @@ export async function startTarget(asked: TargetOptions = {}): Promise<Target> {
     };
 }
 
-/** A number in [0, 1) from what identifies the call: the same call meets the same fate, whatever else runs beside it. */
-export function draw(seed: number, key: string, attempt: string): number {
+/** A number in [0, 1) from what identifies the call, such as which one of its key it is: the same call meets the same fate, whatever else runs beside it. */
+export function draw(seed: number, key: string, nth: string): number {
     return (
         createHash('sha256')
-            .update(JSON.stringify([seed, key, attempt]))
+            .update(JSON.stringify([seed, key, nth]))
             .digest()
             .readUInt32BE(0) /
         2 ** 32

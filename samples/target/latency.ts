@@ -30,11 +30,11 @@ export class Latency {
         this.freeAt = typeof spec === 'object' && spec.kind === 'queue' ? Array<number>(spec.threads).fill(-Infinity) : [];
     }
 
-    /** In how many ms a call that comes now is answered; `inFlight` counts it too, `chance` is from 0 to 1. A thread is taken for it, whether or not its caller stays. */
-    of(now: number, inFlight: number, chance: number): number {
+    /** In how many ms a call that comes now is answered; `inFlight` counts it too, `chance` from 0 to 1 is asked for jitter alone. A thread is taken for it, whether or not its caller stays. */
+    of(now: number, inFlight: number, chance: () => number): number {
         const { spec } = this;
         if (typeof spec === 'number') return spec;
-        const jitter = (spec.jitterMs ?? 0) * chance;
+        const jitter = spec.jitterMs ? spec.jitterMs * chance() : 0;
         if (spec.kind === 'queue') {
             const first = this.freeAt.indexOf(Math.min(...this.freeAt));
             const done = Math.max(now, this.freeAt[first]!) + spec.baseMs + jitter;

@@ -3,6 +3,7 @@ import { leftOf, freeIn, usedOf, windowsFor } from '../core/limiter/windows';
 import { scoutAt } from '../core/limiter/gate';
 import { rateText, type Rate } from '../core/limiter/rate';
 import { aged, newRegister, ratesOf, totalRate, type Holder, type Register, type RegisterEvent } from '../core/limiter/register';
+import { kinds } from '../core/limiter/state';
 
 /** Times are ISO, rates in calls a second. */
 export interface LimiterView {
@@ -28,7 +29,7 @@ export interface LimiterView {
     };
     /** Windows of which calls are counted. */
     windows: WindowView[];
-    gate: { state: 'open' | 'closed'; until: string | null; since: string | null; scouts: number; scoutAt: string | null };
+    gate: { state: 'open' | 'closed'; until: string | null; since: string | null; scoutsLeft: number; scoutAt: string | null };
     /** Until when its `Retry-After` is taken for more than it needs; null: it is believed. */
     overstates: string | null;
     breaker: {
@@ -66,7 +67,9 @@ export interface HolderView {
     /** Calls that it may still make out of the windows; null: none is counted. */
     quota: number | null;
     /** `want`: calls a second that it can use; null: more than it has. */
-    jobs: { id: string; want: number | null; inFlight: number; rates: string[] }[];
+    /** What the specs of its jobs ask for. */
+    rates: string[];
+    jobs: { id: string; want: number | null; inFlight: number }[];
 }
 
 export type LimiterEvent =
@@ -109,7 +112,7 @@ export function limiterView(before: Register, now: number): LimiterView {
             state: gate ? 'closed' : 'open',
             until: iso(gate?.until),
             since: iso(gate?.since),
-            scouts: gate?.scouts ?? 0,
+            scoutsLeft: gate?.scouts ?? 0,
             scoutAt: iso(gate && scoutAt(gate, now)),
         },
         overstates: overstatesUntil > now ? iso(overstatesUntil) : null,
@@ -162,9 +165,7 @@ function allowedBy(known: Partial<Register>, now: number): number | null {
 
 function windowsOf(register: Register, now: number): WindowView[] {
     const rates = ratesOf(register);
-    // By the shortest window calls are paced, unless that is a long one; of the others they are counted.
-    const isPaced = allowedBy({ set: { rates, inFlight: null, by: '', at: 0 } }, now) !== null;
-    const counted = isPaced ? rates.slice(1) : rates;
+    const { counted } = kinds(rates);
     const windows = windowsFor(register.windows, counted, now);
     const held = Object.values(register.holders).reduce((sum, { quota }) => sum + quota, 0);
     return counted.map((rate) => windowView(rate));
@@ -183,8 +184,9 @@ function windowsOf(register: Register, now: number): WindowView[] {
     }
 }
 
-const holderView = (process: string, { until, rate, inFlight, quota, jobs }: Holder, isCounted: boolean): HolderView => ({
+const holderView = (process: string, { until, rate, inFlight, quota, jobs, rates }: Holder, isCounted: boolean): HolderView => ({
     process,
+    rates: rates.map(rateText),
     until: new Date(until).toISOString(),
     rate: rate === null ? null : rounded(rate),
     inFlight,
@@ -193,7 +195,6 @@ const holderView = (process: string, { until, rate, inFlight, quota, jobs }: Hol
         id,
         want: job.want === null ? null : rounded(job.want),
         inFlight: job.inFlight,
-        rates: job.rates.map(rateText),
     })),
 });
 

@@ -1,7 +1,7 @@
 // The register of a target as it is stored, and what administrators send of it.
 import { z } from 'zod';
 import { MAX_RATES, parseRate, RATE_FORM, rateText, strictest, type Rate } from '../core/limiter/rate';
-import type { Register, RegisterEvent, Settings } from '../core/limiter/register';
+import type { Register, RegisterEvent, Settings } from '../core/limiter/state';
 import type { FieldError } from '../core/errors';
 import { contract, type Contract } from './contract';
 import { fieldErrors } from './jobSpec';
@@ -22,7 +22,7 @@ const event = z.discriminatedUnion('kind', [
     z.object({ at: time, kind: z.literal('set'), by: z.string() }),
 ]) satisfies z.ZodType<RegisterEvent>;
 
-const need = z.object({ want: z.number().nullable(), inFlight: count, rates: z.array(rate) });
+const need = z.object({ want: z.number().nullable(), inFlight: count });
 const holder = z.object({
     seq: count,
     until: time,
@@ -31,19 +31,25 @@ const holder = z.object({
     quota: z.number(),
     accepted: z.number(),
     jobs: z.record(z.string(), need),
+    rates: z.array(rate),
 });
 
 const register = z.object({
     name: z.string(),
     set: z.object({ rates: z.array(rate), inFlight: count.nullable(), by: z.string(), at: time }).nullable(),
-    learned: z.object({ base: z.number(), since: time, throttledAt: time }).nullable(),
+    learned: z.object({ base: z.number(), at: time, isSlow: z.boolean(), throttledAt: time }).nullable(),
     bears: z.number().nullable(),
     cycle: z.object({ since: time, accepted: z.number() }).nullable(),
     hint: z.object({ rate: z.number(), until: time }).nullable(),
     windows: z.array(z.object({ perMs: count, at: count, used: z.array(z.number()) })),
-    gate: z.object({ since: time, until: time, accepted: z.number(), scouts: count, scout: errand }).nullable(),
+    gate: z
+        .object({ since: time, until: time, accepted: z.number(), scouts: count, scoutsAfter: z.number(), scout: errand, refused: count })
+        .nullable(),
     overstatesUntil: time,
-    breaker: z.object({ since: time, failingSince: time, why: z.string(), failed: count, probeAt: time, probe: errand }).nullable(),
+    meansUntil: time,
+    breaker: z
+        .object({ since: time, failingSince: time, why: z.string(), failed: count, probeAt: time, everyMs: z.number(), probe: errand })
+        .nullable(),
     succeededAt: time.nullable(),
     holders: z.record(z.string(), holder),
     log: z.array(event),

@@ -77,6 +77,8 @@ export class TargetHealth {
     heard(at: number): void {
         if (this.answeredAt !== null && at < this.answeredAt) return;
         this.answeredAt = at;
+        // Before the row began: it goes on.
+        if (this.failingSince !== null && at < this.failingSince) return;
         this.fresh = 0;
         this.unreachable = 0;
         this.failingSince = null;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RestError, type ContainerClient } from '@azure/storage-blob';
 import { registerDocument } from '../contracts/limiter';
 import { blobs } from '../contracts/names';
-import { newRegister, type Register } from '../core/limiter/register';
+import { newRegister, type Register } from '../core/limiter/state';
 import { isStatus } from './trouble';
 
 /** Who asks for a share has little time: a request that takes longer is given up, in ms. */

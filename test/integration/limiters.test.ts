@@ -123,9 +123,22 @@ describe('a limiter', () => {
     test('shows who calls, and only whose share is still valid', async () => {
         await put('shared.example', { rate: '10/s', inFlight: 8 });
         const renewal = (holder: string): Renewal => ({
-            ...{ holder, seq: 1, accepted: 0, ms: 0, lately: 0, spent: 0, keeps: 0, refused: 0, retryAfterMs: null, hint: null },
+            ...{
+                holder,
+                seq: 1,
+                accepted: 0,
+                ms: 0,
+                rates: [],
+                lately: 0,
+                spent: [],
+                keeps: 0,
+                refused: 0,
+                refusedAgoMs: 0,
+                closedMs: null,
+                hint: null,
+            },
             ...{ succeededAgoMs: null, failing: null, scouted: null, probed: null, bears: null },
-            jobs: { [`job of ${holder}`]: { want: null, inFlight: 2, rates: [] } },
+            jobs: { [`job of ${holder}`]: { want: null, inFlight: 2 } },
         });
         await store.limiters.change('shared.example', (register, date) => renewed(register, renewal('dead'), date - 60_000).register);
         await store.limiters.change('shared.example', (register, date) => renewed(register, renewal('alive'), date).register);
@@ -133,8 +146,8 @@ describe('a limiter', () => {
         expect(json.inFlight).toMatchObject({ limit: 8, now: 2 });
         expect(json.holders).toEqual([
             {
-                ...{ process: 'alive', until: expect.any(String), rate: 9.5, inFlight: 8, quota: null },
-                jobs: [{ id: 'job of alive', want: null, inFlight: 2, rates: [] }],
+                ...{ process: 'alive', until: expect.any(String), rate: 9.5, inFlight: 8, quota: null, rates: [] },
+                jobs: [{ id: 'job of alive', want: null, inFlight: 2 }],
             },
         ]);
     });

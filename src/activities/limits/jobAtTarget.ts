@@ -53,7 +53,8 @@ export class JobAtTarget {
 
     /** Tells of a call that was admitted; gives what says whose fault its failure is, now or later. */
     ended(result: ProcessorResult, evidence: Evidence, { ms, isProven }: EndedCall): () => Blame {
-        const began = this.clock.now() - ms;
+        // The slice's clock counts whole milliseconds: it began no later than this.
+        const began = this.clock.now() - ms + 1;
         const why = result.ok ? '' : result.error.message;
         const { retryAfterMs } = result.ok ? {} : result;
         this.agent.ended(this.jobId, { evidence, began, isProven, why, retryAfterMs, hint: result.rateHint });

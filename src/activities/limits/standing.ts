@@ -1,45 +1,93 @@
-// What a process knows of its target, in times of its own clock.
-import type { Grant } from '../../core/limiter/register';
+// What a process knows of its target, and what it holds of it, in times of its own clock.
+import type { Grant } from '../../core/limiter/grant';
 
-/** A grant in absolute times (ms); -Infinity: past, Infinity: not in sight. */
+/** What is known of the target, in absolute times (ms); -Infinity: past, Infinity: not in sight. */
 export interface Standing {
     /** False: nothing is limited, and nobody need renew. */
     isLimited: boolean;
-    /** The share, until it is not valid any more. */
-    rate: number | null;
-    inFlight: number | null;
-    quota: number | null;
-    validUntil: number;
     totalRate: number | null;
+    fairRate: number | null;
     gateUntil: number;
     scoutAt: number;
-    scout: boolean;
-    breaker: { probeAt: number; failingSince: number; why: string } | null;
-    probe: boolean;
+    breaker: { probeAt: number; isOut: boolean; since: number; failingSince: number; why: string } | null;
+    errand: { kind: 'scout' | 'probe'; until: number } | null;
     quotaFreeAt: number;
     exhausted: Grant['exhausted'];
     overstates: boolean;
     succeededAt: number | null;
     bears: number | null;
     holders: number;
+    /** When the first share of another runs out. */
+    othersUntil: number;
 }
 
-/** What was asked for at `at`. */
+/** What was seen at `at`. */
 export function standingOf(grant: Grant, at: number): Standing {
-    const { gateMs, scoutMs, breaker, quotaMs, succeededAgoMs, validMs, ...same } = grant;
+    const {
+        isLimited,
+        totalRate,
+        fairRate,
+        gateMs,
+        scoutMs,
+        breaker,
+        errand,
+        quotaMs,
+        exhausted,
+        overstates,
+        succeededAgoMs,
+        bears,
+        holders,
+        othersMs,
+    } = grant;
     return {
-        ...same,
-        validUntil: at + validMs,
+        isLimited,
+        totalRate,
+        fairRate,
         gateUntil: gateMs > 0 ? at + gateMs : -Infinity,
         scoutAt: scoutMs === null ? Infinity : at + scoutMs,
-        breaker: breaker && { probeAt: at + breaker.probeMs, failingSince: at - breaker.failingMs, why: breaker.why },
+        breaker: breaker && {
+            probeAt: at + breaker.probeMs,
+            isOut: breaker.isOut,
+            since: at - breaker.sinceMs,
+            failingSince: at - breaker.failingMs,
+            why: breaker.why,
+        },
+        errand: errand && { kind: errand.kind, until: at + errand.ms },
         quotaFreeAt: at + quotaMs,
+        exhausted,
+        overstates,
         succeededAt: succeededAgoMs === null ? null : at - succeededAgoMs,
+        bears,
+        holders,
+        othersUntil: othersMs === null ? Infinity : at + othersMs,
     };
 }
 
-/** The same after a mere look, which gives nobody a share: what was given is valid for as long as it was. */
-export const lookedAt = (held: Standing | null, seen: Standing): Standing => {
-    const { rate, inFlight, quota, validUntil } = held ?? { ...seen, validUntil: -Infinity };
-    return { ...seen, rate, inFlight, quota, validUntil };
-};
+/** What a process holds, until then. */
+export interface Share {
+    /** Calls a second, and calls at once; null: as many as it can. */
+    rate: number | null;
+    inFlight: number | null;
+    /** Calls that it may have made or in flight, beside those that it has told of; null: not counted. */
+    quota: number | null;
+    validUntil: number;
+}
+
+export const NO_SHARE: Share = { rate: 0, inFlight: 0, quota: 0, validUntil: -Infinity };
+
+export const shareOf = ({ rate, inFlight, quota, validMs }: Grant, askedAt: number): Share => ({
+    rate,
+    inFlight,
+    quota,
+    validUntil: askedAt + validMs,
+});
+
+const least = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : Math.min(a, b));
+
+/** What is safe while nobody knows which of both holds: the less of each, for as long as the first is valid. */
+export const lesser = (share: Share, other: Omit<Share, 'validUntil'>): Share => ({
+    rate: least(share.rate, other.rate),
+    inFlight: least(share.inFlight, other.inFlight),
+    quota: least(share.quota, other.quota),
+    validUntil: share.validUntil,
+});

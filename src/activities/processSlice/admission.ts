@@ -1,7 +1,8 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
 import type { Blame, Evidence } from '../../core/blame';
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
-import { afterSuccess, afterThrottle, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import { afterSuccess, afterThrottle, learnedOf, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import type { ItemCode } from '../../core/codes';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
 import { parseRate, type Rate } from '../../core/limiter/rate';
@@ -42,7 +43,7 @@ const OTHERS_MS = 50;
 /** A slice waits so long for calls to be allowed again, in ms; for longer it ends, and nobody works until then. */
 const WORTH_WAITING_MS = 5_000;
 
-/** The limits of a job, as far as they concern one slice: its share of the calls in flight, fewer when the target throttles, and the windows for calls. */
+/** The limits of a job, as far as they concern one slice: its share of the calls in flight, fewer when the target throttles or gets slower by them, and the windows for calls. */
 export class SliceAdmission implements Admission {
     private concurrency: Concurrency;
     private inFlight = 0;
@@ -57,6 +58,8 @@ export class SliceAdmission implements Admission {
         private generation = 0,
         /** Null: the job's calls are not counted with those of others. */
         private readonly target: JobAtTarget | null = null,
+        /** How busy the process is, 0 to 1: a call that waits for it has not waited for the target. */
+        private readonly busy: () => number = () => 0,
     ) {
         this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
         this.retune(limits, generation);
@@ -97,7 +100,7 @@ export class SliceAdmission implements Admission {
         // How many calls a second a target bears is the limiter's affair, where there is one; a target that does not answer in time has too many at once.
         const isTooSlow = !result.ok && result.error.code === 'TIMEOUT';
         if (isTooSlow || (isThrottled && !this.target)) this.concurrency = afterThrottle(this.concurrency, now, call.ms);
-        else if (evidence === 'answered') this.concurrency = afterSuccess(this.concurrency);
+        else if (hasAnswered(result)) this.concurrency = afterSuccess(this.concurrency, now, call.ms, this.inFlight, this.busy());
         this.inFlight--;
         return blame;
     }
@@ -156,10 +159,15 @@ export class SliceAdmission implements Admission {
 
     /** The limit that has been learned, or null while it is the highest. */
     get learned(): number | null {
-        const { limit, max } = this.concurrency;
-        return limit < max ? limit : null;
+        return learnedOf(this.concurrency);
     }
 }
+
+/** The target was reached and did what it does, well or not: where every item is refused, there is as much to learn of its latency as anywhere. */
+const hasAnswered = (result: ProcessorResult): boolean => result.ok || result.status !== undefined || OWN_FAILURES.has(result.error.code);
+
+/** Of a processor that is a function: it was called, and whatever it calls may be slowed down by that. */
+const OWN_FAILURES = new Set<ItemCode>(['PROCESSOR_ERROR', 'PROCESSOR_FATAL']);
 
 const NEXT_WINDOW = 'the next window in which calls may be made';
 

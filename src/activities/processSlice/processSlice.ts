@@ -18,7 +18,7 @@ import { ratesOf, SliceAdmission } from './admission';
 import { cancelItems } from './cancelSlice';
 import { blobs } from '../../contracts/names';
 import { StorageContradiction } from '../../storage/trouble';
-import { pause, type Clock } from './clock';
+import { Busyness, pause, type Clock } from './clock';
 import { watchControl, type Watch } from './controlWatch';
 import { workIsolated } from './isolatedSlice';
 import { ItemCalls } from './itemCalls';
@@ -157,7 +157,8 @@ class Slice {
         const { keep } = job.spec.results;
         this.began = clock.now();
         this.recent = new RecentRate(this.began);
-        this.admission = new SliceAdmission(lease, limits, watch.seen().generation, parts.target);
+        const busyness = new Busyness(clock);
+        this.admission = new SliceAdmission(lease, limits, watch.seen().generation, parts.target, () => busyness.read());
         parts.target?.onChanged(() => this.tellRetuned());
         this.retry = retryPolicy(limits.retry);
         this.calls = new ItemCalls({

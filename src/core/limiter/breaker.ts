@@ -10,8 +10,9 @@ export interface Breaker {
     why: string;
     /** How many probes have failed. */
     failed: number;
-    /** When the next probe may go. */
+    /** When the next probe may go, and how long after the one before it that is. */
     probeAt: number;
+    everyMs: number;
     probe: Errand | null;
 }
 
@@ -27,18 +28,25 @@ export const opened = (failingSince: number, why: string, now: number): Breaker 
     why,
     failed: 0,
     probeAt: now + FIRST_MS,
+    everyMs: FIRST_MS,
     probe: null,
 });
 
 /** After a probe that has failed. */
 export function afterProbe(breaker: Breaker, why: string, now: number): Breaker {
-    const failed = breaker.failed + 1;
     const longest = now - breaker.since < HOUR_MS ? LONGEST_MS : LONGEST_LATER_MS;
-    return { ...breaker, why, failed, probe: null, probeAt: now + Math.min(longest, FIRST_MS * 2 ** Math.min(failed, 30)) };
+    const everyMs = Math.min(longest, breaker.everyMs * 2);
+    return { ...breaker, why, failed: breaker.failed + 1, probe: null, everyMs, probeAt: now + everyMs };
 }
+
+/** A probe that nobody reports on has failed. */
+export const agedBreaker = (breaker: Breaker, now: number): Breaker =>
+    breaker.probe && now >= breaker.probe.until ? afterProbe(breaker, breaker.why, breaker.probe.until) : breaker;
+
+/** When the next probe may go; while one is out: when it is not waited for any more. */
+export const probeAt = ({ probe, probeAt }: Breaker): number => probe?.until ?? probeAt;
 
 /** The breaker with this holder as its probe, if one may go now; else null. */
 export function probing(breaker: Breaker, by: string, now: number): Breaker | null {
-    if (now < breaker.probeAt || (breaker.probe && now < breaker.probe.until)) return null;
-    return { ...breaker, probe: { by, until: now + ERRAND_MS } };
+    return now < probeAt(breaker) ? null : { ...breaker, probe: { by, until: now + ERRAND_MS } };
 }

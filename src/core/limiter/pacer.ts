@@ -2,8 +2,8 @@
 
 /** Calls that are late by no more than this (ms) are made up for: timers are late, and a busy process looks seldom. */
 const CATCH_UP_MS = 25;
-/** A turn that its job does not take within this time (ms) is for the others. */
-const TURN_MS = 500;
+/** A turn that its job does not take within this time (ms) is lost: many that are late together would be a burst. */
+const TURN_MS = 50;
 
 /**
  * The generic cell rate algorithm (ITU-T I.371, annex A) with a burst of one: a call is due `1/rate` after the one before. Whoever asks too early gets the
@@ -50,8 +50,10 @@ export class Pacer {
         return due;
     }
 
-    /** The job asks no more: its turn is free, for a call that nobody makes then. */
+    /** The job asks no more: its turn is free, and the last one is given out again. */
     leave(job: string): void {
+        const turn = this.turns.get(job);
+        if (turn !== undefined && turn + this.intervalMs === this.dueAt) this.dueAt = turn;
         this.turns.delete(job);
     }
 }

@@ -3,6 +3,8 @@ import type { Rate } from './rate';
 
 /** A window is cut into so many pieces. */
 const PIECES = 60;
+/** Every window is taken for so much longer (ms): two processes read storage's clock up to a second and a half apart. */
+const SLACK_MS = 2_000;
 
 /** Calls counted in one window length: `used` of the last pieces, the oldest first; the last of them is number `at` since 1970. */
 export interface UsedWindow {
@@ -11,7 +13,7 @@ export interface UsedWindow {
     used: number[];
 }
 
-const pieceMs = (perMs: number): number => perMs / PIECES;
+const pieceMs = (perMs: number): number => (perMs + SLACK_MS) / PIECES;
 
 /** The window as it is at `now`: what is over is forgotten. One piece more than the window has is kept: it may be over by a part only. */
 export function slid(window: UsedWindow, now: number): UsedWindow {
@@ -41,9 +43,15 @@ export const slidAll = (windows: readonly UsedWindow[], now: number): UsedWindow
 /** Calls counted in the window. */
 export const usedOf = ({ used }: UsedWindow): number => used.reduce((sum, n) => sum + n, 0);
 
-/** The windows with so many more calls counted now. */
-export const counted = (windows: readonly UsedWindow[], calls: number): UsedWindow[] =>
-    calls === 0 ? [...windows] : windows.map((w) => ({ ...w, used: [...w.used.slice(0, -1), (w.used.at(-1) ?? 0) + calls] }));
+/** The windows, as they are now, with so many more calls counted at a time before. */
+export const counted = (windows: readonly UsedWindow[], calls: number, at: number): UsedWindow[] =>
+    calls === 0 ? [...windows] : windows.map((w) => countedIn(w, calls, at));
+
+function countedIn(window: UsedWindow, calls: number, at: number): UsedWindow {
+    const last = window.used.length - 1;
+    const i = last - Math.max(0, window.at - Math.floor(at / pieceMs(window.perMs)));
+    return i < 0 ? window : { ...window, used: window.used.with(Math.min(i, last), window.used[Math.min(i, last)]! + calls) };
+}
 
 /** Calls that may still be given out; `outstanding` were, and nobody has said whether they were made. */
 export const leftOf = (windows: readonly UsedWindow[], rates: readonly Rate[], outstanding: number): number =>

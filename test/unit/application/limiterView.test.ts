@@ -17,10 +17,10 @@ const RATES = {
 
 const set = (rates: Rate[], inFlight: number | null = null, at = NOW): Register =>
     settled(newRegister('t'), { rates, inFlight }, 'ann', at);
-const need = (more: Partial<JobNeed> = {}): JobNeed => ({ want: null, inFlight: 1, rates: [], ...more });
+const need = (more: Partial<JobNeed> = {}): JobNeed => ({ want: null, inFlight: 1, ...more });
 const renewal = (more: Partial<Renewal> = {}): Renewal => ({
-    ...{ holder: 'p1', seq: 1, jobs: { a: need() }, accepted: 0, ms: 0, lately: 0, spent: 0, keeps: 0, refused: 0 },
-    ...{ retryAfterMs: null, hint: null, succeededAgoMs: null, failing: null, scouted: null, probed: null, bears: null },
+    ...{ holder: 'p1', seq: 1, jobs: { a: need() }, rates: [], accepted: 0, ms: 0, lately: 0, spent: [], keeps: 0, refused: 0 },
+    ...{ refusedAgoMs: 0, closedMs: null, hint: null, succeededAgoMs: null, failing: null, scouted: null, probed: null, bears: null },
     ...more,
 });
 const after = (register: Register, more: Partial<Renewal>, now = NOW): Register => renewed(register, renewal(more), now).register;
@@ -28,8 +28,7 @@ const after = (register: Register, more: Partial<Renewal>, now = NOW): Register 
 describe('rates', () => {
     test('are nobody’s, the strictest of the jobs at work, or those that were set', () => {
         expect(limiterView(newRegister('t'), NOW).rate).toEqual({ configured: [], by: null, learned: null, hinted: null, paced: null });
-        const jobs = { a: need({ rates: [RATES.s, RATES.day] }), b: need({ rates: [{ n: 20, perMs: 1_000 }] }) };
-        const shared = after(newRegister('t'), { jobs });
+        const shared = after(newRegister('t'), { jobs: { a: need(), b: need() }, rates: [RATES.s, RATES.day, { n: 20, perMs: 1_000 }] });
         expect(limiterView(shared, NOW).rate).toMatchObject({ configured: ['20/s', '100/day'], by: 'jobs', paced: 19 });
         const own = settled(shared, { rates: [RATES.s], inFlight: null }, 'ann', NOW);
         expect(limiterView(own, NOW)).toMatchObject({
@@ -43,7 +42,7 @@ describe('rates', () => {
     });
 
     test('that were learned, and that the target hints at, stand beside those that are configured; the least is paced', () => {
-        const refused = after(set([RATES.s]), { lately: 10, refused: 1 });
+        const refused = after(set([RATES.s]), { lately: 10, accepted: 10, refused: 1 });
         expect(limiterView(refused, NOW).rate).toEqual({ configured: ['50/s'], by: 'set', learned: 9, hinted: null, paced: 9 });
         // It rises again, and is rounded.
         expect(limiterView(refused, NOW + 7_000).rate.learned).toBe(9.93);
@@ -67,7 +66,7 @@ describe('windows', () => {
         const { quota } = first.holders.p1!;
         expect(limiterView(first, NOW).windows).toEqual([{ rate: '100/day', used: 0, held: quota, left: 100 - quota, freeAt: null }]);
         expect(limiterView(first, NOW).holders).toMatchObject([{ quota }]);
-        const usedUp = after(set([RATES.day]), { seq: 1, spent: 100 });
+        const usedUp = after(first, { seq: 2, spent: [100] });
         const [window] = limiterView(usedUp, NOW).windows;
         expect(window).toMatchObject({ used: 100, held: 0, left: 0 });
         expect(Date.parse(window!.freeAt!)).toBeGreaterThanOrEqual(NOW + 86_400_000);
@@ -79,12 +78,12 @@ describe('windows', () => {
 
 describe('what keeps calls off', () => {
     test('is a gate, with its scouts, until it opens', () => {
-        const shut = after(newRegister('t'), { refused: 1, retryAfterMs: 30_000, lately: 20 });
+        const shut = after(newRegister('t'), { refused: 1, closedMs: 30_000, lately: 20 });
         const { gate, log } = limiterView(shut, NOW);
-        expect(gate).toEqual({ state: 'closed', since: iso(NOW), until: iso(NOW + 30_000), scouts: 0, scoutAt: iso(NOW + 1_000) });
+        expect(gate).toEqual({ state: 'closed', since: iso(NOW), until: iso(NOW + 30_000), scoutsLeft: 4, scoutAt: iso(NOW + 1_000) });
         expect(log).toEqual([{ at: iso(NOW), kind: 'gateClosed', ms: 30_000 }]);
         expect(limiterBrief(shut, NOW)).toMatchObject({ gate: 'closed', breaker: 'closed' });
-        expect(limiterView(shut, NOW + 30_000).gate).toEqual({ state: 'open', since: null, until: null, scouts: 0, scoutAt: null });
+        expect(limiterView(shut, NOW + 30_000).gate).toEqual({ state: 'open', since: null, until: null, scoutsLeft: 0, scoutAt: null });
     });
 
     test('is the breaker, with its probes, until something succeeds', () => {
@@ -106,16 +105,16 @@ describe('what keeps calls off', () => {
 });
 
 test('holders are shown until their share is over, with what their jobs need', () => {
-    const jobs = { a: need({ want: 12.3456, inFlight: 3, rates: [RATES.day] }), b: need() };
-    const one = after(set([RATES.s], 9), { jobs });
+    const jobs = { a: need({ want: 12.3456, inFlight: 3 }), b: need() };
+    const one = after(set([RATES.s], 9), { jobs, rates: [RATES.day] });
     expect(limiterView(one, NOW)).toMatchObject({
         inFlight: { limit: 9, now: 4 },
         holders: [
             {
-                ...{ process: 'p1', until: iso(NOW + 14_000), rate: 47.5, inFlight: 9, quota: null },
+                ...{ process: 'p1', until: iso(NOW + 14_000), rate: 47.5, inFlight: 9, quota: null, rates: ['100/day'] },
                 jobs: [
-                    { id: 'a', want: 12.35, inFlight: 3, rates: ['100/day'] },
-                    { id: 'b', want: null, inFlight: 1, rates: [] },
+                    { id: 'a', want: 12.35, inFlight: 3 },
+                    { id: 'b', want: null, inFlight: 1 },
                 ],
             },
         ],

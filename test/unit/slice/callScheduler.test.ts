@@ -1,4 +1,5 @@
 // The scheduler of calls, with a clock that only the test moves: what is called when, what is recorded, and that nothing is left running.
+import type { ItemCode } from '../../../src/core/codes';
 import { RestError } from '@azure/storage-blob';
 import * as fc from 'fast-check';
 import { finished } from '../../../src/core/counts';
@@ -224,13 +225,33 @@ test('with five hundred items of a partition waiting nothing fresh of it is call
 });
 
 test('a target that throttles has fewer calls in flight, and more again after as many successes', async () => {
-    const b = new Bench({ items: 200, concurrency: 10, adaptive: true, attempts: 1 });
+    const b = new Bench({ items: 200, concurrency: 8, adaptive: true, attempts: 1 });
     await b.start();
     await b.clock.pass(200);
     await b.answerAll(throttling());
-    expect(b.calls).toHaveLength(7);
+    expect(b.calls).toHaveLength(5);
     for (let round = 0; round < 4; round++) await b.answerAll();
-    expect(b.calls).toHaveLength(10);
+    expect(b.calls).toHaveLength(8);
+});
+
+test('where nothing was learned few calls are in flight, and more with every answer, also one that refuses the item; a target that is not reached gets no more', async () => {
+    for (const [result, most] of [
+        [refused(404, 'HTTP_STATUS'), 20],
+        [refused(undefined, 'PROCESSOR_ERROR'), 20],
+        [refused(undefined, 'CONNECTION'), 8],
+    ] as const) {
+        const b = new Bench({ items: 200, concurrency: 20, adaptive: true, attempts: 1 });
+        await b.start();
+        expect(b.calls).toHaveLength(8);
+        for (let round = 0; round < 5; round++) await b.answerAll(result);
+        expect(b.calls).toHaveLength(most);
+    }
+});
+
+const refused = (status: number | undefined, code: ItemCode): ProcessorResult => ({
+    ok: false,
+    error: { code, message: 'no', retryable: false },
+    ...(status === undefined ? {} : { status }),
 });
 
 test('what is kept of an answer is in its line: an output that the job keeps, that it was cut, that a secret was taken out', async () => {
@@ -260,6 +281,7 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
             const b = new Bench({ partitions, items, concurrency: 1 + Math.floor(roll() * 8), adaptive: roll() < 0.5 });
             let seen = 0;
             const due = new Map<number, number>();
+            const throttled = new Set<Made>();
             await b.start();
             const stopAt = roll() < 0.3 ? Math.floor(roll() * 50) : Infinity;
             let madeAtStop = Infinity;
@@ -289,6 +311,7 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
                 for (const one of ones) {
                     const kind = roll();
                     if (kind >= 0.5) due.set(one.call.index, b.clock.now() + 500);
+                    if (kind >= 0.5 && kind < 0.7) throttled.add(one);
                     one.answer(kind < 0.5 ? ok : kind < 0.7 ? throttling() : failing(kind < 0.9 ? 500 : undefined));
                 }
                 await settled();
@@ -296,8 +319,11 @@ test('whatever answers, throttles, fails, is refused or lost, in any order: no c
             }
             expect(b.isClosed).toBe(true);
             expect(b.itemCalls.inFlight).toBe(0);
-            // Each attempt at each item once.
-            expect(new Set(b.made.map(({ call }) => `${call.index}/${call.attempt}`)).size).toBe(b.itemCalls.made);
+            // Each attempt at each item once, but for those that the target refused to hear: they do not count, and are made again.
+            const heard = b.made.filter((made) => !throttled.has(made));
+            expect(new Set(heard.map(({ call }) => `${call.index}/${call.attempt}`)).size).toBe(heard.length);
+            expect(b.made).toHaveLength(b.itemCalls.made);
+            for (const { attempt } of b.made.map(({ call }) => call)) expect(attempt).toBeLessThanOrEqual(3);
             expect(new Set(b.recorded).size).toBe(b.recorded.length);
             for (const { counts, waiting, items } of b.partitions) expect(finished(counts) + waiting.size).toBeLessThanOrEqual(items);
             // A retry that is due after the slice's end closes it too, and stays waiting.
