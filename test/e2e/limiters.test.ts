@@ -123,12 +123,11 @@ test('a target that is away is left alone, the job says so, and goes on when it 
         () => target.stats().requests > 200,
         () => 'the job does not call',
     );
-    await target.goAway({ how: '503' });
+    await target.goAway({ how: 'refuse' });
     const waiting = await seen(id, 'waiting for its target', (j) => j.waiting?.code === 'BREAKER_OPEN');
     expect(waiting).toMatchObject({ state: 'running', eta: null, limiter: { name, breaker: 'open' } });
-    expect(waiting.waiting!.for).toContain('503');
     const { breaker, log } = await client().limiter(name);
-    expect(breaker).toMatchObject({ state: 'open', why: expect.stringContaining('503') });
+    expect(breaker).toMatchObject({ state: 'open', why: waiting.waiting!.for });
     expect(log[0]).toMatchObject({ kind: 'breakerOpened' });
     await target.comeBack();
 
