@@ -1,13 +1,19 @@
 // What runs in this process, and the right to be alone in it. When a process dies, everything in it dies: an item is found to be what kills only if
 // nothing else ran there.
+import { INSTANCE_PLACES } from '../core/ledger';
 import { overdueAttempts } from '../processors/timeLimit';
 
+/** Work that has run for so long (ms) gives way, when all places of the process are taken: what waits for one is not seen from here. */
+const TURN_MS = 3_000;
 /** How long one that wants to be alone waits for the others to end, in ms. */
 const WAIT_MS = 20_000;
 
 interface Entry {
     /** Asks the work to end soon; work that cannot has none. */
     makeRoom: (() => void) | undefined;
+    /** When it came, in ms; it is asked to make room once. */
+    since: number;
+    isAsked: boolean;
     /** It stands still until it is alone. */
     waits: boolean;
 }
@@ -28,13 +34,17 @@ export class Occupancy {
         private readonly after: (ms: number, what: () => void) => () => void = afterReal,
         /** How much runs here that has left, and may never end. */
         private readonly lingering: () => number = overdueAttempts,
+        /** Work that the host runs here at once. */
+        private readonly places = INSTANCE_PLACES,
+        private readonly now: () => number = () => performance.now(),
     ) {}
 
     /** Enters when nobody is alone or wants to be. `makeRoom` is called when somebody does. */
     async enter(makeRoom?: () => void): Promise<Occupant> {
         await this.until(() => this.holder === null && this.requests.length === 0);
-        const entry: Entry = { makeRoom, waits: false };
+        const entry: Entry = { makeRoom, since: this.now(), isAsked: false, waits: false };
         this.inside.add(entry);
+        this.giveWay();
         return {
             leave: () => {
                 this.inside.delete(entry);
@@ -42,6 +52,17 @@ export class Occupancy {
             },
             alone: () => this.alone(entry),
         };
+    }
+
+    /** Where all places are taken, the one that has run longest ends soon: it goes on behind whoever waits. */
+    private giveWay(): void {
+        if (this.inside.size < this.places || this.holder !== null || this.requests.length > 0) return;
+        const longest = [...this.inside].find(({ makeRoom, isAsked }) => makeRoom !== undefined && !isAsked);
+        if (!longest) return;
+        const left = longest.since + TURN_MS - this.now();
+        if (left > 0) return void this.after(left, () => this.giveWay());
+        longest.isAsked = true;
+        longest.makeRoom?.();
     }
 
     private async alone(entry: Entry): Promise<{ release(): void } | null> {

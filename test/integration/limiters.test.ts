@@ -53,7 +53,7 @@ describe('a limiter', () => {
             rate: { configured: ['50/s', '10000/day'], by: 'set', learned: null, hinted: null, paced: 47.5 },
             inFlight: { limit: 64, now: 0, learned: null },
             windows: [{ rate: '10000/day', used: 0, held: 0, left: 10_000, freeAt: null }],
-            gate: { state: 'open', until: null, since: null, scouts: 0, scoutAt: null },
+            gate: { state: 'open', until: null, since: null, scoutsLeft: 0, scoutAt: null },
             overstates: null,
             breaker: { state: 'closed', since: null, failingSince: null, why: null, probeAt: null, failed: 0 },
             holders: [],

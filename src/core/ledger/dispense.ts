@@ -14,8 +14,10 @@ const FIRST_FRESH = 4;
 export const DUE_SOON_MS = 5_000;
 /** This many crashes of one partition, and it is worked in isolation until the item that kills is found. */
 export const CRASHES_BEFORE_ISOLATION = 2;
-/** Slices that one job has on an instance at once, at most: half of the activities that run there (`maxConcurrentActivityFunctions` in host.json). */
-export const SLICES_PER_INSTANCE = 4;
+/** Activities that an instance runs at once: `maxConcurrentActivityFunctions` in host.json. */
+export const INSTANCE_PLACES = 8;
+/** Slices that one job has on an instance at once, at most: others find a place beside it. */
+export const SLICES_PER_INSTANCE = INSTANCE_PLACES / 2;
 /** A process that no slice has reported from for so long is not counted, in ms. */
 const PROCESS_MS = 60_000;
 /** A worker has this many calls in flight, before there is another. */

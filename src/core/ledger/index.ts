@@ -6,7 +6,7 @@ import { control, end, note, open, reopen, schedule } from './moves';
 import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
-export { SLICE_MS } from './dispense';
+export { INSTANCE_PLACES, SLICE_MS } from './dispense';
 export { isOver } from './moves';
 export * from './state';
 
