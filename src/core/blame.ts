@@ -111,11 +111,11 @@ export class TargetHealth {
         return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
     }
 
-    /** Whose fault a failed attempt is, from what is known now: an answer to anybody since the call began shows that the target is there. */
-    blame(evidence: Evidence, began: number, isAway: boolean): Blame {
+    /** Whose fault an attempt is that failed at `ended`, from what is known now: an answer to anybody after that shows that the target is there. */
+    blame(evidence: Evidence, ended: number, isAway: boolean): Blame {
         if (evidence === 'throttled') return 'throttle';
         if (evidence === 'answered' || evidence === 'none') return 'item';
         if (isAway) return 'target';
-        return this.answeredAt !== null && this.answeredAt >= began ? 'item' : 'open';
+        return this.answeredAt !== null && this.answeredAt > ended ? 'item' : 'open';
     }
 }

@@ -270,9 +270,9 @@ export class LimiterAgent {
         this.pacer.setRate(rate, Math.max(rate, keeper.known?.totalRate ?? 0), now);
     }
 
-    /** Whose fault a failed attempt is that began then. */
-    blame(evidence: Evidence, began: number): Blame {
-        return this.health.blame(evidence, began, this.targetIsAway);
+    /** Whose fault an attempt is that failed then. */
+    blame(evidence: Evidence, ended: number): Blame {
+        return this.health.blame(evidence, ended, this.targetIsAway);
     }
 
     /** Whether nothing succeeds at the target, as far as this process knows. */
