@@ -103,6 +103,11 @@ export class TargetHealth {
         return this.failingSince !== null && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
     }
 
+    /** Calls that have failed in a row, of whatever items. */
+    get inRow(): number {
+        return this.row.suspects;
+    }
+
     /** For how long nothing has succeeded, where that is no chance: the breaker is to open. */
     away(now: number): { ms: number; why: string } | null {
         if (this.failingSince === null) return null;
