@@ -44,8 +44,9 @@ class Share {
 
 /** What one process sees of a target, call by call. Times in ms. */
 export class TargetHealth {
-    /** When a call was answered last. */
+    /** When a call was answered last: anybody's, and one of this process. */
     answeredAt: number | null = null;
+    ownAnsweredAt: number | null = null;
     /** The row of failures since then: of fresh items, of those the unreachable at its end, and since when. */
     private fresh = 0;
     private unreachable = 0;
@@ -61,6 +62,7 @@ export class TargetHealth {
         if (evidence === 'answered' || evidence === 'throttled') {
             this.suspects.add(this.row.suspects, this.row.suspects + 1);
             this.broken.add(this.row.broken, this.row.suspects + 1);
+            this.ownAnsweredAt = now;
             this.heard(now);
             return;
         }

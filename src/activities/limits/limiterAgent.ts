@@ -2,13 +2,14 @@
 import type { Blame, Evidence } from '../../core/blame';
 import type { WaitCode } from '../../core/codes';
 import { ERRAND_MS } from '../../core/limiter/gate';
+import { LEAST_RATE } from '../../core/limiter/learning';
 import { Pacer } from '../../core/limiter/pacer';
 import { rateText } from '../../core/limiter/rate';
 import { SHORTEST_HINT_MS } from '../../core/limiter/register';
 import { hintedRate } from '../../core/limiter/state';
 import { Activity } from './activity';
 import type { JobAtTarget, Member } from './member';
-import { HUNGRY_MS, ShareKeeper, STAGGER_MS, type AgentOptions } from './shareKeeper';
+import { HUNGRY_MS, ShareKeeper, type AgentOptions } from './shareKeeper';
 
 export type { JobAtTarget } from './member';
 export type { RegisterStore } from './registerClient';
@@ -147,7 +148,7 @@ export class LimiterAgent {
             }
             if (keeper.quotaLeft < 1) {
                 const waitMs = keeper.quotaMs(now);
-                keeper.hurry(waitMs + STAGGER_MS * (keeper.known?.holders ?? 0) * this.o.chance());
+                keeper.hunger(waitMs);
                 return { why: 'quota', waitMs };
             }
         } else if (this.cut === 1) return this.begin(member, now, false);
@@ -167,19 +168,19 @@ export class LimiterAgent {
         const { quota } = this.keeper.share;
         this.activity.begin(member);
         if (isErrand) this.errandAt = now;
-        if (quota !== null && this.keeper.quotaLeft < quota * LOW_QUOTA) this.keeper.hurry(HUNGRY_MS);
+        if (quota !== null && this.keeper.quotaLeft < quota * LOW_QUOTA) this.keeper.hunger(HUNGRY_MS);
         return 'admitted';
     }
 
     /** No share: it is asked for again. */
     private without(member: Member | undefined, now: number): NotNow {
         member?.wants(now);
-        this.keeper.hurry(HUNGRY_MS);
+        this.keeper.hunger(HUNGRY_MS);
         return { why: 'share', waitMs: HUNGRY_MS / 2 };
     }
 
     private wants(member: Member | undefined, now: number): void {
-        if (member?.wants(now)) this.keeper.hurry(HUNGRY_MS);
+        if (member?.wants(now)) this.keeper.hunger(HUNGRY_MS);
     }
 
     /** Whether the one call of this errand may begin now. */
@@ -266,7 +267,7 @@ export class LimiterAgent {
     private pace(now: number): void {
         const { keeper, activity, cut } = this;
         const own = keeper.isShared ? (keeper.share.rate ?? Infinity) : Infinity;
-        const rate = cut === 1 ? own : Math.min(own, activity.recent.lately(now)) * cut;
+        const rate = cut === 1 ? own : Math.min(own, Math.max(LEAST_RATE, activity.recent.lately(now))) * cut;
         this.pacer.setRate(rate, Math.max(rate, keeper.known?.totalRate ?? 0), now);
     }
 

@@ -7,7 +7,7 @@ export interface News {
     accepted: number;
     /** Calls out of counted windows that have ended, in all and by the second. */
     spent: number;
-    spentIn: Readonly<Record<number, number>>;
+    spentIn: Record<number, number>;
     refused: number;
     refusedAt: number;
     /** Until when the target has asked to be left alone; null: it has not. */
@@ -54,7 +54,7 @@ export const untold = (news: News, told: News): News => ({
 export function spend(news: News, now: number): void {
     const second = Math.floor(now / 1_000);
     news.spent++;
-    news.spentIn = { ...news.spentIn, [second]: (news.spentIn[second] ?? 0) + 1 };
+    news.spentIn[second] = (news.spentIn[second] ?? 0) + 1;
 }
 
 /** Older ones count as if they had been then. */

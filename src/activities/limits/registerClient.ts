@@ -2,7 +2,7 @@
 import { seenOf, renewed, left, type Renewal } from '../../core/limiter/register';
 import type { Grant } from '../../core/limiter/grant';
 import { newRegister, type Register } from '../../core/limiter/state';
-import type { Clock } from '../processSlice/clock';
+import { pause, type Clock } from '../processSlice/clock';
 import type { Told } from './news';
 import { StorageClock } from './storageClock';
 
@@ -25,8 +25,9 @@ export interface Attempt {
     sentAt: number;
 }
 
-/** Tries at replacing the register, when others are first. */
+/** Tries at replacing the register, when others are first; between the first two up to so long (ms), then twice that, and so on. */
 const TRIES = 8;
+const AGAIN_MS = 10;
 /** Renewals of unknown fate that are kept in mind. */
 const KEPT = 10;
 
@@ -35,6 +36,8 @@ interface Options {
     store: RegisterStore;
     clock: Clock;
     holder: string;
+    /** Uniform in [0, 1). */
+    chance: () => number;
     /** A renewal was taken in. Also one whose answer was lost, as soon as that is seen. */
     taken: (attempt: Attempt) => void;
     /** A renewal is sent: until its fate is known, what is held is at risk. What it gives back is called when it was certainly not taken in. */
@@ -63,7 +66,7 @@ export class RegisterClient {
 
     /** After a look: tells and asks, by what `tell` gives at each try. */
     async renew(tell: (seq: number, now: number) => { renewal: Renewal; told: Told } | null): Promise<void> {
-        const { clock, store, name } = this.o;
+        const { clock, store, name, chance } = this.o;
         for (let tries = 1; tries <= TRIES; tries++) {
             const sentAt = clock.now();
             const telling = tell(++this.seq, sentAt);
@@ -80,6 +83,7 @@ export class RegisterClient {
             }
             this.attempts = this.attempts.filter((a) => a !== attempt);
             restore();
+            await pause(clock, chance() * AGAIN_MS * 2 ** tries);
             await this.read();
         }
         throw new Error(`others were first ${TRIES} times`);

@@ -30,7 +30,7 @@ const SAME_BURST_MS = 1_000;
 /** Of a quota so much is kept, in calls for so many ms at the pace of late. */
 const KEEP_QUOTA_MS = 12_000;
 /** Who waits for the same moment as all others asks so much later than the one before, in ms. */
-export const STAGGER_MS = 20;
+const STAGGER_MS = 20;
 
 export interface AgentOptions {
     name: string;
@@ -72,10 +72,10 @@ export class ShareKeeper {
         private readonly activity: Activity,
         private readonly moved: Moved,
     ) {
-        const { name, store, clock, holder } = o;
+        const { name, store, clock, holder, chance } = o;
         this.toldAt = clock.now();
         this.client = new RegisterClient({
-            ...{ name, store, clock, holder },
+            ...{ name, store, clock, holder, chance },
             sent: (attempt) => this.sent(attempt),
             taken: (attempt) => this.taken(attempt),
         });
@@ -128,8 +128,8 @@ export class ShareKeeper {
     /** The breaker is open, and this process has had an answer since: it is cut off who has opened it. */
     private get isRefuted(): boolean {
         const { breaker } = this.known ?? {};
-        const { answeredAt } = this.activity.health;
-        return breaker != null && answeredAt !== null && answeredAt > breaker.since + SKEW_MS;
+        const { ownAnsweredAt } = this.activity.health;
+        return breaker != null && ownAnsweredAt !== null && ownAnsweredAt > breaker.since + SKEW_MS;
     }
 
     /**
@@ -138,8 +138,8 @@ export class ShareKeeper {
      */
     private get isDoubted(): boolean {
         const { breaker } = this.known ?? {};
-        const { answeredAt, inRow } = this.activity.health;
-        return breaker != null && answeredAt !== null && answeredAt > breaker.since - SKEW_MS && inRow < TELLING_ROW;
+        const { ownAnsweredAt, inRow } = this.activity.health;
+        return breaker != null && ownAnsweredAt !== null && ownAnsweredAt > breaker.since - SKEW_MS && inRow < TELLING_ROW;
     }
 
     /** Until another probe may go; while one is out, its end is not far. */
@@ -157,6 +157,16 @@ export class ShareKeeper {
         const at = Math.max(now + ms, this.askedAt + LEAST_MS);
         this.renewsAt = Math.min(this.renewsAt, at);
         this.wakeAt(at, now);
+    }
+
+    /** More is needed: it is asked for after so long, or later where many ask. */
+    hunger(ms: number): void {
+        this.hurry(Math.max(ms, this.toldAt + this.crowdMs * (0.9 + 0.2 * this.o.chance()) - this.o.clock.now()));
+    }
+
+    /** So seldom each holder may renew, where there are many. */
+    private get crowdMs(): number {
+        return ((this.known?.holders ?? 0) / RENEWALS_PER_SECOND) * 1_000;
     }
 
     private wakeAt(at: number, now: number): void {
@@ -188,7 +198,7 @@ export class ShareKeeper {
     }
 
     ask(): Promise<void> {
-        this.asking = this.lookOrRenew().finally(() => {
+        this.asking ??= this.lookOrRenew().finally(() => {
             this.asking = null;
             this.next();
         });
@@ -202,7 +212,7 @@ export class ShareKeeper {
         // What is under way may make it a holder.
         (this.asking ?? Promise.resolve())
             .catch(() => undefined)
-            .then(() => this.client.leave(() => spentAgo(this.news, this.o.clock.now())))
+            .then(() => (this.client.isHolder ? this.client.leave(() => spentAgo(this.news, this.o.clock.now())) : undefined))
             .catch((error: unknown) => this.complain(error));
     }
 
@@ -257,7 +267,7 @@ export class ShareKeeper {
         const now = this.o.clock.now();
         const { rate } = this.share;
         const fair = this.known?.fairRate ?? null;
-        if (rate === null || now - this.toldAt < HUNGRY_MS || !this.activity.isWanting(now)) return false;
+        if (rate === null || now - this.toldAt < Math.max(HUNGRY_MS, this.crowdMs) || !this.activity.isWanting(now)) return false;
         return fair === null || fair > rate * WORTH_ASKING;
     }
 
@@ -287,7 +297,7 @@ export class ShareKeeper {
             probed,
             bears: activity.bears,
         };
-        return { renewal, told: { ...news, rates: this.rates } };
+        return { renewal, told: { ...news, spentIn: { ...news.spentIn }, rates: this.rates } };
     }
 
     /** Of the quota: calls in flight, and what may be needed. */
@@ -310,9 +320,9 @@ export class ShareKeeper {
         this.toldRates = told.rates;
         this.toldAt = sentAt;
         this.share = shareOf(grant, sentAt);
-        const every = Math.max(RENEW_MS, (grant.holders / RENEWALS_PER_SECOND) * 1_000);
-        this.renewsAt = Math.min(this.renewsAt, sentAt + Math.min(every, VALID_MS * 0.7) * (0.9 + 0.2 * this.o.chance()));
         this.saw(standingOf(grant, sentAt));
+        const every = Math.min(Math.max(RENEW_MS, this.crowdMs), VALID_MS * 0.7);
+        this.renewsAt = Math.min(this.renewsAt, sentAt + every * (0.9 + 0.2 * this.o.chance()));
         this.heedRates();
     }
 

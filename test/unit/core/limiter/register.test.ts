@@ -17,10 +17,10 @@ interface Step {
 }
 
 const anyStep = {
-    kind: fc.oneof(
+    kind: fc.oneof<fc.MaybeWeightedArbitrary<Step['kind']>[]>(
         { weight: 5, arbitrary: fc.constantFrom('pass', 'renew', 'call') },
         { weight: 1, arbitrary: fc.constantFrom('repeat', 'die', 'leave', 'look', 'put') },
-    ) as fc.Arbitrary<Step['kind']>,
+    ),
     holder: fc.nat(3),
     ms: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 20_000 })),
     calls: fc.nat(40),
