@@ -95,6 +95,14 @@ export class TargetHealth {
         return this.fresh >= AWAY_UNREACHABLE && (hasFresh || !wasThere) ? 'target' : 'item';
     }
 
+    /**
+     * So many failures in a row are no chance any more, and the time for the breaker has not come: until it has, or somebody is answered, few calls are made.
+     * A target that fails fast would have seen every item by then.
+     */
+    get isSuspicious(): boolean {
+        return this.failingSince !== null && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
+    }
+
     /** For how long nothing has succeeded, where that is no chance: the breaker is to open. */
     away(now: number): { ms: number; why: string } | null {
         if (this.failingSince === null) return null;

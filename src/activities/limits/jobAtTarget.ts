@@ -39,7 +39,9 @@ export class JobAtTarget {
 
     /** Goes by these rates from now on. */
     retune(rates: Rate[]): void {
+        if (JSON.stringify(rates) === JSON.stringify(this.rates)) return;
         this.rates = rates;
+        this.agent.retuned();
     }
 
     /** Has `tell` called when more, or less, may be called than before. */
