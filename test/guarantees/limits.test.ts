@@ -98,7 +98,6 @@ test('two processes share a rate, and one that is killed leaves its share to the
     await came('a', 150);
     const b = await begin(second, 'b', `${rate}/s`);
     await came('b', 1);
-    const joined = timesOf('b')[0]!;
     await until(
         () => lately('b') >= 0.4 * rate,
         () => `the second process makes ${lately('b')} calls a second`,
@@ -117,7 +116,6 @@ test('two processes share a rate, and one that is killed leaves its share to the
         () => `the process that is left makes ${lately('b')} calls a second`,
         15_000 + 3_000,
     );
-    const took = Date.now() - killed - 3_000;
     // While it was not known that the other is dead, its share stayed its own: nobody had it.
     expect(within(timesOf('b'), killed + 1_000, killed + 5_000) / 4).toBeLessThanOrEqual(0.6 * rate);
     await past(Date.now() + 2_000);
