@@ -1,11 +1,13 @@
 // npm run soak -- --minutes 30 [--seed 1]: random jobs, one or two in a host, under random fault plans and kills, each checked for conservation.
-// Ends with 1 at the first breach, and says with which seed it can be seen again. With --matrix: the fault matrix, see matrixRun.ts.
+// Ends with 1 at the first breach, and says with which seed it can be seen again. With --matrix: the fault matrix, see matrixRun.ts; with --limits: targets
+// that refuse calls, see limitsRun.ts.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startTarget } from '../../samples/target';
 import { ApiError, type RetryOptions } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
+import { playLimits } from './limitsRun';
 import { playMatrix } from './matrixRun';
 import { dice } from '../support/dice';
 import { breaches, clientOf, ended, job, linesOf } from './support';
@@ -151,9 +153,10 @@ const insistent: RetryOptions = { forMs: 60_000, on: () => true };
 async function main(): Promise<void> {
     const { values } = parseArgs({
         options: {
-            minutes: { type: 'string', default: '30' },
+            minutes: { type: 'string' },
             seed: { type: 'string', default: '1' },
             matrix: { type: 'boolean', default: false },
+            limits: { type: 'boolean', default: false },
             only: { type: 'string' },
             'at-once': { type: 'string', default: '60' },
             report: { type: 'string' },
@@ -164,7 +167,12 @@ async function main(): Promise<void> {
         if (wrong) throw new Error(wrong);
         return;
     }
-    const until = Date.now() + Number(values.minutes) * 60_000;
+    if (values.limits) {
+        const broken = await playLimits(root, { minutes: Number(values.minutes ?? 10), only: values.only });
+        if (broken) throw new Error(broken);
+        return;
+    }
+    const until = Date.now() + Number(values.minutes ?? 30) * 60_000;
     let jobs = 0;
     let items = 0;
     for (let seed = Number(values.seed); Date.now() < until; seed++) {
