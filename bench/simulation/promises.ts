@@ -79,6 +79,7 @@ export async function fair(isSameProcess: boolean, seed: number): Promise<Check[
     return [
         { what: 'first call after', measured: (firstAt - began) / 1_000, bound: 15, unit: 's' },
         { what: 'half of the rate then after', measured: (halfAt - firstAt) / 1_000, bound: 10, unit: 's' },
+        { what: 'most calls in a second', measured: most(site.arrivals, 1_000, 20_000), bound: 52 },
     ];
 }
 
@@ -126,7 +127,8 @@ export async function outage(kind: 'unreachable' | 'failed', seed: number): Prom
     await site.world.runUntil(to + 120_000);
     const opened = site.arrivals.filter(({ at }) => at >= from && at < to);
     // What went on until everybody knew is the burst before the first pause of most of a second.
-    const burst = opened.findIndex(({ at }, i) => at - (opened[i - 1]?.at ?? at) > 800);
+    const gap = opened.findIndex(({ at }, i) => at - (opened[i - 1]?.at ?? at) > 800);
+    const burst = gap < 0 ? opened.length : gap;
     const probes = opened.slice(burst).map(({ at }) => at);
     const least = Math.min(...probes.slice(1).map((at, i) => (at - probes[i]!) / 1_000 / INTERVALS[Math.min(i + 1, 6)]!));
     const back = site.arrivals.find(({ at }) => at >= to)!.at;

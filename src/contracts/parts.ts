@@ -78,6 +78,7 @@ export const controlSeen = z.object({
     ending: ending.nullable().exactOptional(),
     concurrency: count.exactOptional(),
     deadline: time.nullable().exactOptional(),
+    lifted: z.boolean().exactOptional(),
 }) satisfies z.ZodType<ControlSeen>;
 
 const jobState = z.enum(states);

@@ -145,6 +145,8 @@ export interface ControlSeen {
     concurrency?: number;
     /** In ms; null: none. */
     deadline?: number | null;
+    /** What holds calls off may not do so any more: it is to be found out. */
+    lifted?: boolean;
 }
 
 /** What a job says of itself, as far as its control needs it. `createdAt`: ISO. */

@@ -5,8 +5,10 @@ import type { JobNeed } from '../../core/limiter/state';
 import { Member, type JobAtTarget } from './member';
 import { RecentCalls } from './recentCalls';
 
-/** Jobs that a process tells of by name. */
+/** Jobs that a process tells of by name; and where there are many processes. */
 const NAMED = 4;
+const NAMED_IN_CROWD = 2;
+const CROWD = 100;
 
 const wantOf = ({ want }: JobNeed): number => want ?? Infinity;
 
@@ -55,14 +57,15 @@ export class Activity {
     }
 
     /** What the jobs need: the greatest by name, all others as one, so that a register stays small. */
-    needs(now: number): Record<string, JobNeed> {
+    needs(now: number, processes: number): Record<string, JobNeed> {
+        const named = processes > CROWD ? NAMED_IN_CROWD : NAMED;
         const all = [...this.members].map(([id, member]) => [id, member.tellNeed(now)] as const);
-        if (all.length <= NAMED) return Object.fromEntries(all);
+        if (all.length <= named) return Object.fromEntries(all);
         all.sort(([, a], [, b]) => (wantOf(a) < wantOf(b) ? 1 : -1));
-        const rest = all.slice(NAMED).map(([, need]) => need);
+        const rest = all.slice(named).map(([, need]) => need);
         const want = rest.reduce((sum, need) => sum + wantOf(need), 0);
         const others = { want: want === Infinity ? null : want, inFlight: rest.reduce((sum, need) => sum + need.inFlight, 0) };
-        return { ...Object.fromEntries(all.slice(0, NAMED)), others };
+        return { ...Object.fromEntries(all.slice(0, named)), others };
     }
 
     tellAll(): void {

@@ -261,11 +261,11 @@ export class ShareKeeper {
         const renewal: Renewal = {
             holder: this.o.holder,
             seq,
-            jobs: activity.needs(now),
+            jobs: activity.needs(now, this.known?.holders ?? 0),
             rates: this.rates,
             accepted: since.calls,
             ms: since.ms,
-            lately: activity.recent.lately(now),
+            lately: Math.round(activity.recent.lately(now) * 10) / 10,
             spent: spentAgo(news, now),
             keeps: this.keeps(now),
             refused,

@@ -38,10 +38,10 @@ export const isOver = ({ deadline, desired }: LedgerState, now: number): boolean
  * folded then, and has been opened again.
  */
 export function heard(state: LedgerState, seen: ControlSeen, now: number): void {
-    const { generation, desired, ending, concurrency, deadline } = seen;
+    const { generation, desired, ending, concurrency, deadline, lifted = false } = seen;
     if (generation < state.generation) return;
     // What holds calls off may be another thing from now on.
-    if (generation > state.generation) state.hold = null;
+    if (generation > state.generation || lifted) state.hold = null;
     state.generation = generation;
     state.desired = desired;
     if (concurrency !== undefined) state.maxConcurrency = concurrency;

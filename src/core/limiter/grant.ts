@@ -59,7 +59,8 @@ export function withShare(register: Register, holder: string, now: number): Regi
     const held = (what: (other: Holder) => number): number => Object.values(others).reduce((sum, other) => sum + what(other), 0);
     const total = totalRate(register, now);
     const fair = fairRate(register, total, holder);
-    const rate = fair === null ? null : clamp(fair, total - held((o) => o.rate ?? 0));
+    // Rounded down, so that a register stays small.
+    const rate = fair === null ? null : Math.floor(clamp(fair, total - held((o) => o.rate ?? 0)) * 10_000) / 10_000;
     const most = register.set?.inFlight ?? null;
     const inFlight = most === null ? null : clamp(fairPlaces(register, most, holder, now), most - held((o) => o.inFlight ?? 0));
     const quota = own!.quota + newQuota(register, holder, rate, now);
