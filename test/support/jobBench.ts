@@ -159,11 +159,16 @@ export class JobBench {
                 this.began.push(this.now);
                 const place = slot % this.limiters.length;
                 Object.assign(this.slices, { worker, processId: `process ${place}` });
-                this.slices.atTarget = () =>
-                    new JobAtTarget(this.limiters[place]!.agent(LIMITER, this.registers, quiet), this.slices.jobId, this.slices.clock);
+                this.slices.atTarget = this.atTargetOf(place);
                 report = await this.slices.begin(reply.lease);
             }
         }
+    }
+
+    /** What a slice of this process takes for its target. */
+    atTargetOf(place: number): () => JobAtTarget {
+        const { clock, jobId } = this.slices;
+        return () => new JobAtTarget(this.limiters[place]!.agent(LIMITER, this.registers, quiet), jobId, clock);
     }
 
     private sleep(until: number, isWoken: boolean): Promise<void> {

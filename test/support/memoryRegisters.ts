@@ -8,6 +8,8 @@ export class MemoryRegisters implements RegisterStore {
     private versions = 0;
     reads = 0;
     writes = 0;
+    /** When a breaker opened, in ms of the test's clock. */
+    readonly openings: number[] = [];
 
     constructor(private readonly now: () => number) {}
 
@@ -24,6 +26,7 @@ export class MemoryRegisters implements RegisterStore {
         this.writes++;
         const blob = this.blobs.get(register.name);
         if ((blob ? String(blob.version) : null) !== etag) return { written: false };
+        if (register.breaker && !this.of(register.name)?.breaker) this.openings.push(this.now());
         this.blobs.set(register.name, { text: JSON.stringify(registerDocument.write(register)), version: ++this.versions });
         return { written: true, etag: String(this.versions) };
     }

@@ -83,6 +83,15 @@ export class JobAtTarget {
         return this.agent.health.lastWord(hasFresh, this.clock.now());
     }
 
+    /** Calls in flight, of all that a job has, that the target bears well, as far as anybody has learned; null: nobody has. */
+    get learnedInFlight(): number | null {
+        return this.agent.learnedInFlight;
+    }
+
+    learn(inFlight: number): void {
+        this.agent.learn(inFlight);
+    }
+
     get usefulInFlight(): number | null {
         return this.agent.usefulInFlight;
     }

@@ -48,6 +48,8 @@ const CUT_EVERY_MS = 1_000;
 /** After so many refusals in a row it is cut at once, and further. */
 const ROW = 5;
 const CUT_FAR = 0.5;
+/** What is learned of calls in flight is told where it differs by more than this part: slices that stand at the same differ by chance. */
+const WORTH_TELLING = 0.2;
 /** Calls that the mean latency is taken over. */
 const LATENCY_CALLS = 50;
 /** Without a slice an agent stays so long (ms): the next slice is likely to come. */
@@ -305,11 +307,14 @@ export class LimiterAgent {
 
     /** Calls in flight that the target bears well, as far as anybody has learned; null: nobody has. */
     get learnedInFlight(): number | null {
-        return this.activity.bears ?? this.keeper.known?.bears ?? null;
+        return this.keeper.news.bears ?? this.keeper.known?.bears ?? null;
     }
 
-    /** Calls in flight that a slice has learned the target bears well. */
+    /** Calls in flight that a slice has learned the target bears well. Others hear of it where it is another number than they know, taken with that. */
     learn(inFlight: number): void {
-        this.activity.bears = inFlight;
+        const known = this.learnedInFlight;
+        if (known !== null && Math.abs(inFlight - known) <= known * WORTH_TELLING) return;
+        this.keeper.news.bears = Math.max(1, known === null ? inFlight : Math.round((known + inFlight) / 2));
+        this.keeper.hurry(0);
     }
 }
