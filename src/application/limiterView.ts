@@ -1,5 +1,6 @@
 // A register as users see it: what its target may be asked at this moment, why, and who asks.
 import { leftOf, freeIn, usedOf, windowsFor } from '../core/limiter/windows';
+import { probeAt } from '../core/limiter/breaker';
 import { scoutAt } from '../core/limiter/gate';
 import { rateText, type Rate } from '../core/limiter/rate';
 import { aged, newRegister, ratesOf, totalRate, type Holder, type Register, type RegisterEvent } from '../core/limiter/register';
@@ -66,9 +67,9 @@ export interface HolderView {
     inFlight: number | null;
     /** Calls that it may still make out of the windows; null: none is counted. */
     quota: number | null;
-    /** `want`: calls a second that it can use; null: more than it has. */
     /** What the specs of its jobs ask for. */
     rates: string[];
+    /** `want`: calls a second that it can use; null: more than it has. */
     jobs: { id: string; want: number | null; inFlight: number }[];
 }
 
@@ -121,7 +122,7 @@ export function limiterView(before: Register, now: number): LimiterView {
             since: iso(breaker?.since),
             failingSince: iso(breaker?.failingSince),
             why: breaker?.why ?? null,
-            probeAt: iso(breaker?.probeAt),
+            probeAt: iso(breaker && probeAt(breaker)),
             failed: breaker?.failed ?? 0,
         },
         succeededAt: iso(succeededAt),

@@ -95,6 +95,19 @@ export class TargetHealth {
         return this.fresh >= AWAY_UNREACHABLE && (hasFresh || !wasThere) ? 'target' : 'item';
     }
 
+    /**
+     * So many failures in a row are no chance any more, and the time for the breaker has not come: until it has, or somebody is answered, few calls are made.
+     * A target that fails fast would have seen every item by then.
+     */
+    get isSuspicious(): boolean {
+        return this.failingSince !== null && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
+    }
+
+    /** Calls that have failed in a row, of whatever items. */
+    get inRow(): number {
+        return this.row.suspects;
+    }
+
     /** For how long nothing has succeeded, where that is no chance: the breaker is to open. */
     away(now: number): { ms: number; why: string } | null {
         if (this.failingSince === null) return null;
@@ -103,11 +116,11 @@ export class TargetHealth {
         return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
     }
 
-    /** Whose fault a failed attempt is, from what is known now: an answer to anybody since the call began shows that the target is there. */
-    blame(evidence: Evidence, began: number, isAway: boolean): Blame {
+    /** Whose fault an attempt is that failed at `ended`, from what is known now: an answer to anybody after that shows that the target is there. */
+    blame(evidence: Evidence, ended: number, isAway: boolean): Blame {
         if (evidence === 'throttled') return 'throttle';
         if (evidence === 'answered' || evidence === 'none') return 'item';
         if (isAway) return 'target';
-        return this.answeredAt !== null && this.answeredAt >= began ? 'item' : 'open';
+        return this.answeredAt !== null && this.answeredAt > ended ? 'item' : 'open';
     }
 }

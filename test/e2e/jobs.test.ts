@@ -90,7 +90,7 @@ describe('a job', () => {
     });
 
     test('waits as long as Retry-After says, loses no attempt by that, and tells how often and how long', async () => {
-        const throttling = await startTarget({ latencyMs: 2, rate429: 0.5, retryAfterSeconds: 2 });
+        const throttling = await startTarget({ latencyMs: 2, limits: [{ kind: 'bucket', perSecond: 10, burst: 5, retryAfter: 2 }] });
         const j = await run({
             source: { items: cities },
             process: { http: { url: throttling.url } },
@@ -104,7 +104,9 @@ describe('a job', () => {
         expect(held).toMatchObject({ attempts: 1 });
         expect(held.waitedMs).toBeGreaterThanOrEqual(1900);
         const { attempts } = await body(api(`/jobs/${j.id}/items/${held.index}`));
-        expect(attempts).toEqual([expect.objectContaining({ attempt: 1, status: 200, throttled: held.throttled, waitedMs: held.waitedMs })]);
+        expect(attempts).toEqual([
+            expect.objectContaining({ attempt: 1, status: 200, throttled: held.throttled, waitedMs: held.waitedMs }),
+        ]);
     });
 
     test('runs a processor with its options, and refuses options that it does not know', async () => {

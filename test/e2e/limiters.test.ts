@@ -1,6 +1,6 @@
 // Limits of targets over HTTP: what is set, what is shown while a job runs, and when a change is felt.
 import { randomUUID } from 'node:crypto';
-import type { ApiError} from '../../src/client';
+import type { ApiError } from '../../src/client';
 import { FanfoldClient, type Limiter } from '../../src/client';
 import { until } from '../support/until';
 import { BITES_MS, seen, specOf, WAKES_MS } from './controlSupport';
@@ -110,4 +110,36 @@ test('a change of the rate is felt: by PATCH, and by PUT, which comes before it'
     await client().setLimiter(name, {});
     const end = await ended(id);
     expect(end).toMatchObject({ state: 'completed', counts: { succeeded: 3_000 } });
+});
+
+test('a target that is away is left alone, the job says so, and goes on when it is back: no item has lost an attempt but those in flight', async () => {
+    const target = await startTarget({ latencyMs: 50, record: true });
+    const name = hostOf(target.url);
+    const { id } = await start({
+        source: { items: Array.from({ length: 3_000 }, (_, i) => ({ id: i })) },
+        ...{ process: { http: { url: `${target.url}/x` } }, key: 'id', concurrency: { max: 16, adaptive: false } },
+    });
+    await until(
+        () => target.stats().requests > 200,
+        () => 'the job does not call',
+    );
+    await target.goAway({ how: 'refuse' });
+    const waiting = await seen(id, 'waiting for its target', (j) => j.waiting?.code === 'BREAKER_OPEN');
+    expect(waiting).toMatchObject({ state: 'running', eta: null, limiter: { name, breaker: 'open' } });
+    const { breaker, log } = await client().limiter(name);
+    expect(breaker).toMatchObject({ state: 'open', why: waiting.waiting!.for });
+    expect(log[0]).toMatchObject({ kind: 'breakerOpened' });
+    await target.comeBack();
+
+    const end = await ended(id);
+    expect(end).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: 3_000 } });
+    expect(end.counts.retries).toBeLessThanOrEqual(16);
+    const after = await client().limiter(name);
+    expect(after).toMatchObject({ breaker: { state: 'closed' } });
+    expect(after.log[0]).toMatchObject({ kind: 'breakerClosed' });
+    // An item that was called meanwhile says how often, and how long it waited.
+    const held = (await expectConserved(end)).find(({ throttled }) => (throttled ?? 0) > 0)!;
+    expect(held).toMatchObject({ outcome: 'succeeded', waitedMs: expect.any(Number) });
+    const { attempts } = await client().getItem(id, held.index);
+    expect(attempts.at(-1)).toMatchObject({ throttled: held.throttled, waitedMs: held.waitedMs });
 });

@@ -39,7 +39,9 @@ export class JobAtTarget {
 
     /** Goes by these rates from now on. */
     retune(rates: Rate[]): void {
+        if (JSON.stringify(rates) === JSON.stringify(this.rates)) return;
         this.rates = rates;
+        this.agent.retuned();
     }
 
     /** Has `tell` called when more, or less, may be called than before. */
@@ -54,11 +56,12 @@ export class JobAtTarget {
     /** Tells of a call that was admitted; gives what says whose fault its failure is, now or later. */
     ended(result: ProcessorResult, evidence: Evidence, { ms, isProven }: EndedCall): () => Blame {
         // The slice's clock counts whole milliseconds: it began no later than this.
-        const began = this.clock.now() - ms + 1;
+        const ended = this.clock.now();
+        const began = ended - ms + 1;
         const why = result.ok ? '' : result.error.message;
         const { retryAfterMs } = result.ok ? {} : result;
         this.agent.ended(this.jobId, { evidence, began, isProven, why, retryAfterMs, hint: result.rateHint });
-        return () => this.agent.blame(evidence, began);
+        return () => this.agent.blame(evidence, ended);
     }
 
     /** A call was admitted, and is not made. */

@@ -50,6 +50,8 @@ const ROW = 5;
 const CUT_FAR = 0.5;
 /** What is learned of calls in flight is told where it differs by more than this part: slices that stand at the same differ by chance. */
 const WORTH_TELLING = 0.2;
+/** While it is in doubt whether the target is there, a call goes so often, in ms. */
+const DOUBT_MS = 250;
 /** Calls that the mean latency is taken over. */
 const LATENCY_CALLS = 50;
 /** Without a slice an agent stays so long (ms): the next slice is likely to come. */
@@ -70,6 +72,8 @@ export class LimiterAgent {
     private errandAt: number | null = null;
     /** Of calls that were answered, over the last of them. */
     private latencyMs = 100;
+    /** When a call began last. */
+    private begunAt = -Infinity;
     private hasLooked: Promise<void> | null = null;
     private isOver = false;
 
@@ -116,6 +120,11 @@ export class LimiterAgent {
         this.keeper.stop();
     }
 
+    /** What a job's spec asks for is another thing now: others are told at once. */
+    retuned(): void {
+        this.keeper.hurry(0);
+    }
+
     /** `admitted`: the call is to be made now, and to be told of with `ended`. */
     admit(jobId: string): 'admitted' | NotNow {
         const now = this.o.clock.now();
@@ -125,6 +134,8 @@ export class LimiterAgent {
             return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
                 : { why: 'breaker', waitMs: Math.max(SOON_MS, keeper.probeMs(now)) };
+        const held = this.heldByDoubt(now);
+        if (held > 0) return { why: 'breaker', waitMs: held };
         if (keeper.gateUntil > now)
             return this.hasErrand('scout', now)
                 ? this.begin(member, now, true)
@@ -148,7 +159,13 @@ export class LimiterAgent {
         return { why: 'rate', waitMs: due === Infinity ? HUNGRY_MS : due - now };
     }
 
+    /** How long to wait, in ms, while it is in doubt whether the target is there: one call at a time goes, now and then. */
+    private heldByDoubt(now: number): number {
+        return this.health.isSuspicious ? this.begunAt + DOUBT_MS - now : 0;
+    }
+
     private begin(member: Member | undefined, now: number, isErrand: boolean): 'admitted' {
+        this.begunAt = now;
         const { quota } = this.keeper.share;
         this.activity.begin(member);
         if (isErrand) this.errandAt = now;
@@ -255,9 +272,9 @@ export class LimiterAgent {
         this.pacer.setRate(rate, Math.max(rate, keeper.known?.totalRate ?? 0), now);
     }
 
-    /** Whose fault a failed attempt is that began then. */
-    blame(evidence: Evidence, began: number): Blame {
-        return this.health.blame(evidence, began, this.targetIsAway);
+    /** Whose fault an attempt is that failed then. */
+    blame(evidence: Evidence, ended: number): Blame {
+        return this.health.blame(evidence, ended, this.targetIsAway);
     }
 
     /** Whether nothing succeeds at the target, as far as this process knows. */
@@ -265,9 +282,9 @@ export class LimiterAgent {
         return this.keeper.isAway;
     }
 
-    /** The next call that is admitted finds out whether the target is back. */
+    /** The next call that is admitted finds out whether the target is there. */
     get isProbing(): boolean {
-        return this.hasErrand('probe', this.o.clock.now());
+        return this.health.isSuspicious || this.hasErrand('probe', this.o.clock.now());
     }
 
     /** Calls in flight that the rate can use at the latency of the last calls, with half as many again; null: it is not limited. */

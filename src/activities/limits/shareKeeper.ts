@@ -23,6 +23,8 @@ const LEAST_MS = 250;
 export const HUNGRY_MS = 1_000;
 /** A share is asked for again before its time when so much more of it is to be had. */
 const WORTH_ASKING = 1.1;
+/** So many failures in a row show that what another says of the target is so here, too. */
+const TELLING_ROW = 3;
 /** Refusals within this time (ms) are known when one of them is. */
 const SAME_BURST_MS = 1_000;
 /** Of a quota so much is kept, in calls for so many ms at the pace of late. */
@@ -114,16 +116,13 @@ export class ShareKeeper {
 
     /** Until the gate opens, or a scout may go; before others know of it, nobody knows when that is. */
     gateMs(now: number): number {
-        return Math.min(
-            this.gateUntil - now,
-            (this.known?.scoutAt ?? Infinity) - now,
-            this.news.closedUntil === null ? Infinity : HUNGRY_MS,
-        );
+        const scoutMs = Math.max(LEAST_MS, (this.known?.scoutAt ?? Infinity) - now);
+        return Math.min(this.gateUntil - now, scoutMs, this.news.closedUntil === null ? Infinity : HUNGRY_MS);
     }
 
     /** Nothing succeeds at the target, as far as this process knows. */
     get isAway(): boolean {
-        return this.news.isAway || (this.known?.breaker != null && !this.isRefuted);
+        return this.news.isAway || (this.known?.breaker != null && !this.isRefuted && !this.isDoubted);
     }
 
     /** The breaker is open, and this process has had an answer since: it is cut off who has opened it. */
@@ -133,10 +132,20 @@ export class ShareKeeper {
         return breaker != null && answeredAt !== null && answeredAt > breaker.since + SKEW_MS;
     }
 
+    /**
+     * It was opened at about the time of this process's last answer: clocks do not say which was first, its next few calls will. Else one process that is cut
+     * off would stop all others again and again.
+     */
+    private get isDoubted(): boolean {
+        const { breaker } = this.known ?? {};
+        const { answeredAt, inRow } = this.activity.health;
+        return breaker != null && answeredAt !== null && answeredAt > breaker.since - SKEW_MS && inRow < TELLING_ROW;
+    }
+
     /** Until another probe may go; while one is out, its end is not far. */
     probeMs(now: number): number {
         const { probeAt, isOut } = this.known?.breaker ?? { probeAt: now + HUNGRY_MS, isOut: false };
-        return Math.min(probeAt - now, isOut ? LOOK_MS : Infinity);
+        return Math.max(LEAST_MS, Math.min(probeAt - now, isOut ? LOOK_MS : Infinity));
     }
 
     // --- when storage is asked --------------------------------------------------------------------------------------

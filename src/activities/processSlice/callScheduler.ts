@@ -44,7 +44,7 @@ type Phase = { is: 'calling' } | { is: 'closing'; end: SliceEnd } | { is: 'close
 /** The partition after the current one: nobody has asked for it, it is being opened, it is there, or there is none. */
 type Ahead = { is: 'unasked' } | { is: 'opening' } | { is: 'ready'; partition: PartitionWriter } | { is: 'none' };
 
-type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: PartitionWriter };
+type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: PartitionWriter; isFar: boolean };
 
 /**
  * Phases, and what leads from one to the next:
@@ -168,11 +168,13 @@ export class CallScheduler {
         this.endIfIdle();
     }
 
-    /** Where the next call comes from: a retry that is due, or else a partition with an item that nobody has tried. Null: there is none for now. */
+    /**
+     * Where the next call comes from: a retry that is due, or else a partition with an item that nobody has tried. Null: there is none for now. Whether a target
+     * is there is best asked with an item that has not failed, and that stands elsewhere than those that have.
+     */
     private source(now: number): Source | null {
-        // Whether a target is back is best asked with an item that has not failed.
-        if (this.o.admission.isProbing) return this.freshSource() ?? this.dueSource(now);
-        return this.dueSource(now) ?? this.freshSource();
+        if (this.o.admission.isProbing) return this.freshSource(true) ?? this.dueSource(now);
+        return this.dueSource(now) ?? this.freshSource(false);
     }
 
     private dueSource(now: number): Source | null {
@@ -184,14 +186,15 @@ export class CallScheduler {
         return null;
     }
 
-    private freshSource(): Source | null {
+    /** `isFar`: another than the next. */
+    private freshSource(isFar: boolean): Source | null {
         for (;;) {
             this.current ??= this.takeAhead();
             const partition = this.current;
             if (!partition) return null;
             const hasFresh = partition.waiting.size < MAX_WAITING && partition.hasFresh();
             if (partition.cursor * 2 >= partition.items) this.openAhead();
-            if (hasFresh) return { kind: 'fresh', partition };
+            if (hasFresh) return { kind: 'fresh', partition, isFar };
             this.current = null;
             if (partition.exhausted) this.flush(partition);
         }
@@ -235,7 +238,10 @@ export class CallScheduler {
     }
 
     private take(source: Source): { partition: PartitionWriter; index: number; attempt: number } {
-        if (source.kind === 'fresh') return { partition: source.partition, index: source.partition.takeFresh(), attempt: 1 };
+        if (source.kind === 'fresh') {
+            const { partition, isFar } = source;
+            return { partition, index: isFar ? partition.takeFarFresh() : partition.takeFresh(), attempt: 1 };
+        }
         const { partition, index } = source.retry;
         this.retries.pop();
         return { partition, index, attempt: partition.takeWaiting(index) + 1 };

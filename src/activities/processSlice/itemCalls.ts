@@ -74,7 +74,7 @@ interface Told {
     redacted?: boolean;
 }
 
-/** A failed attempt of which nobody can say yet whose fault it is: nothing has succeeded since it began. */
+/** A failed attempt of which nobody can say yet whose fault it is: nothing has been answered after it. */
 interface Undecided {
     current: Attempt;
     result: Failed;

@@ -185,8 +185,12 @@ describe('what is learned', () => {
     test('behind a gate: a little down when it was closed for a moment, to what it let through when it was closed for long', () => {
         const before: Learned = { base: 10, at: at(0), isSlow: true, throttledAt: at(0) };
         const cycle = { since: at(0), accepted: 500 };
-        expect(afterCycle(before, cycle, at(58_000), at(60_000)).base).toBeCloseTo(0.93 * rateOf(before, at(58_000)));
-        expect(afterCycle(before, cycle, at(20_000), at(60_000)).base).toBeCloseTo((0.97 * 500) / 60);
+        const closedAt = (ms: number) => ({ since: at(ms), accepted: 100 });
+        expect(afterCycle(before, cycle, closedAt(58_000), at(60_000)).base).toBeCloseTo(0.93 * rateOf(before, at(58_000)));
+        expect(afterCycle(before, cycle, closedAt(20_000), at(60_000)).base).toBeCloseTo((0.97 * 500) / 60);
+        // The first one, soon open again, came upon a burst: it is taken for a refusal.
+        expect(afterCycle(null, cycle, closedAt(1_000), at(2_000))).toMatchObject({ base: 90, isSlow: false });
+        expect(afterCycle(null, cycle, closedAt(1_000), at(60_000)).base).toBeCloseTo((0.97 * 500) / 60);
     });
 
     test('what the target says is left is spread over the time until there is more, and not heeded for a second or two', () => {
