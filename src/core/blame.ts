@@ -46,6 +46,8 @@ class Share {
 export class TargetHealth {
     /** When a call was answered last. */
     answeredAt: number | null = null;
+    /** When this process itself was answered last, in ms: what others have told is not in it. */
+    ownAnsweredAt: number | null = null;
     /** The row of failures since then: of fresh items, of those the unreachable at its end, and since when. */
     private fresh = 0;
     private unreachable = 0;
@@ -61,6 +63,7 @@ export class TargetHealth {
         if (evidence === 'answered' || evidence === 'throttled') {
             this.suspects.add(this.row.suspects, this.row.suspects + 1);
             this.broken.add(this.row.broken, this.row.suspects + 1);
+            this.ownAnsweredAt = now;
             this.heard(now);
             return;
         }

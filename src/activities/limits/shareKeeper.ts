@@ -138,8 +138,8 @@ export class ShareKeeper {
      */
     private get isDoubted(): boolean {
         const { breaker } = this.known ?? {};
-        const { answeredAt, inRow } = this.activity.health;
-        return breaker != null && answeredAt !== null && answeredAt > breaker.since - SKEW_MS && inRow < TELLING_ROW;
+        const { ownAnsweredAt, inRow } = this.activity.health;
+        return breaker != null && ownAnsweredAt !== null && ownAnsweredAt > breaker.since - SKEW_MS && inRow < TELLING_ROW;
     }
 
     /** Until another probe may go; while one is out, its end is not far. */
