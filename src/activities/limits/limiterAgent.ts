@@ -25,7 +25,7 @@ export interface TargetCall {
     evidence: Evidence;
     /** In ms, by the clock of the agent. */
     began: number;
-    /** Its item has failed for itself before. */
+    /** Its item has failed before. */
     isProven: boolean;
     /** What happened, in words. */
     why: string;
@@ -211,7 +211,7 @@ export class LimiterAgent {
         else if (call.hint && isAnswered) this.hinted(call.hint, now);
         if (wasAway) {
             if (isAnswered) keeper.hurry(0);
-        } else if (!isAnswered && health.away(now)) {
+        } else if (!isAnswered && !call.isProven && health.away(now)) {
             // Nothing succeeds any more: this process stops at once, and tells the others.
             keeper.news.isAway = true;
             this.o.log.warn('target is away', { limiter: this.o.name, why: call.why });
