@@ -56,7 +56,7 @@ export class TargetHealth {
     private readonly broken = new Share();
     private row = { suspects: 0, broken: 0 };
 
-    /** Takes in how a call ended. `isProven`: its item has failed for itself before, so that another failure tells nothing of the target. */
+    /** Takes in how a call ended. `isProven`: its item has failed before, so that another failure tells nothing of the target. */
     ended(evidence: Evidence, isProven: boolean, why: string, now: number): void {
         if (evidence === 'none') return;
         if (evidence === 'answered' || evidence === 'throttled') {

@@ -53,6 +53,10 @@ export const shareOf = (max: number, { slot, of }: { slot: number; of: number })
 /** Where the next slice is to begin: the limit that holds when it does not dip; null where nothing is learned. */
 export const learnedOf = ({ level, adaptive }: Concurrency): number | null => (adaptive ? Math.floor(level) : null);
 
+/** What dips have shown the target to bear, of this slice: the limit that they have led to; null where there was none. `isMost`: it would bear more, maybe. */
+export const settledOf = ({ level, max, adaptive, seen }: Concurrency): { limit: number; isMost: boolean } | null =>
+    adaptive && seen !== null ? { limit: Math.floor(level), isMost: level >= max } : null;
+
 /**
  * After a call that went well. `ms` is how long it took, `inFlight` how many calls were in flight when it ended, itself included, and `busy` how busy this
  * process is, 0 to 1: what waits for the process does not wait for the target.

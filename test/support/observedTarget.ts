@@ -14,8 +14,8 @@ export interface ObservedCall {
 
 export interface ObservedOptions {
     latencyMs?: number;
-    /** Of every answer. */
-    status?: number;
+    /** Of every answer, or by the key of its item. */
+    status?: number | ((key: string) => number);
     /** Keys of items whose answers wait for `release`. */
     held?: string[];
 }
@@ -47,7 +47,7 @@ export async function observedTarget({ latencyMs = 20, status = 200, held = [] }
             // Before it is answered: the next call may come before this one is seen to be over.
             open--;
         }
-        response.writeHead(status, { 'content-type': 'application/json' }).end('{"ok":true}');
+        response.writeHead(typeof status === 'number' ? status : status(key), { 'content-type': 'application/json' }).end('{"ok":true}');
     };
     const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
         answer(request, response).catch(() => response.destroy());

@@ -1,6 +1,7 @@
 // A whole slice over storage in memory, with a clock that only the test moves.
 import { z } from 'zod';
 import { Occupancy } from '../../src/activities/occupancy';
+import type { JobAtTarget } from '../../src/activities/limits/jobAtTarget';
 import { processSlice } from '../../src/activities/processSlice/processSlice';
 import type { Plan, Progress } from '../../src/contracts/documents';
 import { jobSpec } from '../../src/contracts/jobSpec';
@@ -80,6 +81,12 @@ export class SliceBench {
     /** Told of each call of `deadly`, before it does anything. */
     look: (index: number) => void = () => undefined;
     control = newControl();
+    /** This process, at the target of the job. */
+    atTarget: () => JobAtTarget | null = () => null;
+    processId = 'this process';
+    worker = 'r1w0';
+    /** Requests at storage, by what they were. */
+    readonly requests: Record<string, number> = {};
     glanceAtControl: () => Promise<Control> = async () => this.control;
     readPartition: (abortSignal?: AbortSignal) => Promise<Buffer> = async () => Buffer.from('{"id":"x"}\n'.repeat(this.items));
     writeProgress: (progress: Progress) => Promise<string | null> = async (progress) => String(this.progress.push(progress));
@@ -143,9 +150,22 @@ export class SliceBench {
             appendOutcomes: (job, part, ...rest) => of(part).appendOutcomes(job, part, ...rest),
             readSegment: (job, part, ...rest) => of(part).readSegment(job, part, ...rest),
             measureSegment: (job, part, segment) => of(part).measureSegment(job, part, segment),
+            changeControl: async (_job: string, change: (control: Control) => Control | null) =>
+                (this.control = change(this.control) ?? this.control),
+            readProgress: async () => ({ slices: this.progress, step: null }),
             diagnose: async (error) => troubleOf(error),
         } satisfies Partial<Record<keyof JobStore, unknown>> & MemoryOutcomes['store'];
-        return store as unknown as JobStore;
+        return this.counting(store) as unknown as JobStore;
+    }
+
+    /** Whatever is asked of it is counted. */
+    private counting<T extends object>(store: T): T {
+        return new Proxy(store, {
+            get: (target, name: string) => {
+                if (name !== 'diagnose') this.requests[name] = (this.requests[name] ?? 0) + 1;
+                return target[name as keyof T];
+            },
+        });
     }
 
     /** Begins a slice. */
@@ -166,13 +186,13 @@ export class SliceBench {
             ...lease,
         };
         const occupancy = new Occupancy((ms, what) => this.clock.after(ms, what));
-        return processSlice({ jobId: this.jobId, worker: 'r1w0', lease: whole }, this.store(), {
+        return processSlice({ jobId: this.jobId, worker: this.worker, lease: whole }, this.store(), {
             clock: this.clock,
             chance: () => 1,
             newRunId: () => `slice ${++slices}`,
             enter: (makeRoom: () => void) => occupancy.enter(makeRoom),
-            atTarget: () => null,
-            processId: 'this process',
+            atTarget: () => this.atTarget(),
+            processId: this.processId,
             log: this.noted.log,
         });
     }

@@ -17,8 +17,6 @@ export class Activity {
     readonly members = new Map<string, Member>();
     readonly recent: RecentCalls;
     inFlight = 0;
-    /** Calls in flight that a slice here has learned the target bears well; null: none has. */
-    bears: number | null = null;
 
     constructor(now: number) {
         this.recent = new RecentCalls(now);

@@ -9,8 +9,10 @@ import type { LimiterAgent, NotNow, Wait } from './limiterAgent';
 export interface EndedCall {
     /** How long it took. */
     ms: number;
-    /** Its item has failed for itself before. */
+    /** Its item has failed before. */
     isProven: boolean;
+    /** So long before this call it had failed without using up an attempt, for nobody could say whose fault it was; 0: it had not. */
+    heldMs: number;
 }
 
 export class JobAtTarget {
@@ -54,14 +56,16 @@ export class JobAtTarget {
     }
 
     /** Tells of a call that was admitted; gives what says whose fault its failure is, now or later. */
-    ended(result: ProcessorResult, evidence: Evidence, { ms, isProven }: EndedCall): () => Blame {
+    ended(result: ProcessorResult, evidence: Evidence, { ms, isProven, heldMs }: EndedCall): () => Blame {
         // The slice's clock counts whole milliseconds: it began no later than this.
         const ended = this.clock.now();
         const began = ended - ms + 1;
         const why = result.ok ? '' : result.error.message;
         const { retryAfterMs } = result.ok ? {} : result;
         this.agent.ended(this.jobId, { evidence, began, isProven, why, retryAfterMs, hint: result.rateHint });
-        return () => this.agent.blame(evidence, ended);
+        // Of one that was held the target has had the benefit of the doubt: an answer to anybody since then is enough.
+        const since = heldMs > 0 ? began - heldMs : ended;
+        return () => this.agent.blame(evidence, since);
     }
 
     /** A call was admitted, and is not made. */
@@ -84,6 +88,15 @@ export class JobAtTarget {
 
     lastWord(hasFresh: boolean): 'item' | 'target' {
         return this.agent.health.lastWord(hasFresh, this.clock.now());
+    }
+
+    /** Calls in flight, of all that a job has, that the target bears well, as far as anybody has learned; null: nobody has. */
+    get learnedInFlight(): number | null {
+        return this.agent.learnedInFlight;
+    }
+
+    learn(inFlight: number): void {
+        this.agent.learn(inFlight);
     }
 
     get usefulInFlight(): number | null {

@@ -26,7 +26,7 @@ export interface TargetCall {
     evidence: Evidence;
     /** In ms, by the clock of the agent. */
     began: number;
-    /** Its item has failed for itself before. */
+    /** Its item has failed before. */
     isProven: boolean;
     /** What happened, in words. */
     why: string;
@@ -49,6 +49,8 @@ const CUT_EVERY_MS = 1_000;
 /** After so many refusals in a row it is cut at once, and further. */
 const ROW = 5;
 const CUT_FAR = 0.5;
+/** What is learned of calls in flight is told where it differs by more than this part: slices that stand at the same differ by chance. */
+const WORTH_TELLING = 0.2;
 /** While it is in doubt whether the target is there, a call goes so often, in ms. */
 const DOUBT_MS = 250;
 /** Calls that the mean latency is taken over. */
@@ -210,7 +212,7 @@ export class LimiterAgent {
         else if (call.hint && isAnswered) this.hinted(call.hint, now);
         if (wasAway) {
             if (isAnswered) keeper.hurry(0);
-        } else if (!isAnswered && health.away(now)) {
+        } else if (!isAnswered && !call.isProven && health.away(now)) {
             // Nothing succeeds any more: this process stops at once, and tells the others.
             keeper.news.isAway = true;
             this.o.log.warn('target is away', { limiter: this.o.name, why: call.why });
@@ -323,11 +325,14 @@ export class LimiterAgent {
 
     /** Calls in flight that the target bears well, as far as anybody has learned; null: nobody has. */
     get learnedInFlight(): number | null {
-        return this.activity.bears ?? this.keeper.known?.bears ?? null;
+        return this.keeper.news.bears ?? this.keeper.known?.bears ?? null;
     }
 
-    /** Calls in flight that a slice has learned the target bears well. */
+    /** Calls in flight that a slice has learned the target bears well. Others hear of it where it is another number than they know, taken with that. */
     learn(inFlight: number): void {
-        this.activity.bears = inFlight;
+        const known = this.learnedInFlight;
+        if (known !== null && Math.abs(inFlight - known) <= known * WORTH_TELLING) return;
+        this.keeper.news.bears = Math.max(1, known === null ? inFlight : Math.round((known + inFlight) / 2));
+        this.keeper.hurry(0);
     }
 }

@@ -17,6 +17,8 @@ export interface News {
     probed: Renewal['probed'];
     /** Nothing succeeds any more. */
     isAway: boolean;
+    /** Calls in flight that the target bears well, as slices here have learned; null: nothing that others do not know. */
+    bears: number | null;
 }
 
 export const nothingNew = (): News => ({
@@ -30,6 +32,7 @@ export const nothingNew = (): News => ({
     scouted: null,
     probed: null,
     isAway: false,
+    bears: null,
 });
 
 /** What is left to tell when this was told. */
@@ -48,6 +51,7 @@ export const untold = (news: News, told: News): News => ({
     scouted: news.scouted === told.scouted ? null : news.scouted,
     probed: news.probed === told.probed ? null : news.probed,
     isAway: news.isAway && !told.isAway,
+    bears: news.bears === told.bears ? null : news.bears,
 });
 
 /** With another call that has ended. */

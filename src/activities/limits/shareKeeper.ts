@@ -244,7 +244,7 @@ export class ShareKeeper {
 
     /** Something that others must know, and do not yet. */
     private hasNews(seen: Grant | null): boolean {
-        const { refused, refusedAt, closedUntil, scouted, probed, isAway, hint } = this.news;
+        const { refused, refusedAt, closedUntil, scouted, probed, isAway, hint, bears } = this.news;
         const now = this.o.clock.now();
         const isGateKnown = closedUntil !== null && seen !== null && seen.gateMs > closedUntil - now - SAME_BURST_MS;
         const isStepKnown = closedUntil === null && seen?.steppedAgoMs != null && now - refusedAt > seen.steppedAgoMs - SAME_BURST_MS;
@@ -254,6 +254,7 @@ export class ShareKeeper {
             scouted !== null ||
             probed !== null ||
             isAway ||
+            bears !== null ||
             this.isRefuted ||
             (seen?.totalRate == null && hint !== null && isTooFast(hint))
         );
@@ -295,7 +296,7 @@ export class ShareKeeper {
             failing: news.isAway ? activity.health.away(now) : null,
             scouted,
             probed,
-            bears: activity.bears,
+            bears: news.bears,
         };
         return { renewal, told: { ...news, spentIn: { ...news.spentIn }, rates: this.rates } };
     }

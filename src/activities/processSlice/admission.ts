@@ -1,7 +1,7 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
 import type { Blame, Evidence } from '../../core/blame';
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
-import { afterSuccess, afterThrottle, learnedOf, newConcurrency, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import { afterSuccess, afterThrottle, learnedOf, newConcurrency, settledOf, shareOf, withMax, type Concurrency } from '../../core/concurrency';
 import type { ItemCode } from '../../core/codes';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
@@ -61,7 +61,7 @@ export class SliceAdmission implements Admission {
         /** How busy the process is, 0 to 1: a call that waits for it has not waited for the target. */
         private readonly busy: () => number = () => 0,
     ) {
-        this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt);
+        this.concurrency = newConcurrency(this.maxOf(limits), limits.concurrency.adaptive, lease.startAt ?? this.remembered);
         this.retune(limits, generation);
     }
 
@@ -78,6 +78,24 @@ export class SliceAdmission implements Admission {
 
     private maxOf({ concurrency }: Limits): number {
         return this.lease.share ? shareOf(concurrency.max, this.lease.share) : Math.min(concurrency.max, this.lease.concurrency);
+    }
+
+    /** Where a slice begins that nothing is known of: at its part of what other slices have learned the target to bear, of this job or another. */
+    private get remembered(): number | null {
+        const learned = this.target?.learnedInFlight ?? null;
+        return learned === null ? null : Math.max(1, this.lease.share ? shareOf(learned, this.lease.share) : learned);
+    }
+
+    /**
+     * What the slice has learned is remembered for those to come. One that stands at its maximum has not found what the target bears, but shows that it is
+     * more than was thought, where that was less.
+     */
+    remember(): void {
+        const settled = settledOf(this.concurrency);
+        if (!settled || !this.target) return;
+        const inAll = settled.limit * (this.lease.share?.of ?? 1);
+        const { learnedInFlight } = this.target;
+        if (!settled.isMost || (learnedInFlight !== null && learnedInFlight < inAll)) this.target.learn(inAll);
     }
 
     ask(now: number): 'admitted' | Refusal {

@@ -11,6 +11,8 @@ interface Held {
     since: number | null;
     /** No line tells of it yet. */
     isNews: boolean;
+    /** It waits for a target that may be away, as far as this slice knows. */
+    isAway: boolean;
 }
 
 /** What an item's next line tells of its waits. */
@@ -25,18 +27,20 @@ export class HeldItems {
     private readonly held = new Map<number, Held>();
 
     /** An attempt came to nothing at `now` (ms), and does not count. Gives how often that was so since the item's last line. */
-    hold(index: number, tried: number, now: number): number {
+    hold(index: number, tried: number, now: number, isAway: boolean): number {
         const { throttled, waitedMs } = this.held.get(index) ?? { throttled: 0, waitedMs: 0 };
-        this.held.set(index, { tried, throttled: throttled + 1, waitedMs, since: now, isNews: true });
+        this.held.set(index, { tried, throttled: throttled + 1, waitedMs, since: now, isNews: true, isAway });
         return throttled + 1;
     }
 
-    /** The item is called now. */
-    called(index: number, now: number): void {
+    /** The item is called now. Gives for how long (ms) it has waited for a target that may have been away; 0: it has not. */
+    called(index: number, now: number): number {
         const held = this.held.get(index);
-        if (!held || held.since === null) return;
-        held.waitedMs += Math.max(0, now - held.since);
+        if (!held || held.since === null) return 0;
+        const ms = Math.max(0, now - held.since);
+        held.waitedMs += ms;
         held.since = null;
+        return held.isAway ? Math.max(1, ms) : 0;
     }
 
     /** For the item's next line, which tells of it once and for all. */
@@ -61,7 +65,7 @@ export class HeldItems {
 
     /** Takes in what an earlier run has written. */
     read({ held, tried, throttled, waitedMs, since }: HeldLine): void {
-        this.held.set(held, { tried, throttled, waitedMs, since: Date.parse(since), isNews: false });
+        this.held.set(held, { tried, throttled, waitedMs, since: Date.parse(since), isNews: false, isAway: false });
     }
 
     /** What another line of the item has told. */

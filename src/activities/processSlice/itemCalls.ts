@@ -58,8 +58,9 @@ interface Attempt {
     index: number;
     key: ItemKey;
     attempt: number;
-    /** When it began, in ms. */
+    /** When it began, in ms, and how long before that it had failed at a target that may have been away. */
     began: number;
+    heldMs: number;
 }
 
 /** What a line says of an attempt beside how it ended. */
@@ -106,8 +107,8 @@ export class ItemCalls {
         this.made++;
         this.inFlight++;
         partition.inFlight++;
-        const current: Attempt = { partition, index, key: index, attempt, began: this.o.clock.now() };
-        partition.held.called(index, current.began);
+        const began = this.o.clock.now();
+        const current: Attempt = { partition, index, key: index, attempt, began, heldMs: partition.held.called(index, began) };
         const answered = (result: ProcessorResult) => this.answered(current, result);
         const broke = (error: unknown) => this.answered(current, { ok: false, error: failure('PROCESSOR_ERROR', messageOf(error), true) });
         try {
@@ -130,7 +131,9 @@ export class ItemCalls {
         try {
             this.count(result, told.ms);
             // First of all what it tells of the target: whose fault it is depends on that.
-            const blame = this.o.admission.ended(result, evidenceOf(result), { ms: told.ms, isProven: current.attempt > 1 }, now);
+            const { attempt, heldMs } = current;
+            const how = { ms: told.ms, isProven: attempt > 1 || heldMs > 0, heldMs };
+            const blame = this.o.admission.ended(result, evidenceOf(result), how, now);
             end = this.judge(current, result, told, now, blame);
         } catch (error) {
             // A result that no line can hold: the item fails, the others go on.
@@ -147,7 +150,7 @@ export class ItemCalls {
         if (result.ok || !result.error.retryable) return this.record(current, result, told, now);
         const verdict = blame();
         if (verdict === 'item') return this.record(current, result, told, now);
-        if (verdict !== 'open') return this.hold(current, result, verdict, now);
+        if (verdict !== 'open') return this.hold(current, result, verdict, now, true);
         this.undecided.push({ current, result, told, ended: now, blame });
         return OPEN;
     }
@@ -173,24 +176,25 @@ export class ItemCalls {
                 return [];
             }
             const { current, result, told, ended } = one;
-            const end = verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now);
+            const end = verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
             const { partition, index } = current;
             partition.inFlight--;
             return end.kind === 'retry' ? [{ partition, index, due: end.due }] : [];
         });
     }
 
-    /** The item waits, and has used up no attempt. */
+    /** The item waits, and has used up no attempt. `isKnown`: that the target is away is known, and not only supposed. */
     private hold(
         { partition, index, attempt }: Attempt,
         { retryAfterMs }: Failed,
         blame: 'target' | 'throttle' | 'open',
         now: number,
+        isKnown: boolean,
     ): CallEnd {
-        const times = partition.held.hold(index, attempt, now);
+        const times = partition.held.hold(index, attempt, now, blame === 'target');
         const asked = this.o.admission.meansRetryAfter ? retryAfterMs : undefined;
         // Of a target that is away somebody finds out when it is back: then at once.
-        const due = blame === 'throttle' ? now + heldDelay(this.o.retry(), times, asked, this.o.chance()) : now;
+        const due = blame === 'throttle' || !isKnown ? now + heldDelay(this.o.retry(), times, asked, this.o.chance()) : now;
         partition.waiting.set(index, { attempts: attempt - 1, due });
         return { kind: 'retry', due };
     }
@@ -236,7 +240,7 @@ export class ItemCalls {
     }
 
     /** Records an item as failed. `attempt` is how many there were. */
-    giveUp({ partition, index, key, attempt }: Omit<Attempt, 'began'>, error: Failure, told: Told, output?: string): void {
+    giveUp({ partition, index, key, attempt }: Omit<Attempt, 'began' | 'heldMs'>, error: Failure, told: Told, output?: string): void {
         const sample = { index, key: plainKey(key), message: error.message };
         this.failures = mergeFailures(this.failures, [{ code: error.code, count: 1, sample }]);
         const text = outcomeLine({ index, outcome: 'failed', key, attempts: attempt, ...told, error }, output);

@@ -327,6 +327,7 @@ class Slice {
     private async report(end: SliceEnd): Promise<SliceReport> {
         const { lease } = this.input;
         const now = this.around.clock.now();
+        if (lease.mode === 'normal') this.admission.remember();
         const hold = end.why === 'held' ? this.admission.holdsOff(now) : null;
         const control = await this.controlAfter(hold, now);
         const report: SliceReport = {

@@ -74,3 +74,54 @@ test('who left something behind that still runs is company, and nobody waits for
     lingering = 0;
     expect(await suspect.alone()).not.toBeNull();
 });
+
+describe('where all places of the process are taken', () => {
+    const full = (places: number) => {
+        const clock = new FakeClock();
+        const process = new Occupancy((ms, what) => clock.after(ms, what), () => 0, places, clock.now);
+        const asked: string[] = [];
+        return { clock, process, asked, enter: (name: string) => process.enter(() => asked.push(`${name} at ${clock.now()}`)) };
+    };
+
+    test('the one that has run longest gives way after three seconds, once, and then the next', async () => {
+        const { clock, asked, enter } = full(3);
+        await enter('first');
+        await clock.pass(1_000);
+        const second = await enter('second');
+        await clock.pass(500);
+        expect(asked).toEqual([]);
+        await enter('third');
+        await clock.pass(1_400);
+        expect(asked).toEqual([]);
+        await clock.pass(100);
+        expect(asked).toEqual(['first at 3000']);
+        await clock.pass(20_000);
+        // It is on its way out; who comes into a place that is free meanwhile sets the next off.
+        expect(asked).toEqual(['first at 3000']);
+        second.leave();
+        await enter('fourth');
+        await clock.pass(10_000);
+        expect(asked).toEqual(['first at 3000', expect.stringMatching(/^third at /)]);
+    });
+
+    test('nobody gives way while one is free, nor before work that cannot', async () => {
+        const { clock, process, asked, enter } = full(3);
+        await process.enter(); // planning
+        await enter('one');
+        await clock.pass(60_000);
+        expect(asked).toEqual([]);
+        await enter('two');
+        await clock.pass(0);
+        expect(asked).toEqual(['one at 60000']);
+    });
+
+    test('who has left in time is not asked, nor anybody else for that', async () => {
+        const { clock, asked, enter } = full(2);
+        const first = await enter('first');
+        await clock.pass(2_000);
+        await enter('second');
+        first.leave();
+        await clock.pass(60_000);
+        expect(asked).toEqual([]);
+    });
+});

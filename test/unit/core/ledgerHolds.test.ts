@@ -1,0 +1,163 @@
+// What holds calls off, and how many workers there are for what may be called: what the ledger makes of that.
+import { noCounts } from '../../../src/core/counts';
+import {
+    newLedger,
+    reduceLedger,
+    type Hold,
+    type LeaseReply,
+    type LedgerOperation,
+    type LedgerReplies,
+    type OperationOf,
+    type SettleReply,
+    type SliceDone,
+} from '../../../src/core/ledger';
+
+const MINUTE = 60_000;
+const nothing = { closed: 0, counts: noCounts(), open: [], unreached: [], failures: [], rate: 1, limit: null };
+
+/** A running job whose workers come one after the other. */
+class Job {
+    state = newLedger('job');
+    now = 1_000_000;
+    private round = 0;
+    private seq = 0;
+
+    constructor(maxConcurrency: number, partitions = 1_000) {
+        this.tell({ op: 'open', jobId: 'job', total: partitions * 100, invalid: 0, partitions, maxConcurrency });
+    }
+
+    tell<Op extends LedgerOperation['op']>(operation: OperationOf<Op>): LedgerReplies[Op] {
+        const { state, reply } = reduceLedger(this.state, operation, this.now);
+        this.state = state;
+        return reply;
+    }
+
+    settle(): SettleReply {
+        const reply = this.tell({ op: 'settle' });
+        if (reply.kind === 'work') this.round = reply.round;
+        return reply;
+    }
+
+    /** Workers of the next round. */
+    workers(): number {
+        const reply = this.settle();
+        if (reply.kind !== 'work') throw new Error(`no round but ${JSON.stringify(reply)}`);
+        return reply.workers;
+    }
+
+    ask(slot: number, report: SliceDone | null = null): LeaseReply {
+        return this.tell({ op: 'lease', round: this.round, worker: `r${this.round}w${slot}`, slot, seq: ++this.seq, report });
+    }
+
+    /** A worker gets a lease, and its slice comes back with this. */
+    slice(slot: number, said: Partial<SliceDone>): LeaseReply {
+        const reply = this.ask(slot);
+        if (reply.kind !== 'work') throw new Error(`no lease but ${JSON.stringify(reply)}`);
+        const { epoch, from, resume } = reply.lease;
+        return this.ask(slot, { ...nothing, epoch, untouched: from, unreached: resume, worked: false, ...said });
+    }
+
+    hold(code: Hold['code'], forMs: number): Hold {
+        return { code, why: 'HTTP 503', until: this.now + forMs, generation: 0 };
+    }
+
+    get told(): string[] {
+        const { first, last } = this.state.timeline;
+        return [...first, ...last].flatMap((event) => (event.kind === 'held' || event.kind === 'released' ? [`${event.kind} ${event.code}`] : []));
+    }
+}
+
+describe.each(['BREAKER_OPEN', 'GATE_CLOSED'] as const)('a hold that one call finds the end of (%s)', (code) => {
+    test('ends the round; the next begins at its time with one worker, and the one after that has all again', () => {
+        const job = new Job(128);
+        expect(job.workers()).toBe(4);
+        expect(job.slice(0, { hold: job.hold(code, MINUTE) })).toMatchObject({ kind: 'stop', why: 'HTTP 503' });
+        // The others are sent away with their slices.
+        expect(job.ask(1)).toMatchObject({ kind: 'stop' });
+        expect(job.settle()).toEqual({ kind: 'wait', until: job.now + MINUTE, code, why: 'HTTP 503' });
+        expect(job.state.waiting).toEqual({ code, for: 'HTTP 503', until: job.now + MINUTE });
+        job.now += MINUTE;
+        expect(job.workers()).toBe(1);
+        // The probe came back in vain.
+        expect(job.slice(0, { worked: true, hold: job.hold(code, 2 * MINUTE) })).toMatchObject({ kind: 'stop' });
+        job.now += 2 * MINUTE;
+        expect(job.workers()).toBe(1);
+        // And now well: whoever it was ends, for there is work for four.
+        expect(job.slice(0, { worked: true })).toMatchObject({ kind: 'stop', why: 'there is work for another number of workers' });
+        expect(job.workers()).toBe(4);
+        expect(job.told).toEqual([`held ${code}`, `released ${code}`]);
+    });
+
+    test('holds nobody up who records what is left of a cancelled job', () => {
+        const job = new Job(128);
+        job.workers();
+        job.slice(0, { hold: job.hold(code, MINUTE) });
+        job.tell({ op: 'control', generation: 1, desired: 'cancel' });
+        expect(job.workers()).toBe(4);
+        expect(job.ask(0)).toMatchObject({ kind: 'work', lease: { mode: 'cancel' } });
+    });
+});
+
+test.each(['NO_SHARE', 'OUTSIDE_WINDOWS'] as const)('after a hold that needs no finding out (%s) all workers are there at once', (code) => {
+    const job = new Job(128);
+    job.workers();
+    job.slice(0, { hold: job.hold(code, MINUTE) });
+    job.now += MINUTE;
+    expect(job.workers()).toBe(4);
+});
+
+test('a hold that becomes another one is told as that, and one that goes on is not told again', () => {
+    const job = new Job(32);
+    job.workers();
+    for (const code of ['GATE_CLOSED', 'GATE_CLOSED', 'BREAKER_OPEN'] as const) {
+        job.slice(0, { hold: job.hold(code, MINUTE) });
+        job.now += MINUTE;
+        job.workers();
+    }
+    job.slice(0, { worked: true });
+    expect(job.told).toEqual(['held GATE_CLOSED', 'held BREAKER_OPEN', 'released BREAKER_OPEN']);
+});
+
+test('a hold of seconds is waited for by the worker itself', () => {
+    const job = new Job(32);
+    job.workers();
+    expect(job.slice(0, { hold: job.hold('BREAKER_OPEN', 4_000) })).toMatchObject({ kind: 'wait', code: 'BREAKER_OPEN' });
+});
+
+describe('workers', () => {
+    test('are as many as the calls in flight that are of use have work for', () => {
+        const job = new Job(128);
+        expect(job.workers()).toBe(4);
+        // Twenty calls in flight are all that the rate can use.
+        expect(job.slice(0, { worked: true, useful: 20 })).toMatchObject({ kind: 'stop', why: 'there is work for another number of workers' });
+        expect(job.workers()).toBe(1);
+        expect(job.slice(0, { worked: true, useful: 40 })).toMatchObject({ kind: 'stop' });
+        expect(job.workers()).toBe(2);
+        // Somewhat more is no reason to end a round.
+        expect(job.slice(0, { worked: true, useful: 70 }).kind).toBe('work');
+    });
+
+    test('are all there again when nothing limits the target any more, and one where nothing is of use', () => {
+        const job = new Job(128);
+        job.workers();
+        job.slice(0, { worked: true, useful: 0 });
+        expect(job.workers()).toBe(1);
+        job.slice(0, { worked: true, useful: null });
+        expect(job.workers()).toBe(4);
+    });
+
+    test('of one job are four on one instance, and eight when its slices are seen on two', () => {
+        const job = new Job(512);
+        expect(job.workers()).toBe(4);
+        expect(job.slice(0, { worked: true, process: 'one' }).kind).toBe('work');
+        const held = job.ask(1);
+        expect(held.kind).toBe('work');
+        const { epoch, from } = (held as Extract<LeaseReply, { kind: 'work' }>).lease;
+        expect(job.ask(1, { ...nothing, epoch, untouched: from, worked: true, process: 'two' })).toMatchObject({ kind: 'stop' });
+        expect(job.workers()).toBe(8);
+        // One that nothing has been heard from for a minute is not counted.
+        job.now += 61_000;
+        job.slice(0, { worked: true, process: 'one' });
+        expect(job.workers()).toBe(4);
+    });
+});
