@@ -52,8 +52,9 @@ const register = z.object({
         .nullable(),
     succeededAt: time.nullable(),
     holders: z.record(z.string(), holder),
+    asked: z.array(z.object({ jobs: z.array(z.string()), rates: z.array(rate), until: time })).default([]),
     log: z.array(event),
-}) satisfies z.ZodType<Register>;
+}) satisfies z.ZodType<Register, object>;
 export const registerDocument: Contract<Register> = contract('limiter', register);
 
 const rateInput = z.string().refine((text) => parseRate(text) !== null, { error: `no rate; write ${RATE_FORM}` });

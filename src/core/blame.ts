@@ -2,7 +2,7 @@
 
 /**
  * How a call ended, as far as it tells of the target. `answered`: it is there (also where it refuses this item). `throttled`: it is asked too much.
- * `suspect`: a status of 5xx, or no answer in time; `unreachable`: no connection, or a broken one. `none`: nothing was sent.
+ * `suspect`: a status of 5xx, no answer in time, or one that breaks off; `unreachable`: no connection. `none`: nothing was sent.
  */
 export type Evidence = 'answered' | 'throttled' | 'suspect' | 'unreachable' | 'none';
 
@@ -14,6 +14,9 @@ export type Blame = 'item' | 'target' | 'throttle' | 'open';
 /** The breaker opens when nothing has succeeded for so long (ms), in so many calls at items of which none is known to fail for itself. */
 const AWAY_MS = 5_000;
 const AWAY_CALLS = 100;
+/** Where calls are few, for they take long or may be few: so many are enough when nothing has succeeded for this time (ms). */
+const SLOWLY_AWAY_CALLS = 10;
+const SLOWLY_AWAY_MS = 60_000;
 /** Or after so many calls in a row that had no connection. */
 const AWAY_UNREACHABLE = 10;
 const MINUTE_MS = 60_000;
@@ -47,6 +50,9 @@ export class TargetHealth {
     /** When a call was answered last: anybody's, and one of this process. */
     answeredAt: number | null = null;
     ownAnsweredAt: number | null = null;
+    /** When a call succeeded last, and since when some were throttled and none has; null: none. */
+    succeededAt: number | null = null;
+    throttledSince: number | null = null;
     /** The row of failures since then: of fresh items, of those the unreachable at its end, and since when. */
     private fresh = 0;
     private unreachable = 0;
@@ -59,6 +65,8 @@ export class TargetHealth {
     /** Takes in how a call ended. `isProven`: its item has failed before, so that another failure tells nothing of the target. */
     ended(evidence: Evidence, isProven: boolean, why: string, now: number): void {
         if (evidence === 'none') return;
+        if (evidence === 'answered') [this.succeededAt, this.throttledSince] = [now, null];
+        if (evidence === 'throttled') this.throttledSince ??= now;
         if (evidence === 'answered' || evidence === 'throttled') {
             this.suspects.add(this.row.suspects, this.row.suspects + 1);
             this.broken.add(this.row.broken, this.row.suspects + 1);
@@ -68,7 +76,8 @@ export class TargetHealth {
         }
         this.row.suspects++;
         if (evidence === 'unreachable') this.row.broken++;
-        if (isProven) return;
+        // That there is no connection has nothing to do with any item.
+        if (isProven && evidence !== 'unreachable') return;
         this.failingSince ??= now;
         this.why = why;
         this.fresh++;
@@ -88,13 +97,18 @@ export class TargetHealth {
     }
 
     /**
-     * The word on failures of which nobody can say more: nothing has succeeded since they began, and nothing that could is left to be called. Where other
-     * items are still fresh (`hasFresh`), or the target was there more than a minute ago, many in a row are its fault; else the items are what fails, or else a
-     * job whose last items all fail would never end.
+     * The word on failures of which nobody can say more: nothing was answered after them, and nothing that could be is left to be called. Where other items are
+     * still fresh (`hasFresh`), or the target was there more than a minute ago and many have failed in a row, it is the target; else the items are what fails, or
+     * else a job whose last items all fail would never end.
      */
     lastWord(hasFresh: boolean, now: number): 'item' | 'target' {
         const wasThere = this.answeredAt === null || now - this.answeredAt < MINUTE_MS;
-        return this.fresh >= AWAY_UNREACHABLE && (hasFresh || !wasThere) ? 'target' : 'item';
+        if (hasFresh ? this.fresh > 0 : !wasThere && this.fresh >= AWAY_UNREACHABLE) return 'target';
+        // The items are what fails: they are no evidence against the target.
+        this.fresh = 0;
+        this.unreachable = 0;
+        this.failingSince = null;
+        return 'item';
     }
 
     /**
@@ -114,7 +128,9 @@ export class TargetHealth {
     away(now: number): { ms: number; why: string } | null {
         if (this.failingSince === null) return null;
         const isCutOff = this.unreachable >= this.broken.rowThatIsNone(AWAY_UNREACHABLE);
-        const isDown = now - this.failingSince >= AWAY_MS && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
+        const ms = now - this.failingSince;
+        const least = ms >= SLOWLY_AWAY_MS ? SLOWLY_AWAY_CALLS : AWAY_CALLS;
+        const isDown = ms >= AWAY_MS && this.fresh >= this.suspects.rowThatIsNone(least);
         return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
     }
 
@@ -122,7 +138,8 @@ export class TargetHealth {
     blame(evidence: Evidence, ended: number, isAway: boolean): Blame {
         if (evidence === 'throttled') return 'throttle';
         if (evidence === 'answered' || evidence === 'none') return 'item';
-        if (isAway) return 'target';
+        // Without a connection nothing was asked of the target for any item.
+        if (isAway || evidence === 'unreachable') return 'target';
         return this.answeredAt !== null && this.answeredAt > ended ? 'item' : 'open';
     }
 }

@@ -33,9 +33,14 @@ export function retryDelay(policy: RetryPolicy, attempt: number, retryAfterMs: n
 /** An item whose target asks for less waits no longer than this of its own accord, in ms: how fast calls go is not its own affair. */
 const LONGEST_HELD_MS = 30_000;
 
-/** The delay, in ms, before the next call of an item that was refused without using up an attempt, for the `times`-th time in a row. */
-export const heldDelay = (policy: RetryPolicy, times: number, retryAfterMs: number | undefined, chance: number): number =>
-    retryDelay({ ...policy, maxDelayMs: Math.min(policy.maxDelayMs, LONGEST_HELD_MS) }, Math.min(times, 40), retryAfterMs, chance);
+/** The delay, in ms, whatever the policy says, before the next call of an item that was refused without using up an attempt, for the `times`-th time in a row. */
+export function heldDelay(times: number, retryAfterMs: number | undefined, chance: number): number {
+    const ceiling = Math.min(LONGEST_HELD_MS, FIRST_HELD_MS * 2 ** Math.min(times - 1, 10));
+    const asked = Math.min(retryAfterMs ?? 0, LONGEST_MS) * (1 + 0.1 * chance);
+    return Math.ceil(Math.max(asked, ceiling * (0.5 + 0.5 * chance)));
+}
+
+const FIRST_HELD_MS = 1_000;
 
 /** An attempt that failed: which one it was (1-based), whether another may help, and what the target asked for. */
 export interface FailedAttempt {

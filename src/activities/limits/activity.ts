@@ -13,12 +13,14 @@ const CROWD = 100;
 const wantOf = ({ want }: JobNeed): number => want ?? Infinity;
 
 export class Activity {
-    readonly health = new TargetHealth();
     readonly members = new Map<string, Member>();
     readonly recent: RecentCalls;
     inFlight = 0;
 
-    constructor(now: number) {
+    constructor(
+        now: number,
+        readonly health = new TargetHealth(),
+    ) {
         this.recent = new RecentCalls(now);
     }
 

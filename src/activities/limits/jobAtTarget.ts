@@ -73,6 +73,11 @@ export class JobAtTarget {
         this.agent.ended(this.jobId, { evidence: 'none', began: this.clock.now(), isProven: true, why: 'it was not made' });
     }
 
+    /** How long nothing has succeeded at the target, though it was asked. In ms; 0: something has. */
+    get failingMs(): number {
+        return this.agent.failingMs;
+    }
+
     wait(): Wait | null {
         return this.agent.wait();
     }

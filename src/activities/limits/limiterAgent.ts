@@ -79,7 +79,7 @@ export class LimiterAgent {
     private isOver = false;
 
     constructor(private readonly o: AgentOptions) {
-        this.activity = new Activity(o.clock.now());
+        this.activity = new Activity(o.clock.now(), o.health);
         this.keeper = new ShareKeeper(o, this.activity, (opens) => this.moved(opens));
     }
 
@@ -134,7 +134,7 @@ export class LimiterAgent {
         if (keeper.isAway)
             return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
-                : { why: 'breaker', waitMs: Math.max(SOON_MS, keeper.probeMs(now)) };
+                : { why: 'breaker', waitMs: Math.max(SOON_MS, keeper.probeMs(now), keeper.quotaLeft < 1 ? keeper.quotaMs(now) : 0) };
         const held = this.heldByDoubt(now);
         if (held > 0) return { why: 'breaker', waitMs: held };
         if (keeper.gateUntil > now)
@@ -299,6 +299,17 @@ export class LimiterAgent {
         return this.keeper.known?.overstates !== true;
     }
 
+    /** How long nothing has succeeded at the target, though it was asked. In ms; 0: something has. */
+    get failingMs(): number {
+        const now = this.o.clock.now();
+        const { known, isAway } = this.keeper;
+        if (isAway) return now - (known?.breaker?.failingSince ?? now);
+        const { throttledSince, succeededAt } = this.health;
+        if (throttledSince === null) return 0;
+        // Since another has succeeded, or since this process was throttled first.
+        return now - Math.max(known?.succeededAt ?? 0, succeededAt ?? 0, known?.succeededAt == null ? throttledSince : 0);
+    }
+
     /** What keeps every call off now; null: nothing, or only for turns. */
     wait(): Wait | null {
         const now = this.o.clock.now();
@@ -307,13 +318,13 @@ export class LimiterAgent {
         // Who has an errand calls at once.
         if (keeper.isAway) {
             const { why = 'nothing succeeds', failingSince = now } = known?.breaker ?? {};
-            const ms = this.hasErrand('probe', now) ? 0 : keeper.probeMs(now);
+            const quotaMs = keeper.quotaLeft < 1 ? keeper.quotaMs(now) : 0;
+            const ms = this.hasErrand('probe', now) ? 0 : Math.max(quotaMs, keeper.probeMs(now));
             return { code: 'BREAKER_OPEN', why, ms, failingMs: now - failingSince };
         }
         if (keeper.gateUntil > now) {
             const ms = this.hasErrand('scout', now) ? 0 : keeper.gateMs(now);
-            const failingMs = known?.succeededAt == null ? 0 : now - known.succeededAt;
-            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms, failingMs };
+            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms, failingMs: this.failingMs };
         }
         if (!keeper.isShared) return null;
         if (keeper.isWithoutShare(now))

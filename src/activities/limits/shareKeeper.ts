@@ -1,4 +1,5 @@
 // The share that one process holds of a target, and what it knows of it: looked at, renewed and told in time.
+import type { TargetHealth } from '../../core/blame';
 import { SKEW_MS, VALID_MS, type Grant } from '../../core/limiter/grant';
 import type { Rate } from '../../core/limiter/rate';
 import type { Renewal } from '../../core/limiter/register';
@@ -39,6 +40,8 @@ export interface AgentOptions {
     clock: Clock;
     /** Uniform in [0, 1). */
     chance: () => number;
+    /** What this process has seen of the target before. */
+    health?: TargetHealth;
     /** A name that no other agent has, nor ever had. */
     holder: string;
     log: Log;
@@ -116,7 +119,8 @@ export class ShareKeeper {
 
     /** Until the gate opens, or a scout may go; before others know of it, nobody knows when that is. */
     gateMs(now: number): number {
-        const scoutMs = Math.max(LEAST_MS, (this.known?.scoutAt ?? Infinity) - now);
+        // The end of a scout that is out is not far, however long it may take.
+        const scoutMs = this.known?.isScoutOut ? LOOK_MS : Math.max(LEAST_MS, (this.known?.scoutAt ?? Infinity) - now);
         return Math.min(this.gateUntil - now, scoutMs, this.news.closedUntil === null ? Infinity : HUNGRY_MS);
     }
 
@@ -277,7 +281,7 @@ export class ShareKeeper {
         const { refused, refusedAt, closedUntil, hint, scouted, probed } = news;
         // Who has not told yet tells of the last minute.
         const since = this.client.isHolder ? { calls: news.accepted, ms: now - this.toldAt } : activity.recent.all(now);
-        const { answeredAt } = activity.health;
+        const { succeededAt } = activity.health;
         const renewal: Renewal = {
             holder: this.o.holder,
             seq,
@@ -292,7 +296,7 @@ export class ShareKeeper {
             refusedAgoMs: refused > 0 ? now - refusedAt : 0,
             closedMs: closedUntil === null ? null : Math.max(1, closedUntil - now),
             hint: hint && { remaining: hint.remaining, resetMs: hint.until - now },
-            succeededAgoMs: answeredAt === null ? null : now - answeredAt,
+            succeededAgoMs: succeededAt === null ? null : now - succeededAt,
             failing: news.isAway ? activity.health.away(now) : null,
             scouted,
             probed,

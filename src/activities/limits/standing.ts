@@ -9,6 +9,7 @@ export interface Standing {
     fairRate: number | null;
     gateUntil: number;
     scoutAt: number;
+    isScoutOut: boolean;
     breaker: { probeAt: number; isOut: boolean; since: number; failingSince: number; why: string } | null;
     errand: { kind: 'scout' | 'probe'; until: number } | null;
     quotaFreeAt: number;
@@ -29,6 +30,7 @@ export function standingOf(grant: Grant, at: number): Standing {
         fairRate,
         gateMs,
         scoutMs,
+        isScoutOut,
         breaker,
         errand,
         quotaMs,
@@ -45,6 +47,7 @@ export function standingOf(grant: Grant, at: number): Standing {
         fairRate,
         gateUntil: gateMs > 0 ? at + gateMs : -Infinity,
         scoutAt: scoutMs === null ? Infinity : at + scoutMs,
+        isScoutOut,
         breaker: breaker && {
             probeAt: at + breaker.probeMs,
             isOut: breaker.isOut,

@@ -1,7 +1,16 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
 import type { Blame, Evidence } from '../../core/blame';
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
-import { afterSuccess, afterThrottle, learnedOf, newConcurrency, settledOf, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import {
+    afterSuccess,
+    afterThrottle,
+    learnedOf,
+    newConcurrency,
+    settledOf,
+    shareOf,
+    withMax,
+    type Concurrency,
+} from '../../core/concurrency';
 import type { ItemCode } from '../../core/codes';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
@@ -133,7 +142,8 @@ export class SliceAdmission implements Admission {
     }
 
     get meansRetryAfter(): boolean {
-        return this.target?.meansRetryAfter ?? true;
+        // Where there is a gate, it is what keeps calls off.
+        return this.target === null;
     }
 
     get isProbing(): boolean {
@@ -155,7 +165,7 @@ export class SliceAdmission implements Admission {
 
     /** For how long nothing has succeeded at the target, as far as that keeps calls off. In ms. */
     get failingMs(): number {
-        return this.target?.wait()?.failingMs ?? 0;
+        return this.target?.failingMs ?? 0;
     }
 
     holdsOff(now: number): Hold | null {

@@ -3,6 +3,9 @@ import type { Evidence } from '../../core/blame';
 import type { ItemCode } from '../../core/codes';
 import type { ProcessorResult } from '../../processors/processor';
 
+/** There was none from the first, as the system says it: no name, nobody there, no way. One that breaks may be the item's doing. */
+const NO_CONNECTION = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)\b/;
+
 /** Codes without a status of calls that the target has answered all the same. */
 const ANSWERED = new Set<ItemCode>(['BAD_ANSWER', 'TOO_LARGE']);
 
@@ -17,6 +20,6 @@ export function evidenceOf(result: ProcessorResult): Evidence {
     if (status === 429 || (status === 503 && (result.retryAfterMs ?? 0) > 0)) return 'throttled';
     if (status !== undefined) return status >= 500 && retryable ? 'suspect' : 'answered';
     if (code === 'TIMEOUT') return 'suspect';
-    if (code === 'CONNECTION') return 'unreachable';
+    if (code === 'CONNECTION') return NO_CONNECTION.test(result.error.message) ? 'unreachable' : 'suspect';
     return ANSWERED.has(code) ? 'answered' : 'none';
 }

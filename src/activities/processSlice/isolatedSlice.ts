@@ -181,7 +181,7 @@ async function announceAndCall(partition: PartitionWriter, pairs: Pair[], alone:
     for (const { index } of pairs) partition.begin(index);
     await Promise.all(pairs.map(({ index, attempt }) => calls.call(partition, index, attempt)));
     // Every attempt that was announced has its end on storage, also one that does not count.
-    calls.decide(work.clock.now(), 'item');
+    calls.decide(work.clock.now(), work.admission.lastWord(partition.hasFresh()));
     partition.recordHeld();
     await partition.flush();
 }

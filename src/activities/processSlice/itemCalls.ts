@@ -176,7 +176,8 @@ export class ItemCalls {
                 return [];
             }
             const { current, result, told, ended } = one;
-            const end = verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
+            const end =
+                verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
             const { partition, index } = current;
             partition.inFlight--;
             return end.kind === 'retry' ? [{ partition, index, due: end.due }] : [];
@@ -194,7 +195,7 @@ export class ItemCalls {
         const times = partition.held.hold(index, attempt, now, blame === 'target');
         const asked = this.o.admission.meansRetryAfter ? retryAfterMs : undefined;
         // Of a target that is away somebody finds out when it is back: then at once.
-        const due = blame === 'throttle' || !isKnown ? now + heldDelay(this.o.retry(), times, asked, this.o.chance()) : now;
+        const due = blame === 'throttle' || !isKnown ? now + heldDelay(times, asked, this.o.chance()) : now;
         partition.waiting.set(index, { attempts: attempt - 1, due });
         return { kind: 'retry', due };
     }

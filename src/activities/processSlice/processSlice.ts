@@ -308,11 +308,12 @@ class Slice {
     /** The control document; where nothing has succeeded at the target for as long as the job bears, it pauses by that. */
     private async controlAfter(hold: Hold | null, now: number): Promise<Control> {
         const seen = this.watch.seen();
-        if (!hold) return seen;
+        const { failingMs } = this.admission;
+        if (failingMs === 0) return seen;
         const { giveUpAfter } = limitsOf(this.job.spec, seen).outage;
-        const failing = Math.min(this.admission.failingMs, now - (resumedAt(seen) ?? 0));
+        const failing = Math.min(failingMs, now - Math.max(resumedAt(seen) ?? 0, Date.parse(this.job.plan.createdAt)));
         if (failing < durationMs(giveUpAfter)) return seen;
-        const reason = `nothing has succeeded for ${giveUpAfter}: ${hold.why}`.slice(0, MAX_REASON);
+        const reason = `nothing has succeeded for ${giveUpAfter}: ${hold?.why ?? 'the target refuses every call'}`.slice(0, MAX_REASON);
         const asked = { by: 'outage', reason, at: now };
         try {
             return await this.store.changeControl(this.input.jobId, (control) =>

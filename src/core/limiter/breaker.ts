@@ -40,8 +40,14 @@ export function afterProbe(breaker: Breaker, why: string, now: number): Breaker 
 }
 
 /** A probe that nobody reports on has failed. */
-export const agedBreaker = (breaker: Breaker, now: number): Breaker =>
-    breaker.probe && now >= breaker.probe.until ? afterProbe(breaker, breaker.why, breaker.probe.until) : breaker;
+export function agedBreaker(breaker: Breaker, now: number): Breaker | null {
+    const next = breaker.probe && now >= breaker.probe.until ? afterProbe(breaker, breaker.why, breaker.probe.until) : breaker;
+    // Nobody has asked for long, and so nobody knows.
+    return now > next.probeAt + FORGOTTEN_MS + next.everyMs ? null : next;
+}
+
+/** A probe that nobody has made for so long after it was due, nobody waits for any more. In ms. */
+const FORGOTTEN_MS = 120_000;
 
 /** When the next probe may go; while one is out: when it is not waited for any more. */
 export const probeAt = ({ probe, probeAt }: Breaker): number => probe?.until ?? probeAt;

@@ -33,6 +33,8 @@ export interface Grant {
     gateMs: number;
     /** The next scout may go in so long; null: none does. */
     scoutMs: number | null;
+    /** One is under way. */
+    isScoutOut: boolean;
     /** The breaker is open, and the next probe may go in so long; `isOut`: one is under way. */
     breaker: { probeMs: number; isOut: boolean; sinceMs: number; failingMs: number; why: string } | null;
     /** A single call that this holder may make, begun within so long. */
@@ -150,6 +152,7 @@ export function grantOf(register: Register, name: string, now: number): Grant {
         validMs: VALID_MS,
         gateMs: gate ? Math.max(0, gate.until - now) : 0,
         scoutMs: at === null ? null : Math.max(0, at - now),
+        isScoutOut: gate?.scout != null && now < gate.scout.until,
         breaker: breaker && {
             probeMs: Math.max(0, probeAt(breaker) - now),
             isOut: breaker.probe !== null,

@@ -86,6 +86,8 @@ export function afterCycle(
     // A first gate that is soon open again has closed upon a burst, and tells of the target no more than a refusal does.
     if (learned === null && now - closedAt <= SOON_OPEN_MS)
         return afterRefusal(null, { at: closedAt, lately, inAll: 0, isMost: false }, now);
+    // Nothing at all came through: one call at a time finds out when something does, soon more.
+    if (accepted === 0) return { base: LEAST_RATE, at: now, isSlow: false, throttledAt: now };
     const ms = Math.max(1, now - since);
     const passed = (accepted * 1_000) / ms;
     const tried = learned ? rateOf(learned, closedAt) : Infinity;

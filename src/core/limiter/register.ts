@@ -4,8 +4,19 @@ import { closed, isOverstated } from './gate';
 import { grantOf, nothing, SKEW_MS, VALID_MS, withErrand, withShare, type Grant } from './grant';
 import { afterRefusal, rateOfCycle, remembered, wentOn } from './learning';
 import { strictest, type Rate } from './rate';
-import { hintedRate, kinds, learnedAtOpening, ratesOf, type JobNeed, type Register, type RegisterEvent, type Settings } from './state';
-import { counted, slidAll, windowsFor, type UsedWindow } from './windows';
+import {
+    hintedRate,
+    kinds,
+    learnedAtOpening,
+    ratesOf,
+    type Asked,
+    type Holder,
+    type JobNeed,
+    type Register,
+    type RegisterEvent,
+    type Settings,
+} from './state';
+import { counted, freeIn, slidAll, windowsFor, type UsedWindow } from './windows';
 
 export { newRegister, ratesOf, totalRate } from './state';
 export type { Holder, JobNeed, Register, RegisterEvent, Settings } from './state';
@@ -61,10 +72,12 @@ export function aged(register: Register, now: number): Register {
         const holders = Object.fromEntries(Object.entries(next.holders).filter(([, { until }]) => until > now));
         // What it was given it may have spent, to the last moment.
         const spent = dead.reduce((sum, [, { quota }]) => sum + quota, 0);
-        next = { ...next, windows: counted(slidAll(next.windows, now), spent, now), holders };
+        const asked = dead.reduce((kept, [, one]) => askedAfter({ ...next, asked: kept }, one, now), next.asked);
+        next = { ...next, windows: counted(slidAll(next.windows, now), spent, now), holders, asked };
     }
     if (next.gate && next.gate.until <= now) next = reopened(next, next.gate.until);
     if (next.breaker) next = { ...next, breaker: agedBreaker(next.breaker, now) };
+    if (next.asked.some(({ until }) => until <= now)) next = { ...next, asked: next.asked.filter(({ until }) => until > now) };
     const learned = remembered(next.learned, now);
     return learned === next.learned ? next : { ...next, learned };
 }
@@ -99,7 +112,9 @@ function counts(
     // What somebody held whose share has run out was counted as spent then.
     const own = { seq, quota: known ? keeps : 0, accepted: lately, jobs, rates, until: now + VALID_MS + GRACE_MS };
     const holders = { ...register.holders, [holder]: { rate: 0, inFlight: 0, ...known, ...own } };
-    const windows = windowsFor(register.windows, kinds(ratesOf({ ...register, holders })).counted, now);
+    // Jobs that are back say themselves what they ask for.
+    const asked = register.asked.filter((one) => !one.jobs.some((job) => job in jobs));
+    const windows = windowsFor(register.windows, kinds(ratesOf({ ...register, holders, asked })).counted, now);
     const began = now - ms;
     const cycle = register.cycle ?? { since: began, accepted: 0 };
     // Who comes new tells of a time before the cycle, too.
@@ -107,6 +122,7 @@ function counts(
     return {
         ...register,
         holders,
+        asked,
         windows: known ? spentOf(windows, spent, now) : windows,
         cycle: register.gate ? { since, accepted: cycle.accepted + accepted } : wentOn({ since, accepted: cycle.accepted }, accepted, now),
         bears: bears ?? register.bears,
@@ -189,6 +205,20 @@ function failures(register: Register, { failing }: Renewal, now: number): Regist
 /** What a process that looks and does not ask finds: whether it has to renew. */
 export const seenOf = (register: Register, holder: string, now: number): Grant => grantOf(aged(register, now), holder, now);
 
+/**
+ * What the jobs of a holder ask for while it is gone: they sleep where a window is used up, and what they ask for holds for all others meanwhile.
+ */
+function askedAfter(register: Register, { jobs, rates }: Holder, now: number): Asked[] {
+    const counted = kinds(rates).counted;
+    const sleepMs = freeIn(windowsFor(register.windows, counted, now), counted, 0, now);
+    if (counted.length === 0 || sleepMs === 0) return register.asked;
+    return [...register.asked, { jobs: Object.keys(jobs), rates, until: now + sleepMs + WAKES_WITHIN_MS }].slice(-MAX_ASKED);
+}
+
+/** A job that sleeps until a window has room is back within this time, in ms. */
+const WAKES_WITHIN_MS = 60_000;
+const MAX_ASKED = 20;
+
 /** A holder needs nothing any more: its share and its errand are free at once. `spent`: of its quota, since its last renewal. */
 export function left(before: Register, { holder, spent }: { holder: string; spent: number[] }, now: number): Register {
     const register = aged(before, now);
@@ -198,6 +228,7 @@ export function left(before: Register, { holder, spent }: { holder: string; spen
     return {
         ...register,
         holders: others,
+        asked: askedAfter(register, own, now),
         windows: spentOf(slidAll(register.windows, now), spent, now),
         gate: gate?.scout?.by === holder ? { ...gate, scout: null } : gate,
         breaker: breaker?.probe?.by === holder ? { ...breaker, probe: null } : breaker,
@@ -209,5 +240,7 @@ export function settled(before: Register, settings: Settings, by: string, now: n
     const register = aged(before, now);
     const rates = strictest(settings.rates);
     const set = rates.length === 0 && settings.inFlight === null ? null : { rates, inFlight: settings.inFlight, by, at: now };
-    return { ...register, set, learned: null, hint: null, log: logged(register, { at: now, kind: 'set', by }) };
+    // Also the gate is open then: whoever sets it knows better.
+    const anew = { learned: null, hint: null, gate: null, overstatesUntil: 0, meansUntil: 0, asked: [] };
+    return { ...register, ...anew, set, log: logged(register, { at: now, kind: 'set', by }) };
 }

@@ -74,7 +74,16 @@ export interface Register {
     /** When a call succeeded last, as far as anybody has told; null: none has. */
     succeededAt: number | null;
     holders: Record<string, Holder>;
+    /** What jobs ask for that are at work and asleep. */
+    asked: Asked[];
     log: RegisterEvent[];
+}
+
+/** Of these jobs, until then. */
+export interface Asked {
+    jobs: string[];
+    rates: Rate[];
+    until: number;
 }
 
 export const newRegister = (name: string): Register => ({
@@ -91,12 +100,13 @@ export const newRegister = (name: string): Register => ({
     breaker: null,
     succeededAt: null,
     holders: {},
+    asked: [],
     log: [],
 });
 
 /** Windows in force: as was set, else of each length the strictest of all jobs at work. */
-export const ratesOf = ({ set, holders }: Pick<Register, 'set' | 'holders'>): Rate[] =>
-    set && set.rates.length > 0 ? set.rates : strictest(Object.values(holders).flatMap(({ rates }) => rates));
+export const ratesOf = ({ set, holders, asked }: Pick<Register, 'set' | 'holders' | 'asked'>): Rate[] =>
+    set && set.rates.length > 0 ? set.rates : strictest([...Object.values(holders), ...asked].flatMap(({ rates }) => rates));
 
 /** Calls a second by which calls are paced (null: by none), and the windows of which calls are counted. */
 export function kinds(rates: readonly Rate[]): { pace: number | null; counted: Rate[] } {
@@ -117,7 +127,7 @@ export const hintedRate = ({ remaining, resetMs }: { remaining: number; resetMs:
 
 /** What the target has let through from one opening of the gate to the next is what it bears; null: nothing was counted. */
 export const learnedAtOpening = ({ cycle, learned, gate }: Register, at: number): Learned | null =>
-    cycle !== null && cycle.accepted > 0 && at > cycle.since ? afterCycle(learned, cycle, gate ?? { since: at, accepted: 0 }, at) : learned;
+    cycle !== null && at > cycle.since ? afterCycle(learned, cycle, gate ?? { since: at, accepted: 0 }, at) : learned;
 
 /** The whole rate at which the target may be called now, in calls a second; while the gate is closed: as soon as it opens, for shares last longer. */
 export function totalRate(register: Register, now: number): number {
@@ -125,6 +135,8 @@ export function totalRate(register: Register, now: number): number {
     const configured = kinds(ratesOf(register)).pace ?? Infinity;
     const current = gate ? learnedAtOpening(register, gate.until) : register.learned;
     const learned = current ? rateOf(current, now) : Infinity;
-    const hinted = register.hint && now < register.hint.until + HINT_OUTLIVES_MS ? register.hint.rate : Infinity;
+    // Whoever has set a rate knows better than what single answers say.
+    const isSet = (register.set?.rates.length ?? 0) > 0;
+    const hinted = !isSet && register.hint && now < register.hint.until + HINT_OUTLIVES_MS ? register.hint.rate : Infinity;
     return Math.min(configured, learned, hinted);
 }
