@@ -43,7 +43,7 @@ const kinds = {
 
 let running: Record<keyof typeof kinds, Running>;
 /** What the job of 350 items waited for, as its status said it. */
-const waits: NonNullable<Job['waiting']>[] = [];
+const waits: (NonNullable<Job['waiting']> & { gate: unknown })[] = [];
 let end: Job;
 beforeAll(async () => {
     const [says, silent, hints, hundred] = await Promise.all([kinds.says(), kinds.silent(), kinds.hints(), kinds.hundred()]);
@@ -52,7 +52,7 @@ beforeAll(async () => {
     await until(
         async () => {
             end = await job(hundred.id);
-            if (end.waiting) waits.push(end.waiting);
+            if (end.waiting) waits.push({ ...end.waiting, gate: end.limiter.gate });
             return end.ended;
         },
         () => `the job of 350 items has not ended: ${JSON.stringify(end)}`,
@@ -110,4 +110,6 @@ test('the status of a job whose target has asked for a pause says until when', (
     const closed = waits.filter(({ code }) => code === 'GATE_CLOSED');
     expect(closed.length).toBeGreaterThan(0);
     expect(closed.every(({ until: at }) => at !== null)).toBe(true);
+    // Closed for all processes: it stands in the register.
+    expect(closed.some(({ gate }) => gate === 'closed')).toBe(true);
 });
