@@ -33,7 +33,7 @@ export const status = (code: number, { ms = 50, retryAfterMs }: { ms?: number; r
         ...{ status: code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
     },
 });
-export const refused = (): Answer => ({ ms: 1, result: failed('CONNECTION', 'no connection') });
+export const refused = (): Answer => ({ ms: 1, result: failed('CONNECTION', 'no answer: connect ECONNREFUSED') });
 export const timeout = (ms = 30_000): Answer => ({ ms, result: failed('TIMEOUT', 'no answer in time') });
 
 /** Each line of the outcomes, as it stands there. */

@@ -311,7 +311,7 @@ class Slice {
         const { failingMs } = this.admission;
         if (failingMs === 0) return seen;
         const { giveUpAfter } = limitsOf(this.job.spec, seen).outage;
-        const failing = Math.min(failingMs, now - Math.max(resumedAt(seen) ?? 0, Date.parse(this.job.plan.createdAt)));
+        const failing = Math.min(failingMs, now - Math.max(resumedAt(seen) ?? 0, Date.parse(this.job.createdAt) || 0));
         if (failing < durationMs(giveUpAfter)) return seen;
         const reason = `nothing has succeeded for ${giveUpAfter}: ${hold?.why ?? 'the target refuses every call'}`.slice(0, MAX_REASON);
         const asked = { by: 'outage', reason, at: now };

@@ -107,13 +107,14 @@ function sentAway(state: LedgerState, slot: number, now: number): string | null 
     if (state.state === 'paused') return 'the job is paused';
     if (state.state !== 'running') return null;
     if (isOver(state, now)) return 'the deadline has come';
+    const hold = holdNow(state, now);
+    if (hold && hold.until - now > WORTH_WAITING_MS) return hold.why;
     // Another number of calls at once is work for another number of workers: the next round has them.
     if (workersFor(state.maxConcurrency) !== workersFor(state.roundConcurrency)) return 'the concurrency of the job has changed';
     const wanted = wantedWorkers(state, now);
     if (wanted >= 2 * state.roundWorkers || 2 * wanted <= state.roundWorkers) return 'there is work for another number of workers';
     if (share(state, slot) === 0) return 'there are more workers than calls at once';
-    const hold = holdNow(state, now);
-    return hold && hold.until - now > WORTH_WAITING_MS ? hold.why : null;
+    return null;
 }
 
 function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {

@@ -46,8 +46,11 @@ describe('rates', () => {
         expect(limiterView(refused, NOW).rate).toEqual({ configured: ['50/s'], by: 'set', learned: 9, hinted: null, paced: 9 });
         // It rises again, and is rounded.
         expect(limiterView(refused, NOW + 7_000).rate.learned).toBe(9.93);
-        const hinted = after(set([RATES.s]), { hint: { remaining: 100, resetMs: 30_000 } });
+        const hint = { remaining: 100, resetMs: 30_000 };
+        const hinted = after(newRegister('t'), { rates: [RATES.s], hint });
         expect(limiterView(hinted, NOW).rate).toMatchObject({ learned: null, hinted: 3.33, paced: 3.33 });
+        // Whoever sets a rate knows better.
+        expect(limiterView(after(set([RATES.s]), { hint }), NOW).rate).toMatchObject({ paced: 47.5 });
     });
 });
 

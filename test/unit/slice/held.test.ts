@@ -49,7 +49,8 @@ describe('a call that the target throttles', () => {
         const lines = of(bench.lines(), 2);
         const held = lines.filter((line) => line.held !== undefined);
         expect(held.length).toBeGreaterThanOrEqual(2);
-        expect(held[0]).toMatchObject({ held: 2, tried: 1, throttled: 1 });
+        expect(held[0]).toMatchObject({ held: 2, tried: 1 });
+        expect(held[0]!.throttled).toBeGreaterThanOrEqual(1);
         expect(lines.at(-1)).toMatchObject({ outcome: 'succeeded', attempts: 1 });
         const calls = bench.calls.filter(({ index }) => index === 2);
         expect(calls.map(({ attempt }) => attempt)).toEqual(calls.map(() => 1));
