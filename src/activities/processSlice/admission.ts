@@ -1,7 +1,16 @@
 // Whether one more call may begin. It is asked before each call; whatever limits calls stands behind it.
 import type { Blame, Evidence } from '../../core/blame';
 import { compileWindows, type CallingWindows } from '../../core/callingWindows';
-import { afterSuccess, afterThrottle, learnedOf, newConcurrency, settledOf, shareOf, withMax, type Concurrency } from '../../core/concurrency';
+import {
+    afterSuccess,
+    afterThrottle,
+    learnedOf,
+    newConcurrency,
+    settledOf,
+    shareOf,
+    withMax,
+    type Concurrency,
+} from '../../core/concurrency';
 import type { ItemCode } from '../../core/codes';
 import type { Calling, Limits } from '../../core/control';
 import type { Hold, Lease } from '../../core/ledger';
@@ -86,16 +95,10 @@ export class SliceAdmission implements Admission {
         return learned === null ? null : Math.max(1, this.lease.share ? shareOf(learned, this.lease.share) : learned);
     }
 
-    /**
-     * What the slice has learned is remembered for those to come. One that stands at its maximum has not found what the target bears, but shows that it is
-     * more than was thought, where that was less.
-     */
+    /** What the slice has learned is remembered for those to come. */
     remember(): void {
         const settled = settledOf(this.concurrency);
-        if (!settled || !this.target) return;
-        const inAll = settled.limit * (this.lease.share?.of ?? 1);
-        const { learnedInFlight } = this.target;
-        if (!settled.isMost || (learnedInFlight !== null && learnedInFlight < inAll)) this.target.learn(inAll);
+        if (settled) this.target?.learn(settled, this.lease.share ?? { slot: 0, of: 1 });
     }
 
     ask(now: number): 'admitted' | Refusal {

@@ -176,7 +176,8 @@ export class ItemCalls {
                 return [];
             }
             const { current, result, told, ended } = one;
-            const end = verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
+            const end =
+                verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
             const { partition, index } = current;
             partition.inFlight--;
             return end.kind === 'retry' ? [{ partition, index, due: end.due }] : [];
