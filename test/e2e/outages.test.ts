@@ -21,7 +21,8 @@ const limiterOf = (url: string): Promise<Limiter | null> =>
     new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY, retry: { forMs: 0 } })
         .limiter(new URL(url).host)
         .catch((error: { status?: number }) => (error.status === 404 ? null : Promise.reject(error as Error)));
-const openings = async (url: string): Promise<number> => ((await limiterOf(url))?.log ?? []).filter(({ kind }) => kind === 'breakerOpened').length;
+const openings = async (url: string): Promise<number> =>
+    ((await limiterOf(url))?.log ?? []).filter(({ kind }) => kind === 'breakerOpened').length;
 
 /** Waits until the breaker holds the job, and gives its status then. */
 const heldBack = (id: string): Promise<Job> =>
@@ -99,7 +100,8 @@ test('items that fail for good among others are no outage: the job ends, and the
     expect(bad).toBeGreaterThan(120);
     expect(end).toMatchObject({ state: 'completed', outcome: 'partial', counts: { succeeded: 600 - bad, failed: bad } });
     const outcomes = await expectConserved(end);
-    for (const { key, outcome, attempts } of outcomes) expect([outcome, attempts]).toEqual(target.isBad(String(key)) ? ['failed', 3] : ['succeeded', 1]);
+    for (const { key, outcome, attempts } of outcomes)
+        expect([outcome, attempts]).toEqual(target.isBad(String(key)) ? ['failed', 3] : ['succeeded', 1]);
     const { perKey } = target.stats();
     expect(Object.entries(perKey).filter(([key, { calls }]) => calls !== (target.isBad(key.split(':')[1]!) ? 3 : 1))).toEqual([]);
     expect(await openings(target.url)).toBe(0);
@@ -116,7 +118,9 @@ test('a job whose last hundred items are all bad ends, those items failed after 
 
 test('a job pauses when its target is away for longer than it bears, says so, and goes on when it is resumed', async () => {
     const target = await startTarget({ latencyMs: 100 });
-    const { id } = await start(specAt(target.url, 600, { outage: { giveUpAfter: 'PT1M' }, retry: { attempts: 2, initialDelay: 'PT0.5S' } }));
+    const { id } = await start(
+        specAt(target.url, 600, { outage: { giveUpAfter: 'PT1M' }, retry: { attempts: 2, initialDelay: 'PT0.5S' } }),
+    );
     await cameTo(target, 100);
     await target.goAway({ how: 'refuse', forMs: 10 * 60_000 });
     const paused = await until(

@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { JobAtTarget } from '../../src/activities/limits/jobAtTarget';
 import { Limiters } from '../../src/activities/limits/limiters';
 import { moved } from '../../src/core/control';
-import { newLedger, reduceLedger, type LedgerOperation, type LedgerReplies, type OperationOf, type SettleReply } from '../../src/core/ledger';
+import {
+    newLedger,
+    reduceLedger,
+    type LedgerOperation,
+    type LedgerReplies,
+    type OperationOf,
+    type SettleReply,
+} from '../../src/core/ledger';
 import type { ControlMove } from '../../src/core/states';
 import { registerProcessor } from '../../src/processors';
 import { failed, type ProcessorResult } from '../../src/processors/processor';
@@ -56,7 +63,10 @@ registerProcessor({
     name: 'target',
     description: 'Asks the target of the test.',
     options: z.object({}),
-    prepare: () => (_item, { jobId, index, attempt }) => jobs.get(jobId)!.call(index, attempt),
+    prepare:
+        () =>
+        (_item, { jobId, index, attempt }) =>
+            jobs.get(jobId)!.call(index, attempt),
 });
 
 const LIMITER = 'target:443';
@@ -200,7 +210,8 @@ export class JobBench {
     async until(what: string, is: () => boolean, withinMs: number, stepMs = 100): Promise<void> {
         for (const end = this.now + withinMs; !is();) {
             if (this.broken) throw this.broken;
-            if (this.now >= end) throw new Error(`after ${withinMs} ms not ${what}: ${JSON.stringify({ ...this.summary(), next: this.next })}`);
+            if (this.now >= end)
+                throw new Error(`after ${withinMs} ms not ${what}: ${JSON.stringify({ ...this.summary(), next: this.next })}`);
             await this.slices.clock.pass(stepMs);
         }
     }

@@ -100,8 +100,9 @@ export class JobAtTarget {
         return this.agent.learnedInFlight;
     }
 
-    learn(inFlight: number): void {
-        this.agent.learn(inFlight);
+    /** What this slice, one of several workers, has learned of that. */
+    learn(settled: { limit: number; isMost: boolean }, share: { slot: number; of: number }): void {
+        this.agent.learn(this.jobId, settled, share);
     }
 
     get usefulInFlight(): number | null {

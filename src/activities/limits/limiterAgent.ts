@@ -75,6 +75,8 @@ export class LimiterAgent {
     private latencyMs = 100;
     /** When a call began last. */
     private begunAt = -Infinity;
+    /** What slices of each job here have learned last, by their places. */
+    private readonly learnedHere = new Map<string, { of: number; limits: Map<number, number> }>();
     private hasLooked: Promise<void> | null = null;
     private isOver = false;
 
@@ -339,11 +341,21 @@ export class LimiterAgent {
         return this.keeper.news.bears ?? this.keeper.known?.bears ?? null;
     }
 
-    /** Calls in flight that a slice has learned the target bears well. Others hear of it where it is another number than they know, taken with that. */
-    learn(inFlight: number): void {
+    /**
+     * What a slice has learned: so many calls in flight of its own are what the target bears well beside those of the job's other slices, or more (`isMost`). Shares
+     * are seldom equal, so that what slices here have said last is added up; those elsewhere are taken to be like them. Others hear of it where it is
+     * another number than they know. A slice that stands at its maximum has only found that it is not less.
+     */
+    learn(jobId: string, { limit, isMost }: { limit: number; isMost: boolean }, { slot, of }: { slot: number; of: number }): void {
+        const before = this.learnedHere.get(jobId);
+        const limits = new Map(before?.of === of ? before.limits : []).set(slot, limit);
+        this.learnedHere.set(jobId, { of, limits });
+        const here = [...limits.values()];
+        const inAll = Math.max(1, Math.round((here.reduce((sum, n) => sum + n, 0) / here.length) * of));
         const known = this.learnedInFlight;
-        if (known !== null && Math.abs(inFlight - known) <= known * WORTH_TELLING) return;
-        this.keeper.news.bears = Math.max(1, known === null ? inFlight : Math.round((known + inFlight) / 2));
+        if (isMost && (known === null || inAll <= known)) return;
+        if (known !== null && Math.abs(inAll - known) <= known * WORTH_TELLING) return;
+        this.keeper.news.bears = inAll;
         this.keeper.hurry(0);
     }
 }

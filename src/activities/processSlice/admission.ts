@@ -95,16 +95,10 @@ export class SliceAdmission implements Admission {
         return learned === null ? null : Math.max(1, this.lease.share ? shareOf(learned, this.lease.share) : learned);
     }
 
-    /**
-     * What the slice has learned is remembered for those to come. One that stands at its maximum has not found what the target bears, but shows that it is
-     * more than was thought, where that was less.
-     */
+    /** What the slice has learned is remembered for those to come. */
     remember(): void {
         const settled = settledOf(this.concurrency);
-        if (!settled || !this.target) return;
-        const inAll = settled.limit * (this.lease.share?.of ?? 1);
-        const { learnedInFlight } = this.target;
-        if (!settled.isMost || (learnedInFlight !== null && learnedInFlight < inAll)) this.target.learn(inAll);
+        if (settled) this.target?.learn(settled, this.lease.share ?? { slot: 0, of: 1 });
     }
 
     ask(now: number): 'admitted' | Refusal {

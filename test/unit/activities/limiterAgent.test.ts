@@ -288,7 +288,7 @@ test('an agent whose last slice has gone goes on where another comes in time', a
 test('what a slice has learned of calls in flight is known to others', async () => {
     const [first, second] = [agentOf(), agentOf()];
     await joined(first, 'a', '50/s');
-    first.learn(24);
+    first.learn('j', { limit: 24, isMost: false }, { slot: 0, of: 1 });
     await clock.pass(6_000);
     await joined(second, 'a', '50/s');
     expect([first.learnedInFlight, second.learnedInFlight]).toEqual([24, 24]);

@@ -63,7 +63,9 @@ class Job {
 
     get told(): string[] {
         const { first, last } = this.state.timeline;
-        return [...first, ...last].flatMap((event) => (event.kind === 'held' || event.kind === 'released' ? [`${event.kind} ${event.code}`] : []));
+        return [...first, ...last].flatMap((event) =>
+            event.kind === 'held' || event.kind === 'released' ? [`${event.kind} ${event.code}`] : [],
+        );
     }
 }
 
@@ -71,7 +73,7 @@ describe.each(['BREAKER_OPEN', 'GATE_CLOSED'] as const)('a hold that one call fi
     test('ends the round; the next begins at its time with one worker, and the one after that has all again', () => {
         const job = new Job(128);
         expect(job.workers()).toBe(4);
-        expect(job.slice(0, { hold: job.hold(code, MINUTE) })).toMatchObject({ kind: 'stop', why: 'HTTP 503' });
+        expect(job.slice(0, { hold: job.hold(code, MINUTE) })).toMatchObject({ kind: 'stop' });
         // The others are sent away with their slices.
         expect(job.ask(1)).toMatchObject({ kind: 'stop' });
         expect(job.settle()).toEqual({ kind: 'wait', until: job.now + MINUTE, code, why: 'HTTP 503' });
@@ -129,7 +131,10 @@ describe('workers', () => {
         const job = new Job(128);
         expect(job.workers()).toBe(4);
         // Twenty calls in flight are all that the rate can use.
-        expect(job.slice(0, { worked: true, useful: 20 })).toMatchObject({ kind: 'stop', why: 'there is work for another number of workers' });
+        expect(job.slice(0, { worked: true, useful: 20 })).toMatchObject({
+            kind: 'stop',
+            why: 'there is work for another number of workers',
+        });
         expect(job.workers()).toBe(1);
         expect(job.slice(0, { worked: true, useful: 40 })).toMatchObject({ kind: 'stop' });
         expect(job.workers()).toBe(2);
@@ -157,7 +162,7 @@ describe('workers', () => {
         expect(job.workers()).toBe(8);
         // One that nothing has been heard from for a minute is not counted.
         job.now += 61_000;
-        job.slice(0, { worked: true, process: 'one' });
+        expect(job.ask(0)).toMatchObject({ kind: 'stop', why: 'there is work for another number of workers' });
         expect(job.workers()).toBe(4);
     });
 });

@@ -78,7 +78,14 @@ describe('in isolation', () => {
         bench.answer = ({ index, at }) => (index === 1 && at < 40_000 ? status(429) : fine());
         const report = (await bench.slices.slice(isolated(1))) as SliceDone;
         expect(report.open).toHaveLength(1);
-        const writer = newWriter({ store: bench.slices.outcomes[0]!.store, jobId: bench.slices.jobId, items: 6, epoch: 2, runId: 'next', clock: bench.slices.clock });
+        const writer = newWriter({
+            store: bench.slices.outcomes[0]!.store,
+            jobId: bench.slices.jobId,
+            items: 6,
+            epoch: 2,
+            runId: 'next',
+            clock: bench.slices.clock,
+        });
         await writer.takeOver();
         expect(writer.waiting.get(1)).toMatchObject({ attempts: 0 });
         expect(suspicion(writer.intents, writer.hasEnded).kind).toBe('none');
@@ -96,7 +103,14 @@ describe('in isolation', () => {
         bench.answer = () => refused();
         bench.slices.atTarget = bench.atTargetOf(0);
         await bench.slices.slice({ ...isolated(1), concurrency: 12 });
-        const writer = newWriter({ store: bench.slices.outcomes[0]!.store, jobId: bench.slices.jobId, items: 30, epoch: 2, runId: 'next', clock: bench.slices.clock });
+        const writer = newWriter({
+            store: bench.slices.outcomes[0]!.store,
+            jobId: bench.slices.jobId,
+            items: 30,
+            epoch: 2,
+            runId: 'next',
+            clock: bench.slices.clock,
+        });
         await writer.takeOver();
         expect(writer.intents.length).toBeGreaterThan(0);
         expect(suspicion(writer.intents, writer.hasEnded).kind).toBe('none');
@@ -120,7 +134,12 @@ describe('a failure of which nobody can say yet whose fault it is', () => {
         // No line, and no further call.
         expect(linesThen).toEqual([0, 3]);
         await bench.ended();
-        expect(bench.outcomes().map(({ index, attempts }) => [index, attempts]).sort()).toEqual([
+        expect(
+            bench
+                .outcomes()
+                .map(({ index, attempts }) => [index, attempts])
+                .sort(),
+        ).toEqual([
             [0, 2],
             [1, 2],
             [2, 1],

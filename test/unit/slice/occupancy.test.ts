@@ -78,7 +78,12 @@ test('who left something behind that still runs is company, and nobody waits for
 describe('where all places of the process are taken', () => {
     const full = (places: number) => {
         const clock = new FakeClock();
-        const process = new Occupancy((ms, what) => clock.after(ms, what), () => 0, places, clock.now);
+        const process = new Occupancy(
+            (ms, what) => clock.after(ms, what),
+            () => 0,
+            places,
+            clock.now,
+        );
         const asked: string[] = [];
         return { clock, process, asked, enter: (name: string) => process.enter(() => asked.push(`${name} at ${clock.now()}`)) };
     };

@@ -160,19 +160,26 @@ describe('items that fail for good', () => {
         'the last 150': (index) => index >= 850,
         'the first hundred': (index) => index < 100,
     };
-    const kinds: Record<string, () => Answer> = { '500': () => status(500), timeout: () => timeout(2_000), 'no connection': () => refused() };
+    const kinds: Record<string, () => Answer> = {
+        '500': () => status(500),
+        timeout: () => timeout(2_000),
+        'no connection': () => refused(),
+    };
     const cases = [
         ...Object.keys(isBad).flatMap((which) => ['soon', 'later', 'late'].map((when) => [which, when, '500'] as [string, string, string])),
         ...['timeout', 'no connection'].map((how) => ['30 %', 'soon', how] as [string, string, string]),
     ];
 
-    test.each(cases)('%s of them, tried again %s, by %s: the job ends, and they have failed after exactly their attempts', async (which, when, how) => {
-        const bench = new JobBench({ partitions: 10, items: 100, max: 64, spec: { retry: { soon, later, late }[when]! } });
-        bench.answer = ({ index }) => (isBad[which]!(index) ? kinds[how]!() : fine(LATENCY));
-        bench.start();
-        await (when !== 'late' ? bench.ended(10 * MINUTE) : bench.ended(8 * 24 * HOUR, MINUTE));
-        for (const { index, outcome, attempts } of bench.outcomes())
-            expect([index, outcome, attempts]).toEqual([index, ...(isBad[which]!(index!) ? ['failed', 3] : ['succeeded', 1])]);
-        expect(kindsOf(bench.register)).not.toContain('opened');
-    });
+    test.each(cases)(
+        '%s of them, tried again %s, by %s: the job ends, and they have failed after exactly their attempts',
+        async (which, when, how) => {
+            const bench = new JobBench({ partitions: 10, items: 100, max: 64, spec: { retry: { soon, later, late }[when]! } });
+            bench.answer = ({ index }) => (isBad[which]!(index) ? kinds[how]!() : fine(LATENCY));
+            bench.start();
+            await (when !== 'late' ? bench.ended(10 * MINUTE) : bench.ended(8 * 24 * HOUR, MINUTE));
+            for (const { index, outcome, attempts } of bench.outcomes())
+                expect([index, outcome, attempts]).toEqual([index, ...(isBad[which]!(index!) ? ['failed', 3] : ['succeeded', 1])]);
+            expect(kindsOf(bench.register)).not.toContain('opened');
+        },
+    );
 });
