@@ -76,8 +76,7 @@ export class TargetHealth {
         }
         this.row.suspects++;
         if (evidence === 'unreachable') this.row.broken++;
-        // That there is no connection has nothing to do with any item.
-        if (isProven && evidence !== 'unreachable') return;
+        if (isProven) return;
         this.failingSince ??= now;
         this.why = why;
         this.fresh++;
@@ -138,8 +137,7 @@ export class TargetHealth {
     blame(evidence: Evidence, ended: number, isAway: boolean): Blame {
         if (evidence === 'throttled') return 'throttle';
         if (evidence === 'answered' || evidence === 'none') return 'item';
-        // Without a connection nothing was asked of the target for any item.
-        if (isAway || evidence === 'unreachable') return 'target';
+        if (isAway) return 'target';
         return this.answeredAt !== null && this.answeredAt > ended ? 'item' : 'open';
     }
 }

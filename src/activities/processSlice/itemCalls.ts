@@ -77,6 +77,8 @@ interface Told {
 
 /** A failed attempt of which nobody can say yet whose fault it is: nothing has been answered after it. */
 interface Undecided {
+    /** There was no connection, at the item's first attempt: nothing was asked of the target for it. */
+    isUnreachable: boolean;
     current: Attempt;
     result: Failed;
     told: Told;
@@ -132,9 +134,12 @@ export class ItemCalls {
             this.count(result, told.ms);
             // First of all what it tells of the target: whose fault it is depends on that.
             const { attempt, heldMs } = current;
-            const how = { ms: told.ms, isProven: attempt > 1 || heldMs > 0, heldMs };
-            const blame = this.o.admission.ended(result, evidenceOf(result), how, now);
+            const evidence = evidenceOf(result);
+            // That there is still no connection tells of the target, as long as it never was the item's fault.
+            const isProven = attempt > 1 || (heldMs > 0 && evidence !== 'unreachable');
+            const blame = this.o.admission.ended(result, evidence, { ms: told.ms, isProven, heldMs }, now);
             end = this.judge(current, result, told, now, blame);
+            if (end.kind === 'open') this.undecided.at(-1)!.isUnreachable = evidence === 'unreachable' && attempt === 1;
         } catch (error) {
             // A result that no line can hold: the item fails, the others go on.
             const failed = failure('BAD_RESULT', `the result cannot be recorded: ${messageOf(error)}`);
@@ -151,7 +156,7 @@ export class ItemCalls {
         const verdict = blame();
         if (verdict === 'item') return this.record(current, result, told, now);
         if (verdict !== 'open') return this.hold(current, result, verdict, now, true);
-        this.undecided.push({ current, result, told, ended: now, blame });
+        this.undecided.push({ current, result, told, ended: now, blame, isUnreachable: false });
         return OPEN;
     }
 
@@ -170,7 +175,8 @@ export class ItemCalls {
         this.undecided = [];
         return open.flatMap((one) => {
             const found = one.blame();
-            const verdict = found === 'open' ? rest : found;
+            const last = rest === 'item' && one.isUnreachable ? 'target' : rest;
+            const verdict = found === 'open' ? last : found;
             if (verdict === null) {
                 this.undecided.push(one);
                 return [];

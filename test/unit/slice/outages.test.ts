@@ -128,7 +128,7 @@ test('longer than the job bears: it pauses by outage and says why, and after a r
     expect(bench.now - away.from).toBeLessThan(6 * HOUR + 11 * MINUTE);
     expect(bench.slices.control.changes.first.at(-1)).toMatchObject({
         ...{ kind: 'move', move: 'pause', by: 'outage' },
-        reason: expect.stringContaining('nothing has succeeded for PT6H: no connection'),
+        reason: expect.stringContaining('nothing has succeeded for PT6H: no answer'),
     });
     await bench.pass(MINUTE);
     expect(bench.ledger.state).toBe('paused');
