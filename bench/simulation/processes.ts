@@ -78,7 +78,7 @@ export class SimulatedProcess {
         const offset = world.between(0, 1e9);
         this.clock = {
             now: () => world.now + offset,
-            after: (ms, what) => world.after(ms, () => void (this.isDead || what())),
+            after: (ms, what) => world.settles(ms, () => void (this.isDead || what())),
         };
     }
 
@@ -110,8 +110,9 @@ export class SimulatedProcess {
         new Slice(this, job).begin((waitMs) => this.clock.after(Math.max(PAUSE_MS, waitMs), () => this.run(job)));
     }
 
+    /** For calls and turns, of which there are many: no promise is made there. */
     after(ms: number, what: () => void): () => void {
-        return this.clock.after(ms, what);
+        return this.site.world.after(ms, () => void (this.isDead || what()));
     }
 }
 

@@ -37,9 +37,9 @@ export class World {
         };
     }
 
-    /** After so long a promise is settled: whoever waits for it is let go on before time goes on. */
-    settles(ms: number, settle: () => void): void {
-        this.after(ms, () => {
+    /** As `after`, for what settles a promise or makes one: whoever waits for it is let go on before time goes on. */
+    settles(ms: number, settle: () => void): () => void {
+        return this.after(ms, () => {
             this.isUnsettled = true;
             settle();
         });

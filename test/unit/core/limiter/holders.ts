@@ -59,7 +59,7 @@ export class ModelHolder {
     grant: Grant | null = null;
     private seq = 0;
     private endings: number[] = [];
-    private sent: { renewal: Renewal; grant: Grant; at: number; told: number } | null = null;
+    private sent: { renewal: Renewal; grant: Grant; at: number; told: number; over: Register; register: Register } | null = null;
     isGone = false;
 
     constructor(
@@ -86,16 +86,15 @@ export class ModelHolder {
         }
         const telling = renewal(this.name, ++this.seq, { spent, keeps, ...more });
         const { register, grant } = renewed(world.register, telling, this.clock);
-        this.sent = { renewal: telling, grant, at: world.now, told: this.endings.length };
+        this.sent = { renewal: telling, grant, at: world.now, told: this.endings.length, over: world.register, register };
         this.share = lesser(this.share, { ...grant, quota: grant.quota === null ? null : grant.quota + this.endings.length });
         if (fate !== 'requestLost') world.register = register;
         if (fate === 'taken') this.take();
     }
 
-    /** A request that was sent before arrives once more. */
-    repeat(): void {
-        if (this.sent && this.world.register.holders[this.name])
-            this.world.register = renewed(this.world.register, this.sent.renewal, this.clock).register;
+    /** A request that was lost arrives late: it is taken in where nobody else has written since. */
+    arriveLate(): void {
+        if (this.sent && this.world.register === this.sent.over) this.world.register = this.sent.register;
     }
 
     private take(): void {
