@@ -119,7 +119,7 @@ test('a day without the target: probes at most ten minutes apart, six short slic
 }, 300_000);
 
 test('longer than the job bears: it pauses by outage and says why, and after a resume it tries for as long again', async () => {
-    const bench = new JobBench({ partitions: 4, items: 100, spec: { retry, outage: { giveUpAfter: 'PT6H' } } });
+    const bench = new JobBench({ partitions: 4, items: 1_000, spec: { retry, outage: { giveUpAfter: 'PT6H' } } });
     const away = goesAway(bench, 100, 20 * HOUR, () => refused());
     bench.start();
     const isPaused = () => bench.slices.control.desired === 'pause';
