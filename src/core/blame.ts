@@ -56,14 +56,19 @@ export class TargetHealth {
     /** The row of failures since then: of fresh items, of those the unreachable at its end, and since when. */
     private fresh = 0;
     private unreachable = 0;
+    /** Those of the row that look as if nobody was there, rather than as if it failed. */
+    private gone = 0;
     private failingSince: number | null = null;
     private why = '';
     private readonly suspects = new Share();
     private readonly broken = new Share();
     private row = { suspects: 0, broken: 0 };
 
-    /** Takes in how a call ended. `isProven`: its item has failed before, so that another failure tells nothing of the target. */
-    ended(evidence: Evidence, isProven: boolean, why: string, now: number): void {
+    /**
+     * Takes in how a call ended. `isProven`: its item has failed before, so that another failure tells nothing of the target. `looksAway`: there was no answer, or
+     * that of a gateway in its place.
+     */
+    ended(evidence: Evidence, isProven: boolean, why: string, now: number, looksAway = evidence === 'unreachable'): void {
         if (evidence === 'none') return;
         if (evidence === 'answered') [this.succeededAt, this.throttledSince] = [now, null];
         if (evidence === 'throttled') this.throttledSince ??= now;
@@ -80,6 +85,7 @@ export class TargetHealth {
         this.failingSince ??= now;
         this.why = why;
         this.fresh++;
+        if (looksAway) this.gone++;
         this.unreachable = evidence === 'unreachable' ? this.unreachable + 1 : 0;
     }
 
@@ -90,6 +96,7 @@ export class TargetHealth {
         // Before the row began: it goes on.
         if (this.failingSince !== null && at < this.failingSince) return;
         this.fresh = 0;
+        this.gone = 0;
         this.unreachable = 0;
         this.failingSince = null;
         this.row = { suspects: 0, broken: 0 };
@@ -105,6 +112,7 @@ export class TargetHealth {
         if (hasFresh ? this.fresh > 0 : !wasThere && this.fresh >= AWAY_UNREACHABLE) return 'target';
         // The items are what fails: they are no evidence against the target.
         this.fresh = 0;
+        this.gone = 0;
         this.unreachable = 0;
         this.failingSince = null;
         return 'item';
@@ -112,10 +120,11 @@ export class TargetHealth {
 
     /**
      * So many failures in a row are no chance any more, and the time for the breaker has not come: until it has, or somebody is answered, few calls are made.
-     * A target that fails fast would have seen every item by then.
+     * A target that fails fast would have seen every item by then. Not where it says itself that it failed (500): so items fail that are bad for good, often
+     * side by side, and soon the next good one shows it.
      */
     get isSuspicious(): boolean {
-        return this.failingSince !== null && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
+        return this.failingSince !== null && 2 * this.gone > this.fresh && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
     }
 
     /** Calls that have failed in a row, of whatever items. */

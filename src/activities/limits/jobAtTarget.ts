@@ -62,7 +62,15 @@ export class JobAtTarget {
         const began = ended - ms + 1;
         const why = result.ok ? '' : result.error.message;
         const { retryAfterMs } = result.ok ? {} : result;
-        this.agent.ended(this.jobId, { evidence, began, isProven, why, retryAfterMs, hint: result.rateHint });
+        this.agent.ended(this.jobId, {
+            evidence,
+            began,
+            isProven,
+            why,
+            looksAway: result.status !== 500,
+            retryAfterMs,
+            hint: result.rateHint,
+        });
         // Of one that was held the target has had the benefit of the doubt: an answer to anybody since then is enough.
         const since = heldMs > 0 ? began - heldMs : ended;
         return () => this.agent.blame(evidence, since);
@@ -70,7 +78,13 @@ export class JobAtTarget {
 
     /** A call was admitted, and is not made. */
     notMade(): void {
-        this.agent.ended(this.jobId, { evidence: 'none', began: this.clock.now(), isProven: true, why: 'it was not made' });
+        this.agent.ended(this.jobId, {
+            evidence: 'none',
+            began: this.clock.now(),
+            isProven: true,
+            why: 'it was not made',
+            looksAway: false,
+        });
     }
 
     /** How long nothing has succeeded at the target, though it was asked. In ms; 0: something has. */

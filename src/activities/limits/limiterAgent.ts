@@ -28,8 +28,9 @@ export interface TargetCall {
     began: number;
     /** Its item has failed before. */
     isProven: boolean;
-    /** What happened, in words. */
+    /** What happened, in words; and whether it looks as if nobody was there. */
     why: string;
+    looksAway?: boolean | undefined;
     retryAfterMs?: number | undefined;
     hint?: { remaining: number; resetMs: number } | undefined;
 }
@@ -203,7 +204,7 @@ export class LimiterAgent {
         const wasAway = keeper.isAway;
         activity.end(activity.members.get(jobId), isAnswered, now);
         keeper.spend(now);
-        health.ended(evidence, call.isProven, call.why, now);
+        health.ended(evidence, call.isProven, call.why, now, call.looksAway);
         if (isAnswered) {
             this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
             keeper.news.accepted++;
