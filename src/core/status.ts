@@ -101,6 +101,8 @@ export interface StatusAsked {
 export const NEWS_MS = 5_000;
 /** What a slice waits for may have come already: it tells so within this time, in ms. */
 const TOLD_LATE_MS = 2_000;
+/** What it waits for is found out within this time after it was due, in ms. */
+const SOON_MS = 500;
 /** What a rate may come to be off by until the end, in either direction. */
 const MARGIN = 1.25;
 
@@ -229,7 +231,7 @@ function waitOfSlices(holders: Holder[], now: number): Wait | null {
     const waits = live.flatMap((slice) => slice.waits ?? []).sort((a, b) => a.until - b.until);
     const [first] = waits;
     if (!first || waits.length < live.length || now - first.until > TOLD_LATE_MS) return null;
-    return { code: first.code, for: first.why, until: iso(Math.min(first.until, MAX_TIME)) };
+    return { code: first.code, for: first.why, until: iso(Math.min(Math.max(first.until, now + SOON_MS), MAX_TIME)) };
 }
 
 /** When the job was last heard of, in ms. */
@@ -268,7 +270,9 @@ function etaOf(
     const running = (now - Math.max(startedAt, entered.running ?? 0)) / 1000;
     // In a job's first minute, what came before its first call is too much of it.
     const average = entered.paused === undefined && repairs === 0 && running > 60 ? done / running : rate;
-    const [slow, fast] = [Math.min(rate, average || rate), Math.max(rate, average)];
+    // What was faster before the limit was lowered is faster no more.
+    const most = heldBy?.paced ?? Infinity;
+    const [slow, fast] = [Math.min(rate, average || rate, most), Math.min(Math.max(rate, average), most)];
     const waitsForRetry = lastRetry > now;
     // Where nothing but retries is left, nobody knows how they end, and how many follow.
     if (slow <= 0) return null;

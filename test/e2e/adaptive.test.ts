@@ -40,7 +40,6 @@ test('against a target of 24 threads a job settles near that, and the next job b
     const inFlight = await watched(first.id, 12_000);
     const after = target.stats();
     const rate = ((after.statuses['200'] ?? 0) - (before.statuses['200'] ?? 0)) / ((Date.now() - began) / 1_000);
-    console.log('of 24 threads', { inFlight: mean(inFlight), least: Math.min(...inFlight), most: Math.max(...inFlight), rate });
     expect(mean(inFlight)).toBeGreaterThanOrEqual(12);
     // Four slices settle higher than one: each takes a little more latency for none.
     expect(mean(inFlight)).toBeLessThanOrEqual(64);
@@ -60,7 +59,6 @@ test('against a target of 24 threads a job settles near that, and the next job b
     const second = await start(specAt(target.url, 3_000, 128));
     await until(() => target.stats().requests > quiet.requests + 100);
     const soon = (await watched(second.id, 3_000)).filter((n) => n > 0);
-    console.log('the second job', { learned, soon });
     // Without it the first slice begins with eight, and doubles until it is far beyond.
     expect(Math.max(...soon)).toBeLessThanOrEqual(Math.max(40, 1.3 * learned));
     await move(second.id, 'cancel');
@@ -71,7 +69,7 @@ test('against a target that bears 512 a job has three hundred in flight within a
     const target = await startTarget({ latencyMs: 20 });
     const { id } = await start(specAt(target.url, 200_000, 512));
     const began = Date.now();
-    const most = await until(
+    await until(
         async () => {
             const { workers } = await job(id);
             const found = Math.max(workers.inFlight, target.stats().maxInFlight);
@@ -80,7 +78,6 @@ test('against a target that bears 512 a job has three hundred in flight within a
         () => `there were at most ${target.stats().maxInFlight} calls in flight`,
         60_000,
     );
-    console.log('of 512', most);
     await move(id, 'cancel');
     await ended(id);
 });

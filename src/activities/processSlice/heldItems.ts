@@ -11,7 +11,7 @@ interface Held {
     since: number | null;
     /** No line tells of it yet. */
     isNews: boolean;
-    /** It waits for a target that may be away, as far as this slice knows. */
+    /** It waits for a target that may be away. Of one that an earlier run has left that is taken to be so: most are throttled again, and not failed. */
     isAway: boolean;
 }
 
@@ -65,7 +65,7 @@ export class HeldItems {
 
     /** Takes in what an earlier run has written. */
     read({ held, tried, throttled, waitedMs, since }: HeldLine): void {
-        this.held.set(held, { tried, throttled, waitedMs, since: Date.parse(since), isNews: false, isAway: false });
+        this.held.set(held, { tried, throttled, waitedMs, since: Date.parse(since), isNews: false, isAway: true });
     }
 
     /** What another line of the item has told. */
