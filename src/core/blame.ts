@@ -50,6 +50,8 @@ export class TargetHealth {
     /** When a call was answered last: anybody's, and one of this process. */
     answeredAt: number | null = null;
     ownAnsweredAt: number | null = null;
+    /** When the call began that was answered here, of all such the last. */
+    private answeredBegan: number | null = null;
     /** When a call succeeded last, and since when some were throttled and none has; null: none. */
     succeededAt: number | null = null;
     throttledSince: number | null = null;
@@ -68,11 +70,12 @@ export class TargetHealth {
      * Takes in how a call ended. `isProven`: its item has failed before, so that another failure tells nothing of the target. `looksAway`: there was no answer, or
      * that of a gateway in its place.
      */
-    ended(evidence: Evidence, isProven: boolean, why: string, now: number, looksAway = evidence === 'unreachable'): void {
+    ended(evidence: Evidence, isProven: boolean, why: string, now: number, looksAway = evidence === 'unreachable', began = now): void {
         if (evidence === 'none') return;
         if (evidence === 'answered') [this.succeededAt, this.throttledSince] = [now, null];
         if (evidence === 'throttled') this.throttledSince ??= now;
         if (evidence === 'answered' || evidence === 'throttled') {
+            this.answeredBegan = Math.max(began, this.answeredBegan ?? began);
             this.suspects.add(this.row.suspects, this.row.suspects + 1);
             this.broken.add(this.row.broken, this.row.suspects + 1);
             this.ownAnsweredAt = now;
@@ -108,7 +111,7 @@ export class TargetHealth {
      * else a job whose last items all fail would never end.
      */
     lastWord(hasFresh: boolean, now: number): 'item' | 'target' {
-        const wasThere = this.answeredAt === null || now - this.answeredAt < MINUTE_MS;
+        const wasThere = this.answeredAt === null || this.wasThere(now);
         if (hasFresh ? this.fresh > 0 : !wasThere && this.fresh >= AWAY_UNREACHABLE) return 'target';
         // The items are what fails: they are no evidence against the target.
         this.fresh = 0;
@@ -127,6 +130,16 @@ export class TargetHealth {
         return this.failingSince !== null && 2 * this.gone > this.fresh && this.fresh >= this.suspects.rowThatIsNone(AWAY_CALLS);
     }
 
+    /** A call was answered here that began after that. */
+    hasAnsweredSince(began: number): boolean {
+        return this.answeredBegan !== null && this.answeredBegan > began;
+    }
+
+    /** It has answered within the last minute. */
+    wasThere(now: number): boolean {
+        return this.answeredAt !== null && now - this.answeredAt < MINUTE_MS;
+    }
+
     /** Calls that have failed in a row, of whatever items. */
     get inRow(): number {
         return this.row.suspects;
@@ -142,11 +155,14 @@ export class TargetHealth {
         return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
     }
 
-    /** Whose fault an attempt is that failed at `ended`, from what is known now: an answer to anybody after that shows that the target is there. */
-    blame(evidence: Evidence, ended: number, isAway: boolean): Blame {
+    /**
+     * Whose fault an attempt is that began then and failed, from what is known now: a call that began later and was answered shows that the target was there.
+     * One that was on its way before shows nothing: when a target goes, such answers still come in.
+     */
+    blame(evidence: Evidence, began: number, isAway: boolean): Blame {
         if (evidence === 'throttled') return 'throttle';
         if (evidence === 'answered' || evidence === 'none') return 'item';
         if (isAway) return 'target';
-        return this.answeredAt !== null && this.answeredAt > ended ? 'item' : 'open';
+        return this.hasAnsweredSince(began) ? 'item' : 'open';
     }
 }

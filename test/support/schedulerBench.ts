@@ -68,6 +68,7 @@ export class Noted implements Admission {
 
     lastWord = (hasFresh: boolean) => this.concurrency.lastWord(hasFresh);
     readonly meansRetryAfter = true;
+    readonly targetWasThere = true;
     readonly isProbing = false;
 
     holdsOff(now: number): Hold | null {

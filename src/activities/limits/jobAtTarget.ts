@@ -58,22 +58,22 @@ export class JobAtTarget {
     /** Tells of a call that was admitted; gives what says whose fault its failure is, now or later. */
     ended(result: ProcessorResult, evidence: Evidence, { ms, isProven, heldMs }: EndedCall): () => Blame {
         // The slice's clock counts whole milliseconds: it began no later than this.
-        const ended = this.clock.now();
-        const began = ended - ms + 1;
+        const began = this.clock.now() - ms + 1;
+        // Of one that was held it tells nothing new, unless there is still no connection, and was none for anybody.
+        const isOld = heldMs > 0 && (evidence !== 'unreachable' || this.agent.health.hasAnsweredSince(began - heldMs));
         const why = result.ok ? '' : result.error.message;
         const { retryAfterMs } = result.ok ? {} : result;
         this.agent.ended(this.jobId, {
             evidence,
             began,
-            isProven,
+            isProven: isProven || isOld,
             why,
             looksAway: result.status !== 500,
             retryAfterMs,
             hint: result.rateHint,
         });
-        // Of one that was held the target has had the benefit of the doubt: an answer to anybody since then is enough.
-        const since = heldMs > 0 ? began - heldMs : ended;
-        return () => this.agent.blame(evidence, since);
+        // Of one that was held the target has had the benefit of the doubt: an answer since then is enough.
+        return () => this.agent.blame(evidence, began - heldMs);
     }
 
     /** A call was admitted, and is not made. */
@@ -107,6 +107,11 @@ export class JobAtTarget {
 
     lastWord(hasFresh: boolean): 'item' | 'target' {
         return this.agent.health.lastWord(hasFresh, this.clock.now());
+    }
+
+    /** The target has answered within the last minute. */
+    get wasThere(): boolean {
+        return this.agent.health.wasThere(this.clock.now());
     }
 
     /** Calls in flight, of all that a job has, that the target bears well, as far as anybody has learned; null: nobody has. */

@@ -204,7 +204,7 @@ export class LimiterAgent {
         const wasAway = keeper.isAway;
         activity.end(activity.members.get(jobId), isAnswered, now);
         keeper.spend(now);
-        health.ended(evidence, call.isProven, call.why, now, call.looksAway);
+        health.ended(evidence, call.isProven, call.why, now, call.looksAway, call.began);
         if (isAnswered) {
             this.latencyMs += (now - call.began - this.latencyMs) / LATENCY_CALLS;
             keeper.news.accepted++;
@@ -276,9 +276,9 @@ export class LimiterAgent {
         this.pacer.setRate(rate, Math.max(rate, keeper.known?.totalRate ?? 0), now);
     }
 
-    /** Whose fault an attempt is that failed then. */
-    blame(evidence: Evidence, ended: number): Blame {
-        return this.health.blame(evidence, ended, this.targetIsAway);
+    /** Whose fault an attempt is that failed, and began then. */
+    blame(evidence: Evidence, began: number): Blame {
+        return this.health.blame(evidence, began, this.targetIsAway);
     }
 
     /** Whether nothing succeeds at the target, as far as this process knows. */

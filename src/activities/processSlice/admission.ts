@@ -36,6 +36,8 @@ export interface Admission {
     notMade(now: number): void;
     /** The word on failures of which nobody can say whose fault they are, when nothing is left to find that out; `hasFresh`: other items have not been called. */
     lastWord(hasFresh: boolean): 'item' | 'target';
+    /** The target has answered somebody within the last minute, as far as this process knows. */
+    readonly targetWasThere: boolean;
     /** What single calls are asked to wait is to be believed. */
     readonly meansRetryAfter: boolean;
     /** The next call finds out whether the target is back: best with an item that has not failed. */
@@ -133,6 +135,10 @@ export class SliceAdmission implements Admission {
 
     lastWord(hasFresh: boolean): 'item' | 'target' {
         return this.target?.lastWord(hasFresh) ?? 'item';
+    }
+
+    get targetWasThere(): boolean {
+        return this.target?.wasThere ?? true;
     }
 
     get meansRetryAfter(): boolean {

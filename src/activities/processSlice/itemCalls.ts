@@ -135,9 +135,7 @@ export class ItemCalls {
             // First of all what it tells of the target: whose fault it is depends on that.
             const { attempt, heldMs } = current;
             const evidence = evidenceOf(result);
-            // That there is still no connection tells of the target, as long as it never was the item's fault.
-            const isProven = attempt > 1 || (heldMs > 0 && evidence !== 'unreachable');
-            const blame = this.o.admission.ended(result, evidence, { ms: told.ms, isProven, heldMs }, now);
+            const blame = this.o.admission.ended(result, evidence, { ms: told.ms, isProven: attempt > 1, heldMs }, now);
             end = this.judge(current, result, told, now, blame);
             if (end.kind === 'open') this.undecided.at(-1)!.isUnreachable = evidence === 'unreachable' && attempt === 1;
         } catch (error) {
@@ -175,7 +173,7 @@ export class ItemCalls {
         this.undecided = [];
         return open.flatMap((one) => {
             const found = one.blame();
-            const last = rest === 'item' && one.isUnreachable ? 'target' : rest;
+            const last = rest === 'item' && one.isUnreachable && !this.o.admission.targetWasThere ? 'target' : rest;
             const verdict = found === 'open' ? last : found;
             if (verdict === null) {
                 this.undecided.push(one);
