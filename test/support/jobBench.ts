@@ -209,7 +209,7 @@ export class JobBench {
     /** Lets time pass until it is so; fails when that takes longer. */
     async until(what: string, is: () => boolean, withinMs: number, stepMs = 100): Promise<void> {
         for (const end = this.now + withinMs; !is();) {
-            if (this.broken) throw this.broken instanceof Error ? this.broken : new Error(String(this.broken));
+            if (this.broken) throw this.broken instanceof Error ? this.broken : new Error(JSON.stringify(this.broken));
             if (this.now >= end)
                 throw new Error(`after ${withinMs} ms not ${what}: ${JSON.stringify({ ...this.summary(), next: this.next })}`);
             await this.slices.clock.pass(stepMs);
