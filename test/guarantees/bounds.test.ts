@@ -79,13 +79,16 @@ async function everythingIn(storage: string): Promise<string> {
 test('a secret reaches the target, and nothing else', async () => {
     host = await startHost({ app: guaranteesApp, env: { TARGET_TOKEN: SECRET, FANFOLD_SECRETS: 'TARGET_TOKEN@127.0.0.1' } });
     const process = { http: { url: `${target.url}/x`, headers: { authorization: { secret: 'TARGET_TOKEN' } } } };
-    const failing = { http: { ...process.http, url: 'http://127.0.0.1:1/x' } };
+    // It breaks every connection.
+    const broken = await startTarget({ badShare: 1, badStatus: 'reset' });
+    const failing = { http: { ...process.http, url: `${broken.url}/x` } };
     for (const spec of [{ process }, { process: failing, retry: { attempts: 2, initialDelay: 'PT0S' } }]) {
         const id = await startJob(host, [{ id: 1 }, { id: 2 }], spec);
         const end = await ended(host, id, 60_000);
         expect(end.state).toBe('completed');
         expect(JSON.stringify(end)).not.toContain(SECRET);
     }
+    await broken.stop();
     expect(target.headers().authorization).toBe(SECRET);
     const kept = await everythingIn(host.storage);
     expect(kept).toContain('TARGET_TOKEN'); // the name is there, so the search looks in the right place
