@@ -107,7 +107,6 @@ test('a day without the target: probes at most ten minutes apart, six short slic
         figures.probes.push(bench.calls.length - calls);
     }
     const most = Object.fromEntries(Object.entries(figures).map(([name, values]) => [name, Math.max(...values)]));
-    console.log('a day away, the most in an hour', most);
     expect(most.slices).toBeLessThanOrEqual(6);
     expect(most.requests).toBeLessThanOrEqual(300);
     const probes = bench.between(away.from + HOUR, away.to).map(({ at }) => at);
