@@ -6,11 +6,11 @@ import { allowedMoves, decideMove, isRetunable, type JobState, type UserMove } f
 import { latestOf } from '../core/timeline';
 import type { StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
-import { isStatus } from '../storage/trouble';
 import { tellOf } from './deliverControl';
 import { tryToStart } from './ensureStarted';
 import type { Log } from '../log';
 import type { JobEngine } from './jobEngine';
+import { othersFirst } from './othersFirst';
 import { readFacts, requireJob, stateOf, type JobFacts } from './readJob';
 
 export interface ControlPorts {
@@ -88,7 +88,7 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
     const decideNow = (control: Control) => decide(control, asked, { job, state: stateOf({ ...facts, control }, job, clock()) });
     // Of a job that has ended everything is refused, without a look at its document.
     if (facts.summary) decideNow(facts.control);
-    const control = await store.changeControl(jobId, decideNow).catch(busy);
+    const control = await store.changeControl(jobId, decideNow).catch(othersFirst('job'));
     // A job that was never started, or whose orchestration is lost, would never see it.
     await tryToStart(store, engine, jobId, log);
     const changed = isOf(control, asked.id);
@@ -98,13 +98,6 @@ async function change({ store, engine, clock, log }: ControlPorts, jobId: string
         log.about({ job: jobId }).warn('ledger could not be told of the change', {}, error),
     );
     return { job, facts: { ...facts, control }, changed };
-}
-
-/** Others were first, time and again. */
-function busy(error: unknown): never {
-    if (!isStatus(error, 409, 412)) throw error;
-    const detail = 'Others are changing the same job; nothing of this change was done.';
-    throw problem('STORAGE_UNAVAILABLE', { detail, headers: { 'retry-after': '1' } });
 }
 
 /** Whether the last change is the one that was asked for. */

@@ -4,6 +4,7 @@ import { probeAt } from '../core/limiter/breaker';
 import { scoutAt } from '../core/limiter/gate';
 import { rateText, type Rate } from '../core/limiter/rate';
 import { aged, newRegister, ratesOf, totalRate, type Holder, type Register, type RegisterEvent } from '../core/limiter/register';
+import { outstandingOf } from '../core/limiter/grant';
 import { kinds } from '../core/limiter/state';
 
 /** Times are ISO, rates in calls a second. */
@@ -168,7 +169,7 @@ function windowsOf(register: Register, now: number): WindowView[] {
     const rates = ratesOf(register);
     const { counted } = kinds(rates);
     const windows = windowsFor(register.windows, counted, now);
-    const held = Object.values(register.holders).reduce((sum, { quota }) => sum + quota, 0);
+    const held = outstandingOf(register);
     return counted.map((rate) => windowView(rate));
 
     function windowView(rate: Rate): WindowView {

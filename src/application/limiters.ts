@@ -3,8 +3,8 @@ import { problem } from '../core/errors';
 import { settled, type Settings } from '../core/limiter/register';
 import { isBadPosition } from '../storage/jobIndex';
 import type { LimiterStore } from '../storage/limiterStore';
-import { isStatus } from '../storage/trouble';
 import { limiterView, type LimiterView } from './limiterView';
+import { othersFirst } from './othersFirst';
 
 /** @throws Problem LIMITER_NOT_FOUND */
 export async function readLimiter(store: Pick<LimiterStore, 'read'>, name: string): Promise<LimiterView> {
@@ -30,12 +30,6 @@ export async function listLimiters(
 
 /** Sets what the target may be asked, in place of what was set before; processes see it when they look next. */
 export async function setLimiter(store: Pick<LimiterStore, 'change'>, name: string, settings: Settings, by: string): Promise<LimiterView> {
-    const { register, date } = await store
-        .change(name, (before, now) => settled(before, settings, by, now))
-        .catch((error: unknown) => {
-            if (!isStatus(error, 409, 412)) throw error;
-            const detail = 'Others are changing the same limiter; nothing of this change was done.';
-            throw problem('STORAGE_UNAVAILABLE', { detail, headers: { 'retry-after': '1' } });
-        });
+    const { register, date } = await store.change(name, (before, now) => settled(before, settings, by, now)).catch(othersFirst('limiter'));
     return limiterView(register, date);
 }

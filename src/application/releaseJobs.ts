@@ -4,6 +4,7 @@ import { seenOf } from '../core/control';
 import type { Log } from '../log';
 import type { JobStore } from '../storage/jobStore';
 import type { JobEngine } from './jobEngine';
+import { eachLive, type LiveJob } from './liveJobs';
 
 export interface ReleasePorts {
     store: JobStore;
@@ -13,7 +14,6 @@ export interface ReleasePorts {
     log: Log;
 }
 
-const AT_ONCE = 10;
 /** Whoever asks waits for it; jobs that are not reached in this time (ms) go on when they look next, an hour later at most. */
 const MAX_MS = 15_000;
 
@@ -23,8 +23,7 @@ const MAX_MS = 15_000;
  */
 export async function releaseJobs({ store, engine, clock, log }: ReleasePorts, limiter: string): Promise<number> {
     let told = 0;
-    const until = clock() + MAX_MS;
-    const release = async (jobId: string): Promise<void> => {
+    const release = async ({ jobId }: LiveJob): Promise<void> => {
         try {
             const job = await store.readJob(jobId);
             if (!job || limiterOfJob(job.spec) !== limiter) return;
@@ -36,10 +35,6 @@ export async function releaseJobs({ store, engine, clock, log }: ReleasePorts, l
             log.about({ job: jobId }).warn('job could not be told that its limiter allows something else', {}, error);
         }
     };
-    for await (const page of store.listLive(100))
-        for (let i = 0; i < page.length; i += AT_ONCE) {
-            if (clock() > until) return told;
-            await Promise.all(page.slice(i, i + AT_ONCE).map(({ jobId }) => release(jobId)));
-        }
+    await eachLive(store, clock, clock() + MAX_MS, release);
     return told;
 }

@@ -4,10 +4,10 @@ import { deliverControl } from './deliverControl';
 import type { Log } from '../log';
 import type { JobEngine } from './jobEngine';
 import { ensureListed, ensureStarted } from './ensureStarted';
+import { eachLive, type LiveJob } from './liveJobs';
 
 /** A marker without a spec belongs to a POST that is at work, or that died before the job was stored. */
 const ABANDONED_MS = 86_400_000;
-const AT_ONCE = 10;
 /** Well within the time that a function may run; what is left is for the next time. */
 const MAX_MS = 120_000;
 
@@ -25,8 +25,7 @@ export interface Swept {
  */
 export async function sweep(store: JobStore, engine: JobEngine, clock: () => number, log: Log): Promise<Swept> {
     const swept: Swept = { looked: 0, started: [], cleared: 0, failed: 0 };
-    const until = clock() + MAX_MS;
-    const look = async ({ jobId, createdAt, isListed }: { jobId: string; createdAt: number; isListed: boolean }): Promise<void> => {
+    const look = async ({ jobId, createdAt, isListed }: LiveJob): Promise<void> => {
         swept.looked++;
         try {
             const found = await ensureStarted(store, engine, jobId);
@@ -44,11 +43,6 @@ export async function sweep(store: JobStore, engine: JobEngine, clock: () => num
             log.about({ job: jobId }).warn('job could not be looked at by the sweeper', {}, error);
         }
     };
-    for await (const page of store.listLive(100)) {
-        for (let i = 0; i < page.length; i += AT_ONCE) {
-            await Promise.all(page.slice(i, i + AT_ONCE).map(look));
-            if (clock() > until) return swept;
-        }
-    }
+    await eachLive(store, clock, clock() + MAX_MS, look);
     return swept;
 }

@@ -7,11 +7,11 @@ import { contract, type Contract } from './contract';
 import { fieldErrors } from './jobSpec';
 import { count, time } from './parts';
 
-const rate = z.codec(
-    z.string().refine((text) => parseRate(text) !== null, { error: `no rate; write ${RATE_FORM}` }),
-    z.object({ n: count, perMs: count }) satisfies z.ZodType<Rate>,
-    { decode: (text) => parseRate(text) ?? { n: 0, perMs: 0 }, encode: rateText },
-);
+const writtenRate = z.string().refine((text) => parseRate(text) !== null, { error: `no rate; write ${RATE_FORM}` });
+const rate = z.codec(writtenRate, z.object({ n: count, perMs: count }) satisfies z.ZodType<Rate>, {
+    decode: (text) => parseRate(text) ?? { n: 0, perMs: 0 },
+    encode: rateText,
+});
 const errand = z.object({ by: z.string(), until: time }).nullable();
 const event = z.discriminatedUnion('kind', [
     z.object({ at: time, kind: z.literal('gate'), ms: z.number() }),
@@ -57,11 +57,10 @@ const register = z.object({
 }) satisfies z.ZodType<Register, object>;
 export const registerDocument: Contract<Register> = contract('limiter', register);
 
-const rateInput = z.string().refine((text) => parseRate(text) !== null, { error: `no rate; write ${RATE_FORM}` });
 /** The body of `PUT /limiters/{name}`. */
 const settings = z.strictObject({
     rate: z
-        .union([rateInput, z.array(rateInput).max(MAX_RATES)], { error: `neither a rate nor a list of them; write ${RATE_FORM}` })
+        .union([writtenRate, z.array(writtenRate).max(MAX_RATES)], { error: `neither a rate nor a list of them; write ${RATE_FORM}` })
         .nullish(),
     inFlight: z.int().min(1).max(100_000).nullish(),
 });

@@ -98,11 +98,16 @@ export class TargetHealth {
         this.answeredAt = at;
         // Before the row began: it goes on.
         if (this.failingSince !== null && at < this.failingSince) return;
+        this.forgetEvidence();
+        this.row = { suspects: 0, broken: 0 };
+    }
+
+    /** Nothing of the row speaks against the target any more. */
+    private forgetEvidence(): void {
         this.fresh = 0;
         this.gone = 0;
         this.unreachable = 0;
         this.failingSince = null;
-        this.row = { suspects: 0, broken: 0 };
     }
 
     /**
@@ -114,10 +119,7 @@ export class TargetHealth {
         const wasThere = this.answeredAt === null || this.wasThere(now);
         if (hasFresh ? this.fresh > 0 : !wasThere && this.fresh >= AWAY_UNREACHABLE) return 'target';
         // The items are what fails: they are no evidence against the target.
-        this.fresh = 0;
-        this.gone = 0;
-        this.unreachable = 0;
-        this.failingSince = null;
+        this.forgetEvidence();
         return 'item';
     }
 
@@ -152,7 +154,7 @@ export class TargetHealth {
         const ms = now - this.failingSince;
         const least = ms >= SLOWLY_AWAY_MS ? SLOWLY_AWAY_CALLS : AWAY_CALLS;
         const isDown = ms >= AWAY_MS && this.fresh >= this.suspects.rowThatIsNone(least);
-        return isCutOff || isDown ? { ms: now - this.failingSince, why: this.why } : null;
+        return isCutOff || isDown ? { ms, why: this.why } : null;
     }
 
     /**

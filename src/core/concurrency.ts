@@ -1,6 +1,5 @@
 // Adaptive concurrency, on what the target says of itself: additive increase and multiplicative decrease (Chiu and Jain, 1989) on its refusals, and by
 // latency within what these allow (dips.ts).
-import type { ItemCode } from './codes';
 import { ANEW, at, within, type Concurrency } from './concurrencyState';
 import { afterAnswer, PACE } from './dips';
 
@@ -73,10 +72,3 @@ export function afterThrottle(c: Concurrency, now: number, ms: number): Concurre
     const lower = at(c, within(Math.floor(c.level * DECREASE), c.max), now);
     return { ...lower, ceiling: Math.max(lower.level, c.ceiling), credit: 0, holdUntil: now + Math.max(100, ms) };
 }
-
-/** Statuses by which a target says that it is asked too much: 429 Too Many Requests, 503 Service Unavailable (RFC 6585, RFC 9110). */
-const THROTTLES = new Set([429, 503]);
-
-/** Whether a failed call says that fewer calls should be in flight: by its status, or because the target did not answer in time. */
-export const throttles = (code: ItemCode, status: number | undefined): boolean =>
-    code === 'TIMEOUT' || (status !== undefined && THROTTLES.has(status));

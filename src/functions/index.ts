@@ -37,14 +37,13 @@ import { Log } from '../log';
 import { runJob } from '../orchestrators/runJob';
 import { runWorker } from '../orchestrators/runWorker';
 import { JobStore } from '../storage/jobStore';
-import { LimiterStore } from '../storage/limiterStore';
 import { troubleOf } from '../storage/trouble';
 
 const processId = randomUUID();
 const limiters = new Limiters({ clock: monotonicClock, chance: Math.random, holder: processId });
 const atTarget: SliceSurroundings['atTarget'] = (jobId, spec, store, log) => {
     const name = limiterOfJob(spec);
-    return name === null ? null : new JobAtTarget(limiters.agent(name, new LimiterStore(store.container), log), jobId, monotonicClock);
+    return name === null ? null : new JobAtTarget(limiters.agent(name, store.limiters, log), jobId, monotonicClock);
 };
 
 df.app.orchestration(orchestrators.runJob, runJob);

@@ -1,5 +1,4 @@
 // Everything Fanfold keeps of its jobs, as blobs. Callers name things, not paths.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Contract } from '../contracts/contract';
 import {
@@ -26,7 +25,7 @@ import { dataContainer } from './container';
 import { LimiterStore } from './limiterStore';
 import { withCheckedNames } from './names';
 import { readBlob, readInto, type ReadOptions } from './readBlob';
-import { diagnose, isStatus, messageOf, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
+import { apart, diagnose, isStatus, messageOf, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
 
 export { isStatus };
 
@@ -62,9 +61,6 @@ const PROGRESS_LIMIT_MS = 10_000;
 // The client library writes to the options that it is given: these are only ever copied.
 const json = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/json' } });
 const ndjson = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
-
-/** Those who were refused together must not come back together. */
-const apart = (tries: number): Promise<void> => sleep(Math.random() * Math.min(500, 10 * tries));
 
 export class JobStore {
     readonly container: ContainerClient;

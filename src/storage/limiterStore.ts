@@ -1,11 +1,10 @@
 // Registers of targets on storage, one small document for each limiter, replaced as a whole under its ETag.
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RestError, type ContainerClient } from '@azure/storage-blob';
 import { registerDocument } from '../contracts/limiter';
 import { blobs } from '../contracts/names';
 import { newRegister, type Register } from '../core/limiter/state';
-import { isStatus } from './trouble';
+import { apart, isStatus } from './trouble';
 
 /** Who asks for a share has little time: a request that takes longer is given up, in ms. */
 const LIMIT_MS = 4_000;
@@ -56,8 +55,7 @@ export class LimiterStore {
             const register = change(before, found.date);
             if ((await this.replace(register, etag)).written) return { register, date: found.date };
             if (tries === CHANGE_TRIES) throw new RestError('others were first, time and again', { statusCode: 412 });
-            // Those who were refused together must not come back together.
-            await sleep(Math.random() * Math.min(500, 10 * tries));
+            await apart(tries);
         }
     }
 

@@ -13,6 +13,9 @@ export class StorageContradiction extends Error {}
 export const missing = (name: string): StorageContradiction =>
     new StorageContradiction(`storage answered 404 to GET ${name}, which must be there`);
 
+/** Between tries at replacing one document: those who were refused together must not come back together. */
+export const apart = (tries: number): Promise<void> => sleep(Math.random() * Math.min(500, 10 * tries));
+
 const PROBE_MS = 3_000;
 
 export const isStatus = (error: unknown, ...codes: number[]): boolean =>

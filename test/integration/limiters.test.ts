@@ -6,6 +6,7 @@ import { newLedger } from '../../src/core/ledger';
 import { JobStore } from '../../src/storage/jobStore';
 import { limiterBlob } from '../../src/storage/limiterStore';
 import { startBlobStorage } from '../support/blobStorage';
+import { renewal } from '../support/renewal';
 import { callRoute, EngineDouble, type Answer, type Sent } from '../support/routes';
 
 let storage: Awaited<ReturnType<typeof startBlobStorage>>;
@@ -122,26 +123,10 @@ describe('a limiter', () => {
 
     test('shows who calls, and only whose share is still valid', async () => {
         await put('shared.example', { rate: '10/s', inFlight: 8 });
-        const renewal = (holder: string): Renewal => ({
-            ...{
-                holder,
-                seq: 1,
-                accepted: 0,
-                ms: 0,
-                rates: [],
-                lately: 0,
-                spent: [],
-                keeps: 0,
-                refused: 0,
-                refusedAgoMs: 0,
-                closedMs: null,
-                hint: null,
-            },
-            ...{ succeededAgoMs: null, failing: null, scouted: null, probed: null, bears: null },
-            jobs: { [`job of ${holder}`]: { want: null, inFlight: 2 } },
-        });
-        await store.limiters.change('shared.example', (register, date) => renewed(register, renewal('dead'), date - 60_000).register);
-        await store.limiters.change('shared.example', (register, date) => renewed(register, renewal('alive'), date).register);
+        const told = (holder: string): Renewal =>
+            renewal(holder, 1, { ms: 0, jobs: { [`job of ${holder}`]: { want: null, inFlight: 2 } } });
+        await store.limiters.change('shared.example', (register, date) => renewed(register, told('dead'), date - 60_000).register);
+        await store.limiters.change('shared.example', (register, date) => renewed(register, told('alive'), date).register);
         const { json } = await get('shared.example');
         expect(json.inFlight).toMatchObject({ limit: 8, now: 2 });
         expect(json.holders).toEqual([

@@ -2,7 +2,7 @@
 import { TargetHealth } from '../../core/blame';
 import { strictest, type Rate } from '../../core/limiter/rate';
 import type { JobNeed } from '../../core/limiter/state';
-import { Member, type JobAtTarget } from './member';
+import { Member, type JobAtWork } from './member';
 import { RecentCalls } from './recentCalls';
 
 /** Jobs that a process tells of by name; and where there are many processes. */
@@ -24,7 +24,7 @@ export class Activity {
         this.recent = new RecentCalls(now);
     }
 
-    join(job: JobAtTarget, now: number): Member {
+    join(job: JobAtWork, now: number): Member {
         const member = this.members.get(job.id) ?? new Member(now);
         member.rates = job.rates;
         member.slices++;

@@ -96,10 +96,6 @@ export class JobAtTarget {
         return this.agent.wait();
     }
 
-    get meansRetryAfter(): boolean {
-        return this.agent.meansRetryAfter;
-    }
-
     /** The next call that is admitted finds out whether the target is back. */
     get isProbing(): boolean {
         return this.agent.isProbing;

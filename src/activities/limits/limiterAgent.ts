@@ -8,10 +8,10 @@ import { rateText } from '../../core/limiter/rate';
 import { SHORTEST_HINT_MS } from '../../core/limiter/register';
 import { hintedRate } from '../../core/limiter/state';
 import { Activity } from './activity';
-import type { JobAtTarget, Member } from './member';
+import type { JobAtWork, Member } from './member';
 import { HUNGRY_MS, ShareKeeper, type AgentOptions } from './shareKeeper';
 
-export type { JobAtTarget } from './member';
+export type { JobAtWork } from './member';
 export type { RegisterStore } from './registerClient';
 export type { AgentOptions } from './shareKeeper';
 
@@ -40,8 +40,6 @@ export interface Wait {
     code: WaitCode;
     why: string;
     ms: number;
-    /** How long nothing has succeeded; 0 where that is not the reason. */
-    failingMs: number;
 }
 
 /** After a refusal the own share is so much of what it was, until the register says more; not more often than once a second. */
@@ -91,7 +89,7 @@ export class LimiterAgent {
     }
 
     /** A slice of a job comes. `ready` resolves when the register has been looked at, or rejects with what storage answered. */
-    join(job: JobAtTarget): { ready: Promise<void>; leave: () => void } {
+    join(job: JobAtWork): { ready: Promise<void>; leave: () => void } {
         const { activity, keeper } = this;
         const member = activity.join(job, this.o.clock.now());
         keeper.heedRates();
@@ -137,7 +135,7 @@ export class LimiterAgent {
         if (keeper.isAway)
             return this.hasErrand('probe', now)
                 ? this.begin(member, now, true)
-                : { why: 'breaker', waitMs: Math.max(SOON_MS, keeper.probeMs(now), keeper.quotaLeft < 1 ? keeper.quotaMs(now) : 0) };
+                : { why: 'breaker', waitMs: Math.max(SOON_MS, this.untilProbe(now)) };
         const held = this.heldByDoubt(now);
         if (held > 0) return { why: 'breaker', waitMs: held };
         if (keeper.gateUntil > now)
@@ -161,6 +159,12 @@ export class LimiterAgent {
         if (due <= now) return this.begin(member, now, false);
         this.wants(member, now);
         return { why: 'rate', waitMs: due === Infinity ? HUNGRY_MS : due - now };
+    }
+
+    /** How long until a probe may go, in ms: it is counted like any other call. */
+    private untilProbe(now: number): number {
+        const { keeper } = this;
+        return Math.max(keeper.probeMs(now), keeper.quotaLeft < 1 ? keeper.quotaMs(now) : 0);
     }
 
     /** How long to wait, in ms, while it is in doubt whether the target is there: one call at a time goes, now and then. */
@@ -320,21 +324,18 @@ export class LimiterAgent {
         const { known } = keeper;
         // Who has an errand calls at once.
         if (keeper.isAway) {
-            const { why = 'nothing succeeds', failingSince = now } = known?.breaker ?? {};
-            const quotaMs = keeper.quotaLeft < 1 ? keeper.quotaMs(now) : 0;
-            const ms = this.hasErrand('probe', now) ? 0 : Math.max(quotaMs, keeper.probeMs(now));
-            return { code: 'BREAKER_OPEN', why, ms, failingMs: now - failingSince };
+            const { why = 'nothing succeeds' } = known?.breaker ?? {};
+            return { code: 'BREAKER_OPEN', why, ms: this.hasErrand('probe', now) ? 0 : this.untilProbe(now) };
         }
         if (keeper.gateUntil > now) {
             const ms = this.hasErrand('scout', now) ? 0 : keeper.gateMs(now);
-            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms, failingMs: this.failingMs };
+            return { code: 'GATE_CLOSED', why: 'the target has asked for a pause', ms };
         }
         if (!keeper.isShared) return null;
-        if (keeper.isWithoutShare(now))
-            return { code: 'NO_SHARE', why: 'others have all that the target may be asked', ms: HUNGRY_MS, failingMs: 0 };
+        if (keeper.isWithoutShare(now)) return { code: 'NO_SHARE', why: 'others have all that the target may be asked', ms: HUNGRY_MS };
         if (keeper.quotaLeft >= 1) return null;
         const why = `${known?.exhausted ? rateText(known.exhausted) : 'a window'} is used up`;
-        return { code: 'NO_SHARE', why, ms: keeper.quotaMs(now), failingMs: 0 };
+        return { code: 'NO_SHARE', why, ms: keeper.quotaMs(now) };
     }
 
     /** Calls in flight that the target bears well, as far as anybody has learned; null: nobody has. */

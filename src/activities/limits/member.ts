@@ -3,8 +3,8 @@ import type { Rate } from '../../core/limiter/rate';
 import type { JobNeed } from '../../core/limiter/state';
 import { RecentCalls } from './recentCalls';
 
-/** A job at work at the target. */
-export interface JobAtTarget {
+/** A job that has a slice at the target. */
+export interface JobAtWork {
     id: string;
     /** What its spec asks for, as it is now. */
     rates: () => Rate[];

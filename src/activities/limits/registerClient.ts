@@ -2,20 +2,13 @@
 import { seenOf, renewed, left, type Renewal } from '../../core/limiter/register';
 import type { Grant } from '../../core/limiter/grant';
 import { newRegister, type Register } from '../../core/limiter/state';
+import type { LimiterStore } from '../../storage/limiterStore';
 import { pause, type Clock } from '../processSlice/clock';
 import type { Told } from './news';
 import { StorageClock } from './storageClock';
 
 /** Registers on storage, one a limiter. */
-export interface RegisterStore {
-    /** What stands there: the register, or that it is as it was under this ETag, or that there is none. `date`: storage's clock, in ms. */
-    read(
-        name: string,
-        etag: string | null,
-    ): Promise<{ found: 'none' | 'same'; date: number } | { found: 'register'; register: Register; etag: string; date: number }>;
-    /** Writes it over what stands there under this ETag, or where nothing stands (null); false when something else stands there. */
-    replace(register: Register, etag: string | null): Promise<{ written: false } | { written: true; etag: string }>;
-}
+export type RegisterStore = Pick<LimiterStore, 'read' | 'replace'>;
 
 /** A renewal that was sent, and what comes of it where it is taken in. */
 export interface Attempt {

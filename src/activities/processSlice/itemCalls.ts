@@ -75,16 +75,21 @@ interface Told {
     redacted?: boolean;
 }
 
-/** A failed attempt of which nobody can say yet whose fault it is: nothing has been answered after it. */
-interface Undecided {
+/** Whose fault a failure is. */
+interface Fault {
+    /** As far as anybody can say, now or later. */
+    blame: () => Blame;
     /** There was no connection, at the item's first attempt: nothing was asked of the target for it. */
     isUnreachable: boolean;
+}
+
+/** A failed attempt of which nobody can say yet whose fault it is: nothing has been answered after it. */
+interface Undecided extends Fault {
     current: Attempt;
     result: Failed;
     told: Told;
     /** When it ended, in ms. */
     ended: number;
-    blame: () => Blame;
 }
 
 /** The calls of one slice. What they come to is taken to be recorded; whoever makes them sees to the flushing. */
@@ -136,8 +141,7 @@ export class ItemCalls {
             const { attempt, heldMs } = current;
             const evidence = evidenceOf(result);
             const blame = this.o.admission.ended(result, evidence, { ms: told.ms, isProven: attempt > 1, heldMs }, now);
-            end = this.judge(current, result, told, now, blame);
-            if (end.kind === 'open') this.undecided.at(-1)!.isUnreachable = evidence === 'unreachable' && attempt === 1;
+            end = this.judge(current, result, told, now, { blame, isUnreachable: evidence === 'unreachable' && attempt === 1 });
         } catch (error) {
             // A result that no line can hold: the item fails, the others go on.
             const failed = failure('BAD_RESULT', `the result cannot be recorded: ${messageOf(error)}`);
@@ -149,12 +153,12 @@ export class ItemCalls {
         return end;
     }
 
-    private judge(current: Attempt, result: ProcessorResult, told: Told, now: number, blame: () => Blame): CallEnd {
+    private judge(current: Attempt, result: ProcessorResult, told: Told, now: number, fault: Fault): CallEnd {
         if (result.ok || !result.error.retryable) return this.record(current, result, told, now);
-        const verdict = blame();
+        const verdict = fault.blame();
         if (verdict === 'item') return this.record(current, result, told, now);
         if (verdict !== 'open') return this.hold(current, result, verdict, now, true);
-        this.undecided.push({ current, result, told, ended: now, blame, isUnreachable: false });
+        this.undecided.push({ current, result, told, ended: now, ...fault });
         return OPEN;
     }
 
@@ -192,7 +196,7 @@ export class ItemCalls {
     private hold(
         { partition, index, attempt }: Attempt,
         { retryAfterMs }: Failed,
-        blame: 'target' | 'throttle' | 'open',
+        blame: 'target' | 'throttle',
         now: number,
         isKnown: boolean,
     ): CallEnd {

@@ -117,8 +117,8 @@ export function keepTrouble(state: LedgerState, place: string, trouble: Persisti
     }
 }
 
-/** Of a message in the timeline. */
-const TOLD_CHARACTERS = 200;
+/** Of a message, or a reason, in the timeline. */
+export const TOLD_CHARACTERS = 200;
 
 export function open(state: LedgerState, o: OperationOf<'open'>, now: number): OkReply {
     // Whoever planned it went by another clock: that the time has come needs no other proof than the plan.

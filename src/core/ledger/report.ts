@@ -5,7 +5,7 @@ import { failure } from '../errors';
 import { mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
 import { holdNow, seenIn, waitOut } from './dispense';
-import { heard, isAtWork, isOver, keepTrouble, tell } from './moves';
+import { heard, isAtWork, isOver, keepTrouble, tell, TOLD_CHARACTERS } from './moves';
 import {
     partsOf,
     type Delayed,
@@ -83,9 +83,6 @@ function released(state: LedgerState, now: number): void {
     if (state.hold) tell(state, { at: now, kind: 'released', code: state.hold.code });
     state.hold = null;
 }
-
-/** Of a reason in the timeline. */
-const TOLD_CHARACTERS = 200;
 
 /** What was not taken up, of which something is recorded: as it was, or as an earlier run of the lease has left it. */
 export function leftOpen(held: HeldLease, { unreached, begun = [] }: SliceDone, notBefore: number): Delayed[] {

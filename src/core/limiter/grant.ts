@@ -117,7 +117,8 @@ function newQuota(register: Register, holder: string, rate: number | null, now: 
     return Math.max(0, Math.min(left, Math.ceil(left / among), needed - keeps));
 }
 
-const outstandingOf = ({ holders }: Register): number => Object.values(holders).reduce((sum, { quota }) => sum + quota, 0);
+/** Calls out of counted windows that holders have, and of which nobody has said whether they were made. */
+export const outstandingOf = ({ holders }: Register): number => Object.values(holders).reduce((sum, { quota }) => sum + quota, 0);
 
 /** Makes the holder a probe or a scout, where one may go. */
 export function withErrand(register: Register, holder: string, now: number): Register {

@@ -4,6 +4,7 @@ import { limiterBrief, limiterView, pacedFor } from '../../../src/application/li
 import { parseSettings, registerDocument } from '../../../src/contracts/limiter';
 import { rateText, type Rate } from '../../../src/core/limiter/rate';
 import { newRegister, renewed, settled, type JobNeed, type Register, type Renewal } from '../../../src/core/limiter/register';
+import { renewal } from '../../support/renewal';
 import { runs } from '../../support/runs';
 
 const NOW = 1_800_000_000_000;
@@ -18,12 +19,8 @@ const RATES = {
 const set = (rates: Rate[], inFlight: number | null = null, at = NOW): Register =>
     settled(newRegister('t'), { rates, inFlight }, 'ann', at);
 const need = (more: Partial<JobNeed> = {}): JobNeed => ({ want: null, inFlight: 1, ...more });
-const renewal = (more: Partial<Renewal> = {}): Renewal => ({
-    ...{ holder: 'p1', seq: 1, jobs: { a: need() }, rates: [], accepted: 0, ms: 0, lately: 0, spent: [], keeps: 0, refused: 0 },
-    ...{ refusedAgoMs: 0, closedMs: null, hint: null, succeededAgoMs: null, failing: null, scouted: null, probed: null, bears: null },
-    ...more,
-});
-const after = (register: Register, more: Partial<Renewal>, now = NOW): Register => renewed(register, renewal(more), now).register;
+const told = (more: Partial<Renewal>): Renewal => renewal('p1', 1, { ms: 0, jobs: { a: need() }, ...more });
+const after = (register: Register, more: Partial<Renewal>, now = NOW): Register => renewed(register, told(more), now).register;
 
 describe('rates', () => {
     test('are nobody’s, the strictest of the jobs at work, or those that were set', () => {

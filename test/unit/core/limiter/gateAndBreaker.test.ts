@@ -1,7 +1,7 @@
 import { newRegister, renewed, seenOf, left, totalRate, type Register, type Renewal } from '../../../../src/core/limiter/register';
 import type { Grant } from '../../../../src/core/limiter/grant';
 import { afterCycle, afterRefusal, rateOf, type Learned } from '../../../../src/core/limiter/learning';
-import { renewal } from './holders';
+import { renewal } from '../../../support/renewal';
 
 const START = 1_790_000_000_000;
 

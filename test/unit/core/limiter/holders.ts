@@ -1,29 +1,8 @@
 // Holders of a register that do what the agent does, over a register that is one value: for properties of the reducer.
 import { NO_SHARE, lesser, shareOf, type Share } from '../../../../src/activities/limits/standing';
 import { left, newRegister, renewed, settled, type Register, type Renewal, type Settings } from '../../../../src/core/limiter/register';
+import { renewal } from '../../../support/renewal';
 import type { Grant } from '../../../../src/core/limiter/grant';
-
-export const renewal = (holder: string, seq: number, more: Partial<Renewal> = {}): Renewal => ({
-    holder,
-    seq,
-    jobs: { job: { want: null, inFlight: 0 } },
-    rates: [],
-    accepted: 0,
-    ms: 5_000,
-    lately: 0,
-    spent: [],
-    keeps: 0,
-    refused: 0,
-    refusedAgoMs: 0,
-    closedMs: null,
-    hint: null,
-    succeededAgoMs: null,
-    failing: null,
-    scouted: null,
-    probed: null,
-    bears: null,
-    ...more,
-});
 
 /** What becomes of a renewal: it is taken in, or it is and nobody hears of it, or it is not. */
 export type Fate = 'taken' | 'answerLost' | 'requestLost';

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { aged, newRegister, renewed, seenOf, settled, totalRate, type Register } from '../../../../src/core/limiter/register';
 import { parseRate, type Rate } from '../../../../src/core/limiter/rate';
 import { runs } from '../../../support/runs';
-import { Registered, renewal, type Fate } from './holders';
+import { renewal } from '../../../support/renewal';
+import { Registered, type Fate } from './holders';
 
 const rates = (...texts: string[]): Rate[] => texts.map((text) => parseRate(text)!);
 const START = 1_790_000_000_000;
