@@ -60,7 +60,7 @@ async function foldWith(input: FoldInput, store: JobStore, log: Log, tell: (done
     const lenient = Boolean(input.error);
     const plan = await orNull(store.readPlan(input.jobId), lenient);
     const endedAt = new Date().toISOString();
-    const { entered, calls, repairs = 0, crashes = 0 } = input;
+    const { entered, calls, repairs = 0, crashes = 0, ending } = input;
     const times = {
         ...(input.startedAt ? { startedAt: input.startedAt } : {}),
         endedAt,
@@ -68,6 +68,7 @@ async function foldWith(input: FoldInput, store: JobStore, log: Log, tell: (done
         ...(calls ? { calls } : {}),
         ...(repairs > 0 ? { repairs } : {}),
         ...(crashes > 0 ? { crashes } : {}),
+        ...(ending ? { ending } : {}),
     };
     const error = input.error ? { error: input.error } : {};
     if (!plan) {

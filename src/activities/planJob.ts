@@ -3,6 +3,9 @@
 import { consoleLog, type Log } from '../log';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { partitionsOf } from '../core/canary';
+import { durationMs } from '../core/duration';
+import type { PlannedCanary } from '../core/ledger';
 import { deadlineOf, limitsOf, startsAt } from '../core/control';
 import { wrongInSourceName } from '../core/blobName';
 import type { JobCode } from '../core/codes';
@@ -84,7 +87,7 @@ async function planUnless(job: StoredJob, store: JobStore, log: Log, control: Wa
     const source = await openSource(spec, jobId, store);
     if ('ok' in source) return source;
     const perPartition = Math.min(spec.partition.items, Math.floor(MAX_LINES / spec.retry.attempts));
-    const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition);
+    const writer = new ItemsWriter(store, blobs.items(jobId, randomUUID()), perPartition, spec.canary?.items);
     const bad = new BadRows();
     const variables = 'http' in spec.process ? new VariableCheck(spec.process.http) : null;
     const endProgress = writeStepProgress(store, jobId, log, () => ({ step: 'plan', done: writer.total, of: null }));
@@ -131,7 +134,7 @@ async function unwanted(job: StoredJob, store: JobStore, control: Watch): Promis
 }
 
 function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {
-    const { concurrency } = limitsOf(job.spec, control.seen());
+    const { concurrency, budget = null } = limitsOf(job.spec, control.seen());
     return {
         ok: true,
         total: plan.total,
@@ -139,7 +142,16 @@ function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {
         partitions: plan.partitions.length,
         concurrency: concurrency.max,
         deadline: deadlineOf(job, control.seen()),
+        ...canaryOf(job.spec, plan),
+        budget,
     };
+}
+
+/** The items that run first and alone, by whole partitions: the plan is cut behind them. */
+function canaryOf({ canary }: StoredSpec, { partitions, total }: Plan): { canary?: PlannedCanary } {
+    if (!canary) return {};
+    const items = Math.min(canary.items, total);
+    return { canary: { items, partitions: partitionsOf(partitions, items), timeoutMs: durationMs(canary.timeout) } };
 }
 
 function verdict(spec: StoredSpec, writer: ItemsWriter, bad: BadRows, variables: VariableCheck | null): PlanReply | null {

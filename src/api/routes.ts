@@ -47,6 +47,8 @@ const known: Route[] = [
     { name: 'retuneJob', route: 'jobs/{id}', methods: ['PATCH'], handler: retuneJob, takes: 'patch' },
     { name: 'pauseJob', route: 'jobs/{id}/pause', methods: ['POST'], handler: moveJob('pause'), takes: 'maybeJson' },
     { name: 'resumeJob', route: 'jobs/{id}/resume', methods: ['POST'], handler: moveJob('resume'), takes: 'maybeJson' },
+    { name: 'approveJob', route: 'jobs/{id}/approve', methods: ['POST'], handler: moveJob('approve'), takes: 'maybeJson' },
+    { name: 'rejectJob', route: 'jobs/{id}/reject', methods: ['POST'], handler: moveJob('reject'), takes: 'maybeJson' },
     { name: 'cancelJob', route: 'jobs/{id}/cancel', methods: ['POST'], handler: moveJob('cancel'), takes: 'maybeJson' },
     { name: 'createUpload', route: 'uploads', methods: ['POST'], handler: createUpload },
     { name: 'uploadOptions', route: 'uploads', methods: ['OPTIONS'], handler: uploadOptions },

@@ -42,7 +42,13 @@ export interface Controlled {
 }
 
 /** Past tense of each move, for the sentence that refuses it. */
-const pastTense: Record<UserMove, string> = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
+const pastTense: Record<UserMove, string> = {
+    pause: 'paused',
+    resume: 'resumed',
+    cancel: 'cancelled',
+    approve: 'approved',
+    reject: 'rejected',
+};
 
 /**
  * Makes a move that a user asks for; one that is under way already is told to the ledger again. Slices see the control document within a second; the
@@ -51,14 +57,19 @@ const pastTense: Record<UserMove, string> = { pause: 'paused', resume: 'resumed'
  */
 export async function controlJob(ports: ControlPorts, jobId: string, { move, ...who }: MoveAsked): Promise<Controlled> {
     return change(ports, jobId, who, (control, asked, { state }) => {
-        const decision = decideMove(state, move, control.desired);
+        const decision = decideMove(state, move, control);
         if (decision.kind === 'illegal') {
-            const cannot = state === 'scheduled' || state === 'planning' ? 'cannot' : 'can no longer';
-            throw illegal(jobId, state, move, control, `The job is ${state} and ${cannot} be ${pastTense[move]}.`);
+            throw illegal(jobId, state, move, control, `The job is ${state} and ${cannotBe(state, move)} ${pastTense[move]}.`);
         }
         return moved(control, move, asked);
     });
 }
+
+/** Of a move that comes too early something else is to be said than of one that comes too late, or never would have been in time. */
+const cannotBe = (state: JobState, move: UserMove): string =>
+    state === 'scheduled' || state === 'planning' || state === 'canary' || move === 'approve' || move === 'reject'
+        ? 'cannot be'
+        : 'can no longer be';
 
 /**
  * Changes the limits of a job. What lowers them is in force within two seconds, what raises them where a slice runs too.

@@ -2,12 +2,24 @@
 import type { StoredJob } from '../contracts/documents';
 import { limiterOfJob } from '../contracts/jobSpec';
 import { noCalls, summaryOf, type CallSummary } from '../core/callStats';
-import { deadlineOf, firstStateOf, limitsOf, newControl, startsAt, type Control, type Ending, type Limits } from '../core/control';
+import {
+    deadlineOf,
+    endedByOf,
+    endStateOf,
+    firstStateOf,
+    limitsOf,
+    newControl,
+    startsAt,
+    type Control,
+    type EndedBy,
+    type Ending,
+    type Limits,
+} from '../core/control';
 import { noCounts, finished, type Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
 import { newLedger, type LedgerState } from '../core/ledger';
-import { allowedMoves, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
+import { allowedMoves, isCalling, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
 import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
 import { latestOf } from '../core/timeline';
 import type { JobStore } from '../storage/jobStore';
@@ -25,8 +37,9 @@ export interface JobStatus {
     allowed: UserMove[];
     /** What is wanted of it beside what its state says: a pause, of a job that is still planned. */
     wanted?: Desire;
-    /** What it ends as, or has ended as, that was not run to its end. */
-    ending?: Ending;
+    /** What it ends as, or has ended as, that was not run to its end; and by what. */
+    ending?: 'cancelled' | 'expired';
+    endedBy?: EndedBy;
     outcome?: 'succeeded' | 'partial';
     ended: boolean;
     createdAt: string;
@@ -115,7 +128,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         ...nameOf(job),
         state,
         allowed: [],
-        ...(state === 'cancelled' || state === 'expired' ? { ending: state } : {}),
+        ...endingOf(state === 'cancelled' || state === 'expired' ? (summary.ending ?? state) : null),
         ...(summary.outcome ? { outcome: summary.outcome } : {}),
         ended: true,
         ...(summary.startedAt ? { startedAt: summary.startedAt } : {}),
@@ -133,6 +146,9 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         ...limitsAndTags(job, control),
     };
 }
+
+const endingOf = (ending: Ending | null): Pick<JobStatus, 'ending' | 'endedBy'> =>
+    ending ? { ending: endStateOf[ending], endedBy: endedByOf[ending] } : {};
 
 const nameOf = ({ id, spec, createdAt }: StoredJob) => ({
     id,
@@ -176,14 +192,14 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, { progress, li
     const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : latestOf(control.changes)?.at;
     const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
     // A cancel that came when the job was at its end already ends nothing.
-    const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? ledger.endsAs : null;
+    const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? (ledger.ending ?? ledger.endsAs) : null;
     const ending = state === 'cancelling' ? (control.ending ?? ledger.ending) : folded;
     return {
         ...nameOf(job),
         state,
         allowed: allowedMoves(state, control.desired),
         ...(state === 'planning' && control.desired !== 'run' ? { wanted: control.desired } : {}),
-        ...(ending ? { ending } : {}),
+        ...endingOf(ending),
         // Storage refuses even the summary: what the ledger knows is all there is.
         ended: endedWithout !== null,
         ...(endedWithout ? { error: endedWithout } : {}),
@@ -193,7 +209,7 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, { progress, li
         ...(waiting ? { waiting } : {}),
         limiter: {
             name: limiterOfJob(job.spec),
-            ...(seen && state === 'running' ? limiterBrief(seen.register, seen.date) : {}),
+            ...(seen && isCalling(state) ? limiterBrief(seen.register, seen.date) : {}),
         },
         ...(step ? { step } : {}),
         ...live,

@@ -50,6 +50,7 @@ const namesIn: Record<(typeof limitNames)[number], readonly string[]> = {
     calling: ['windows', 'timeZone'],
     rate: [],
     outage: ['giveUpAfter'],
+    budget: ['failures', 'percent', 'minimum', 'codes', 'then'],
 };
 
 /** Fields that are no limits are refused, also where the patch would only take them away. */

@@ -178,6 +178,16 @@ export class FanfoldClient {
         return this.move(id, 'resume', options);
     }
 
+    /** Has everything called that comes after the canary. Error: `ILLEGAL_MOVE` of a job that does not wait for that. */
+    approveJob(id: string, options: MoveOptions = {}): Promise<Job> {
+        return this.move(id, 'approve', options);
+    }
+
+    /** Ends the job, with everything that comes after the canary `skipped`. Error: `ILLEGAL_MOVE` of a job that does not wait for a word on it. */
+    rejectJob(id: string, options: MoveOptions = {}): Promise<Job> {
+        return this.move(id, 'reject', options);
+    }
+
     /** Asks a job to stop; it has ended a moment later. Error: `ILLEGAL_MOVE` when it is folding or has ended. */
     cancelJob(id: string, options: MoveOptions = {}): Promise<Job> {
         return this.move(id, 'cancel', options);

@@ -2,11 +2,12 @@
 import { z } from 'zod';
 import { noCalls } from '../core/callStats';
 import type { Control } from '../core/control';
-import { controlMoves } from '../core/states';
+import { controlMoves, verdicts } from '../core/states';
 import type { SliceProgress, StepProgress } from '../core/status';
 import type { StoredSpec } from './jobSpec';
 import { contract, type Contract } from './contract';
 import {
+    budget,
     callStats,
     count,
     counts,
@@ -51,6 +52,7 @@ const storedSpec = z.looseObject({
     results: z.looseObject({ keep: z.string(), maxOutputBytes: z.int() }),
     tags: z.record(z.string(), z.string()),
     startAt: z.string().optional(),
+    canary: z.object({ items: count, approval: z.string(), maxPercent: z.number(), timeout: z.string() }).optional(),
 });
 export const jobDocument = contract(
     'job spec',
@@ -96,6 +98,11 @@ const control = z.object({
     generation: count,
     desired,
     ending: ending.nullable(),
+    approval: z
+        .object({ is: z.enum(verdicts), by: z.string(), at: time, reason: z.string().exactOptional() })
+        .nullable()
+        .default(null),
+    resumed: count.default(0),
     limits: z.object({
         concurrency: limits.shape.concurrency.nullish(),
         retry: limits.shape.retry.nullish(),
@@ -103,6 +110,7 @@ const control = z.object({
         calling: limits.shape.calling.nullish(),
         rate: limits.shape.rate.nullish(),
         outage: outage.nullish(),
+        budget: budget.nullish(),
     }),
     changes: eventLog(controlEvent),
     /** For instances of version 1, which know no other move. */
@@ -133,6 +141,8 @@ const controlContract = contract('control document', control, [
             last: [],
         },
     }),
+    // Version 3 knew neither approval nor budget.
+    (older) => older,
 ]);
 /** An instance of version 1 that cancels a job leaves alone what it does not know: its `cancelled` is the later word. */
 export const controlDocument: Contract<Control> = {
@@ -200,6 +210,8 @@ const summary = z.object({
     calls: callStats.exactOptional(),
     repairs: count.exactOptional(),
     crashes: count.exactOptional(),
+    /** Why it was not run to its end. */
+    ending: ending.exactOptional(),
 });
 export type Summary = z.output<typeof summary>;
 /** From version 2 on a job may have expired. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { wrongInBlobName } from '../core/blobName';
 import { isTimeZone, MAX_WINDOWS, parseWindow, WINDOW_FORM } from '../core/callingWindows';
+import { itemCodes, type ItemCode } from '../core/codes';
 import { parseDuration } from '../core/duration';
 import type { FieldError } from '../core/errors';
 import { isLimiterName, LIMITER_FORM, limiterOf } from '../core/limiter/name';
@@ -32,6 +33,9 @@ export const specBounds = {
 
 /** Problems that one answer lists. */
 export const MAX_ERRORS = 100;
+
+/** Items of a canary, at most: somebody is to look at them. */
+export const MAX_CANARY = 10_000;
 
 const inRange = (n: number | null, min: number, max: number) => n === null || (n >= min && n <= max);
 
@@ -149,6 +153,31 @@ const rate = z.custom<string | string[]>().transform((given: unknown, check): st
 /** How long a target may be away before a job gives up; stored specs of before lack it. */
 export const DEFAULT_GIVE_UP_AFTER = 'P3D';
 
+/** Codes with which items fail. */
+const failureCodes = Object.keys(itemCodes).filter((code) => code !== 'NOT_APPROVED') as [ItemCode, ...ItemCode[]];
+const failures = z.int().min(1).max(1_000_000_000);
+const budget = z
+    .strictObject({
+        failures: failures.optional(),
+        percent: z.number().min(0.001).max(100).optional(),
+        /** Items that have their outcome before their share counts. */
+        minimum: z.int().min(1).max(100_000).default(50),
+        codes: z.partialRecord(z.enum(failureCodes), failures).optional(),
+        then: z.enum(['pause', 'cancel']).default('pause'),
+    })
+    .refine(({ failures, percent, codes = {} }) => failures !== undefined || percent !== undefined || Object.keys(codes).length > 0, {
+        error: 'it limits nothing; give failures, percent or codes',
+    });
+
+const canary = z.strictObject({
+    items: z.int().min(1).max(MAX_CANARY),
+    approval: z.enum(['manual', 'automatic']).default('manual'),
+    /** Of the canary's items, failed ones at most: where nobody is asked, more of them reject the job. */
+    maxPercent: z.number().min(0).max(100).default(2),
+    /** How long somebody may take to approve or reject. */
+    timeout: duration(60_000, LONGEST_DEADLINE, 'PT1M to P400D').default('P1D'),
+});
+
 /** What may change while a job runs. */
 const limitFields = {
     concurrency: z.strictObject({ max: z.int().min(1).max(512).default(64), adaptive: z.boolean().default(true) }).prefault({}),
@@ -164,6 +193,7 @@ const limitFields = {
     calling: calling.optional(),
     rate: rate.optional(),
     outage: z.strictObject({ giveUpAfter: duration(60_000, 30 * DAY, 'PT1M to P30D').default(DEFAULT_GIVE_UP_AFTER) }).prefault({}),
+    budget: budget.optional(),
 };
 export const limitsSpec = z.strictObject(limitFields);
 /** As users write them. */
@@ -182,6 +212,7 @@ export const jobSpec = z.strictObject({
         .refine(isLimiterName, { error: `not a name of a limiter; allowed is ${LIMITER_FORM}` })
         .optional(),
     startAt: instant.optional(),
+    canary: canary.optional(),
     partition: z.strictObject({ items: z.int().min(1).max(20_000).default(5000) }).prefault({}),
     results: z
         .strictObject({

@@ -11,13 +11,17 @@ import {
     type LedgerState,
     type OkReply,
     type OperationOf,
+    type OverBudget,
+    type PlannedCanary,
     type SettleReply,
     type SliceReport,
 } from '../core/ledger';
-import { states } from '../core/states';
+import { nothingSpent, type Allowance, type BudgetLimit } from '../core/budget';
+import { states, verdicts } from '../core/states';
 import type { LedgerEvent } from '../core/timeline';
 import { contract, WrongDocument, type Contract } from './contract';
 import {
+    budget,
     callStats,
     controlSeen,
     count,
@@ -33,12 +37,18 @@ import {
     partCounts,
     persisting,
     range,
+    spent,
     time,
     trouble,
     waitCode,
 } from './parts';
 
 const state = z.enum(states);
+const allowance = z.object({
+    failures: z.number().nullable(),
+    percent: z.object({ of: z.number(), room: z.number(), minimum: count }).nullable(),
+    codes: z.record(z.string(), z.number()),
+}) satisfies z.ZodType<Allowance>;
 export const lease = z.object({
     epoch: count,
     resume: z.array(count),
@@ -53,6 +63,7 @@ export const lease = z.object({
     first: count,
     before: z.object({ first: count, counts }).nullable(),
     more: z.boolean().exactOptional(),
+    budget: z.object({ of: budget, resumed: count, allowance }).exactOptional(),
 }) satisfies z.ZodType<Lease>;
 
 /** A lease of a version that did not say what a job ends as, nor what its share is, nor what came before it. */
@@ -75,10 +86,11 @@ const heldLease = z.object({
 }) satisfies z.ZodType<HeldLease>;
 
 const wait = z.object({ kind: z.literal('wait'), until: time, code: waitCode, why: z.string() });
+const over = z.object({ generation: count, then: z.enum(['pause', 'cancel']), why: z.string() }) satisfies z.ZodType<OverBudget>;
 const leaseReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), lease }),
     wait,
-    z.object({ kind: z.literal('stop'), why: z.string() }),
+    z.object({ kind: z.literal('stop'), why: z.string(), over: over.exactOptional() }),
 ]) satisfies z.ZodType<LeaseReply>;
 
 const told = {
@@ -95,6 +107,15 @@ const settleReply = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('work'), workers: count, round: count }),
     wait,
     z.object({ kind: z.literal('expire'), generation: count }),
+    z.object({ kind: z.literal('over'), ...over.shape }),
+    z.object({
+        kind: z.literal('judge'),
+        generation: count,
+        partitions: count,
+        calls: callStats,
+        ranForMs: z.number(),
+        overdue: z.boolean(),
+    }),
     z.object({ kind: z.literal('done'), as: endState, ...told }),
     z.object({ kind: z.literal('ended'), state: endState, ...told }),
 ]) satisfies z.ZodType<SettleReply>;
@@ -109,8 +130,19 @@ const ledgerEvent = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('recovered'), code: z.string(), ...seen }),
     z.object({ kind: z.literal('held'), code: z.string(), why: z.string(), ...seen }),
     z.object({ kind: z.literal('released'), code: z.string(), ...seen }),
+    z.object({
+        kind: z.literal('budget'),
+        limit: z.string(),
+        why: z.string(),
+        groups: z.array(z.object({ code: z.string(), message: z.string(), count })),
+        ...seen,
+    }),
 ]) satisfies z.ZodType<LedgerEvent>;
 const hold = z.object({ code: waitCode, why: z.string(), until: time, generation: count }) satisfies z.ZodType<Hold>;
+
+/** Its items are those of the first partitions. `timeoutMs`: how long somebody may take to approve what comes after it. */
+export const plannedCanary = z.object({ items: count, partitions: count, timeoutMs: count }) satisfies z.ZodType<PlannedCanary>;
+const budgetLimit = z.custom<BudgetLimit>((limit) => typeof limit === 'string');
 
 const ledgerState = z.object({
     jobId: z.string(),
@@ -153,6 +185,12 @@ const ledgerState = z.object({
     crashes: count,
     crashed: z.record(z.string(), count),
     failures: z.array(failureGroup),
+    canary: z.object({ ...plannedCanary.shape, until: time.nullable(), verdict: z.enum(verdicts).nullable() }).nullable(),
+    budget: budget.nullable(),
+    spent,
+    resumed: count,
+    recentFailures: z.array(failureGroup),
+    reached: z.object({ limit: budgetLimit, why: z.string(), groups: z.array(failureGroup) }).nullable(),
     startedAt: time.nullable(),
     endedAt: time.nullable(),
     waiting: z.object({ code: waitCode, for: z.string(), until: time }).nullable(),
@@ -168,6 +206,8 @@ const storedLedger = contract('ledger', z.object({ ...sameNames, parked: delayed
     (older) => ({ ...stored(newLedger(String(older.jobId))), roundConcurrency: older.maxConcurrency, ...older, ...leasesOf(older) }),
     // Version 3 knew of no limits but the job's own.
     (older) => ({ roundWorkers: older.width, useful: null, processes: {}, ...older }),
+    // Version 4 knew neither canary nor budget.
+    (older) => ({ canary: null, budget: null, spent: nothingSpent(), resumed: 0, recentFailures: [], reached: null, ...older }),
 ]);
 type Stored = Record<string, unknown>;
 /** What is held, and what was answered, in the form that version 3 has of leases. A worker's place stands in its name. */
@@ -216,6 +256,7 @@ const sliceDone = z.object({
     useful: count.nullable().exactOptional(),
     process: z.string().exactOptional(),
     trouble: z.object({ ...trouble.shape, part: count.nullable() }).exactOptional(),
+    spent: z.object({ ...spent.shape, resumed: count }).exactOptional(),
 });
 const sliceLost = z.object({
     epoch: count,
@@ -253,11 +294,13 @@ const operations = {
         partitions: count,
         maxConcurrency: count,
         deadline: time.nullable().exactOptional(),
+        canary: plannedCanary.nullable().exactOptional(),
+        budget: budget.nullable().exactOptional(),
     }),
     schedule: z.object({ op: z.literal('schedule'), startAt: time }),
     note: z.object({
         op: z.literal('note'),
-        step: z.enum(['plan', 'fold', 'expire']),
+        step: z.enum(['plan', 'fold', 'expire', 'canary', 'budget']),
         ends: ending.exactOptional(),
         crashed: z.boolean().exactOptional(),
         trouble: persisting.nullable().exactOptional(),
@@ -270,6 +313,8 @@ const operations = {
         cancel: z.boolean().exactOptional(),
     }),
     control: z.object({ op: z.literal('control'), ...controlSeen.shape }),
+    judged: z.object({ op: z.literal('judged'), asks: z.boolean(), ...controlSeen.shape }),
+    giveUp: z.object({ op: z.literal('giveUp'), error: failure }),
     reopen: z.object({ op: z.literal('reopen'), repair: count, ranges: z.array(range), counts, closed: count }),
     end: z.object({ op: z.literal('end'), state: endState, error: failure.exactOptional() }),
 } satisfies { [Op in LedgerOperation['op']]: z.ZodType<OperationOf<Op>> };
@@ -280,11 +325,13 @@ const operation = z.discriminatedUnion('op', [
     operations.lease,
     operations.settle,
     operations.control,
+    operations.judged,
+    operations.giveUp,
     operations.reopen,
     operations.end,
 ]);
-/** From version 2 on a job can be paused, scheduled and retuned. */
-const operationContract = contract('operation of the ledger', operation, [(older) => older]);
+/** From version 2 on a job can be paused, scheduled and retuned, from version 3 on it may have a canary and a budget. */
+const operationContract = contract('operation of the ledger', operation, [(older) => older, (older) => older]);
 /** A cancel is told as `cancel`, which instances of version 0.1.0 know; from them it comes without more. */
 export const operationMessage: Contract<LedgerOperation> = {
     ...operationContract,
@@ -305,6 +352,8 @@ const replies = {
     lease: leaseReply,
     settle: settleReply,
     control: okReply,
+    judged: okReply,
+    giveUp: okReply,
     reopen: okReply,
     end: okReply,
 } satisfies {

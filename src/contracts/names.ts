@@ -4,7 +4,14 @@
 /** Orchestrators and entities are in lower case: the engine treats names of entities so, and logs show both side by side. */
 export const orchestrators = { runJob: 'runjob', runWorker: 'runworker' } as const;
 export const entities = { ledger: 'ledger' } as const;
-export const activities = { planJob: 'planJob', processSlice: 'processSlice', foldJob: 'foldJob', expireJob: 'expireJob' } as const;
+export const activities = {
+    planJob: 'planJob',
+    processSlice: 'processSlice',
+    foldJob: 'foldJob',
+    expireJob: 'expireJob',
+    judgeCanary: 'judgeCanary',
+    stopOverBudget: 'stopOverBudget',
+} as const;
 /** `wake` says only "look again": one that is lost or doubled does no harm. */
 export const events = { wake: 'wake' } as const;
 

@@ -1,5 +1,6 @@
 // What several contracts share. A part that comes in numbers is a tuple on the wire and an object in code: nobody else counts positions.
 import { z } from 'zod';
+import type { Budget, Spent } from '../core/budget';
 import type { Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import type { FailureGroup } from '../core/failures';
@@ -8,7 +9,7 @@ import type { CallStats } from '../core/callStats';
 import { endings, type ControlSeen, type Limits } from '../core/control';
 import { DEFAULT_GIVE_UP_AFTER } from './jobSpec';
 import { waitCodes, type WaitCode } from '../core/codes';
-import { desires, endStates, states } from '../core/states';
+import { desires, endStates, states, verdicts } from '../core/states';
 import { troubleCodes, type Persisting, type Trouble } from '../core/trouble';
 
 export const count = z.int().min(0);
@@ -59,6 +60,16 @@ export const desired = z.enum(desires);
 
 export const ending = z.enum(endings);
 
+export const budget = z.object({
+    failures: count.optional(),
+    percent: z.number().optional(),
+    minimum: count,
+    codes: z.record(z.string(), count).optional(),
+    then: z.enum(['pause', 'cancel']),
+}) satisfies z.ZodType<Budget>;
+
+export const spent = z.object({ settled: count, failed: count, codes: z.record(z.string(), count) }) satisfies z.ZodType<Spent>;
+
 export const outage = z.object({ giveUpAfter: z.string() });
 
 /** What may change while a job runs. Specs that were stored before there were outages lack that. */
@@ -69,6 +80,7 @@ export const limits = z.object({
     calling: z.object({ windows: z.array(z.string()), timeZone: z.string() }).optional(),
     rate: z.array(z.string()).optional(),
     outage: outage.default({ giveUpAfter: DEFAULT_GIVE_UP_AFTER }),
+    budget: budget.optional(),
 }) satisfies z.ZodType<Limits, object>;
 
 /** What of the control document the ledger goes by. Version 1 had the first two. */
@@ -79,6 +91,9 @@ export const controlSeen = z.object({
     concurrency: count.exactOptional(),
     deadline: time.nullable().exactOptional(),
     lifted: z.boolean().exactOptional(),
+    approval: z.enum(verdicts).exactOptional(),
+    resumed: count.exactOptional(),
+    budget: budget.nullable().exactOptional(),
 }) satisfies z.ZodType<ControlSeen>;
 
 const jobState = z.enum(states);

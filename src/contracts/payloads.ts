@@ -3,8 +3,22 @@ import { z } from 'zod';
 import type { PlanReply } from '../core/plan';
 import type { Lease } from '../core/ledger';
 import { contract, WrongDocument, type Contract } from './contract';
-import { lease, upgradeLease } from './ledger';
-import { callStats, controlSeen, count, counts, endState, entered, jobFailure, persisting, range, time, trouble } from './parts';
+import { lease, plannedCanary, upgradeLease } from './ledger';
+import {
+    budget,
+    callStats,
+    controlSeen,
+    count,
+    counts,
+    endState,
+    ending as endingName,
+    entered,
+    jobFailure,
+    persisting,
+    range,
+    time,
+    trouble,
+} from './parts';
 
 export type JobFailure = z.output<typeof jobFailure>;
 
@@ -22,12 +36,14 @@ const planReply = z.union([
         partitions: count,
         concurrency: count,
         deadline: time.nullable().exactOptional(),
+        canary: plannedCanary.nullable().exactOptional(),
+        budget: budget.nullable().exactOptional(),
     }),
     z.object({ ok: z.literal(false), startAt: time }),
     z.object({ ok: z.literal(false), trouble }),
     z.object({ ok: z.literal(false), error: jobFailure }),
 ]) satisfies z.ZodType<PlanReply>;
-export const planReplyMessage: Contract<PlanReply> = contract('reply of planJob', planReply, [(older) => older]);
+export const planReplyMessage: Contract<PlanReply> = contract('reply of planJob', planReply, [(older) => older, (older) => older]);
 
 // --- processSlice: its reply is the report that the ledger takes ---------------------------------------------------------
 
@@ -62,6 +78,7 @@ const foldInput = z.object({
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
     crashes: count.exactOptional(),
+    ending: endingName.exactOptional(),
 });
 export type FoldInput = z.output<typeof foldInput>;
 export const foldInputMessage = contract('input of foldJob', foldInput, [(older) => older]);
@@ -92,6 +109,28 @@ const expireReply = z.discriminatedUnion('kind', [
 export type ExpireReply = z.output<typeof expireReply>;
 export const expireReplyMessage = contract('reply of expireJob', expireReply);
 
+// --- stopOverBudget: writes to the control document that a limit of the budget is reached ---------------------------------------
+
+const stopInput = z.object({ jobId: z.string(), generation: count, then: z.enum(['pause', 'cancel']), why: z.string() });
+export type StopInput = z.output<typeof stopInput>;
+export const stopInputMessage = contract('input of stopOverBudget', stopInput);
+export type StopReply = ExpireReply;
+export const stopReplyMessage = contract('reply of stopOverBudget', expireReply);
+
+// --- judgeCanary: finds what a canary came to; its word, or that nobody has said any in time, goes to the control document ------
+
+const judgeInput = z.object({ jobId: z.string(), partitions: count, calls: callStats, ranForMs: z.number(), overdue: z.boolean() });
+export type JudgeInput = z.output<typeof judgeInput>;
+export const judgeInputMessage = contract('input of judgeCanary', judgeInput);
+
+/** What the document says now; `asks`: the word is a person's, and has not been said. */
+const judgeReply = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('control'), control: controlSeen, asks: z.boolean() }),
+    z.object({ kind: z.literal('trouble'), trouble }),
+]);
+export type JudgeReply = z.output<typeof judgeReply>;
+export const judgeReplyMessage = contract('reply of judgeCanary', judgeReply);
+
 // --- orchestrations -----------------------------------------------------------------------------------------------------
 
 const ending = z.object({
@@ -104,6 +143,8 @@ const ending = z.object({
     entered: entered.exactOptional(),
     calls: callStats.exactOptional(),
     crashes: count.exactOptional(),
+    /** Why it is not run to its end. */
+    ending: endingName.exactOptional(),
 });
 export type Ending = z.output<typeof ending>;
 

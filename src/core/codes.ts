@@ -77,6 +77,10 @@ export const itemCodes = {
     PROCESSOR_FATAL: { means: 'The processor threw a `FatalError`: trying again cannot help.', remedy: 'See the message.' },
     PROCESSOR_MISSING: { means: 'This deployment has no processor of that name.', remedy: 'Deploy it; the item is tried again.' },
     BAD_RESULT: { means: 'What the processor gave cannot be recorded as JSON.', remedy: 'Mend the processor.' },
+    NOT_APPROVED: {
+        means: 'The canary of the job was rejected before the item was called. Its outcome is `skipped`.',
+        remedy: 'Mend what the canary has shown, and post the job again.',
+    },
     POISON: {
         means: 'The item ended the worker process each time that it was processed, with nothing else running in it.',
         remedy: 'Mend the item or the processor; see [isolation](how-it-works.md#isolation).',
@@ -174,6 +178,8 @@ export const waitCodes = [
     'VERSION',
     'SCHEDULED',
     'PAUSED',
+    'APPROVAL',
+    'BUDGET',
     'OUTSIDE_WINDOWS',
     'GATE_CLOSED',
     'BREAKER_OPEN',
@@ -190,6 +196,14 @@ export const waitingCodes: Record<WaitCode, Entry> = {
     ISOLATION: { means: 'The item that ends the process is being looked for.', remedy: 'Nothing; it ends as `POISON`.' },
     SCHEDULED: { means: 'The job is to start then (`startAt`).', remedy: 'Nothing; or cancel it.' },
     PAUSED: { means: 'Somebody has paused the job.', remedy: 'Resume it, or cancel it.' },
+    APPROVAL: {
+        means: 'The canary has come to its end, and somebody is to say whether the rest is called. At `until` the job is rejected.',
+        remedy: 'Look at `canary` in the status; then `approve` or `reject`.',
+    },
+    BUDGET: {
+        means: 'So many items have failed that the job was paused by its budget; `limit` and `groups` say which limit was reached, and by what.',
+        remedy: 'Mend what fails, and resume: failures before a resume do not count. Or change `budget` with `PATCH`, or cancel.',
+    },
     OUTSIDE_WINDOWS: {
         means: 'It is outside the windows of `calling`: nothing is called before the next one opens.',
         remedy: 'Nothing; or change `calling` with `PATCH`.',

@@ -1,19 +1,47 @@
 // What users want of a job: one document, changed by moves and retunes, one after the other.
 import { durationMs, parseDuration } from './duration';
-import { desireOf, next, type ControlMove, type Desire, type JobState } from './states';
+import type { Budget } from './budget';
+import { desireOf, next, type ControlMove, type Desire, type EndState, type JobState, type Verdict } from './states';
 import { cutText } from './text';
 import { appended, emptyLog, latestOf, type ControlEvent, type EventLog, type Retuned } from './timeline';
 
-/** What a job ends as that is not run to its end. */
-export const endings = ['cancelled', 'expired'] as const;
+/** Why a job ends that is not run to its end. */
+export const endings = ['cancelled', 'expired', 'rejected', 'overBudget'] as const;
 export type Ending = (typeof endings)[number];
+
+/** The state in which such a job ends. */
+export const endStateOf = {
+    cancelled: 'cancelled',
+    expired: 'expired',
+    rejected: 'cancelled',
+    overBudget: 'cancelled',
+} as const satisfies Record<Ending, EndState>;
+
+/** What users are told of it. */
+export const endedByOf = { cancelled: 'cancel', expired: 'deadline', rejected: 'reject', overBudget: 'budget' } as const satisfies Record<
+    Ending,
+    string
+>;
+export type EndedBy = (typeof endedByOf)[Ending];
+
+/** The word on a canary: whose, when (ms) and why. */
+export interface Approval {
+    is: Verdict;
+    by: string;
+    at: number;
+    reason?: string;
+}
 
 export interface Control {
     /** Goes up by one with each change. Whoever has seen a generation knows all before it. */
     generation: number;
     desired: Desire;
-    /** What the job ends as when it is not run to its end; the first that was accepted holds. */
+    /** Why the job ends when it is not run to its end; the first that was accepted holds. */
     ending: Ending | null;
+    /** The word on its canary; the first that was accepted holds. */
+    approval: Approval | null;
+    /** The generation of the last resume; 0: it was never resumed. Failures before it count for no budget. */
+    resumed: number;
     /** What was changed of the spec since the job was posted; what is absent is as the spec says, and null is taken away. */
     limits: { [Name in keyof Limits]?: Limits[Name] | null | undefined };
     /** All of that, in its order. */
@@ -37,6 +65,8 @@ export interface Limits {
     rate?: string[] | undefined;
     /** How long a target may be away, as an ISO duration, before the job gives up. */
     outage: { giveUpAfter: string };
+    /** How many items may fail before the job stops. */
+    budget?: Budget | undefined;
 }
 
 /** Who asks, why, when (ms), and the name of the request. */
@@ -48,15 +78,34 @@ export interface Asked {
 }
 
 /** The control document of a job of which nobody has wanted anything yet. */
-export const newControl = (): Control => ({ generation: 0, desired: 'run', ending: null, limits: {}, changes: emptyLog() });
+export const newControl = (): Control => ({
+    generation: 0,
+    desired: 'run',
+    ending: null,
+    approval: null,
+    resumed: 0,
+    limits: {},
+    changes: emptyLog(),
+});
 
-/** The document after the move; null where it is as the move wants it already. Whether the move is legal is decided by the job's state. */
-export function moved(control: Control, move: ControlMove, asked: Asked): Control | null {
+/**
+ * The document after the move; null where it is as the move wants it already. Whether the move is legal is decided by the job's state. `ending`: why the job
+ * ends by it, where it does not go on.
+ */
+export function moved(control: Control, move: ControlMove, asked: Asked, ending: Ending | null = endingOf[move] ?? null): Control | null {
     const desired = desireOf[move];
-    if (control.desired === 'cancel' || control.desired === desired || isDone(control, asked)) return null;
-    const ending = move === 'cancel' ? 'cancelled' : move === 'expire' ? 'expired' : null;
-    return { ...changed(control, { kind: 'move', move }, asked), desired, ending };
+    if (control.desired === 'cancel' || isDone(control, asked)) return null;
+    if (move === 'approve' ? control.approval !== null : control.desired === desired) return null;
+    const after = { ...changed(control, { kind: 'move', move }, asked), desired, ending };
+    if (move === 'resume') return { ...after, resumed: after.generation };
+    const is = verdictOf[move];
+    return is ? { ...after, approval: approvalOf(is, asked) } : after;
 }
+
+const endingOf: Partial<Record<ControlMove, Ending>> = { cancel: 'cancelled', expire: 'expired', reject: 'rejected' };
+const verdictOf: Partial<Record<ControlMove, Verdict>> = { approve: 'approved', reject: 'rejected' };
+
+const approvalOf = (is: Verdict, { by, at, reason }: Asked): Approval => ({ is, by, at, ...(reason === undefined ? {} : { reason }) });
 
 /** The document with other limits in force; null where they are already. */
 export function retuned(control: Control, spec: Limits, limits: Limits, asked: Asked): Control | null {
@@ -68,7 +117,7 @@ export function retuned(control: Control, spec: Limits, limits: Limits, asked: A
     return { ...changed(control, { kind: 'retune', changes }, asked), limits: { ...control.limits, ...own } };
 }
 
-export const limitNames = ['concurrency', 'retry', 'deadline', 'calling', 'rate', 'outage'] as const satisfies (keyof Limits)[];
+export const limitNames = ['concurrency', 'retry', 'deadline', 'calling', 'rate', 'outage', 'budget'] as const satisfies (keyof Limits)[];
 
 type What = { kind: 'move'; move: ControlMove } | { kind: 'retune'; changes: Retuned[] };
 
@@ -129,6 +178,7 @@ export function limitsOf(spec: Limits, { limits }: Pick<Control, 'limits'>): Lim
         calling: inForce('calling'),
         rate: inForce('rate'),
         outage: inForce('outage'),
+        budget: inForce('budget'),
     };
 }
 
@@ -145,6 +195,12 @@ export interface ControlSeen {
     concurrency?: number;
     /** In ms; null: none. */
     deadline?: number | null;
+    /** The word on the canary; absent: there is none. */
+    approval?: Verdict;
+    /** The generation of the last resume. */
+    resumed?: number;
+    /** How many items may fail; null: any. */
+    budget?: Budget | null;
     /** What holds calls off may not do so any more: it is to be found out. */
     lifted?: boolean;
 }
@@ -174,11 +230,18 @@ export const seenOf = (job: Controlled, control: Control): ControlSeen => ({
     ending: control.ending,
     concurrency: limitsOf(job.spec, control).concurrency.max,
     deadline: deadlineOf(job, control),
+    ...(control.approval ? { approval: control.approval.is } : {}),
+    resumed: control.resumed,
+    budget: limitsOf(job.spec, control).budget ?? null,
 });
 
-/** The state that users see: what they want shows before the ledger has heard of it. */
-export function seenState(state: JobState, { desired }: Pick<Control, 'desired'>): JobState {
+/**
+ * The state that users see: what they want shows before the ledger has heard of it. `hasCanary`: the job's first items are to run alone, as far as the ledger
+ * has heard.
+ */
+export function seenState(state: JobState, { desired, approval }: Pick<Control, 'desired' | 'approval'>, hasCanary: boolean): JobState {
     if (desired === 'cancel') return next(state, 'cancel') ?? state;
-    if (desired === 'pause') return next(state, 'pause') ?? state;
-    return next(state, 'resume') ?? state;
+    const judged = approval?.is === 'approved' ? (next(state, 'approve') ?? next(state, 'pass') ?? state) : state;
+    if (desired === 'pause') return next(judged, 'pause') ?? judged;
+    return next(judged, hasCanary && !approval ? 'resumeCanary' : 'resume') ?? judged;
 }

@@ -56,6 +56,7 @@ export const codeRules = {
     PROCESSOR_FATAL: { retry: 'no', why: 'The processor says that it cannot help.' },
     PROCESSOR_MISSING: { retry: 'yes', why: 'The deployment that has it may be on its way.' },
     BAD_RESULT: { retry: 'no', why: 'The attempt has done its work: another would do it again.' },
+    NOT_APPROVED: { retry: 'no', why: 'The item is not to be called.' },
     POISON: { retry: 'no', why: 'It has ended processes enough.' },
 } as const satisfies Record<ItemCode, { retry: Retry; why: string }>;
 

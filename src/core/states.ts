@@ -3,6 +3,8 @@
 export const states = [
     'planning',
     'scheduled',
+    'canary',
+    'awaitingApproval',
     'running',
     'paused',
     'cancelling',
@@ -18,24 +20,56 @@ export const moves = {
     schedule: { planning: 'scheduled' },
     plan: { scheduled: 'planning' },
     open: { planning: 'running' },
+    // The first items run alone.
+    openCanary: { planning: 'canary' },
     // Of a job that is being planned it takes effect when the plan stands.
-    pause: { planning: 'planning', running: 'paused' },
+    pause: { planning: 'planning', canary: 'paused', running: 'paused' },
     resume: { planning: 'planning', paused: 'running' },
-    cancel: { scheduled: 'cancelling', planning: 'cancelling', running: 'cancelling', paused: 'cancelling' },
-    expire: { scheduled: 'cancelling', planning: 'cancelling', running: 'cancelling', paused: 'cancelling' },
-    fold: { running: 'folding', cancelling: 'folding' },
+    resumeCanary: { paused: 'canary' },
+    // The canary has come to its end: somebody is asked, or the share of its failures decides.
+    ask: { canary: 'awaitingApproval' },
+    pass: { canary: 'running' },
+    approve: { awaitingApproval: 'running' },
+    reject: { awaitingApproval: 'cancelling' },
+    cancel: {
+        scheduled: 'cancelling',
+        planning: 'cancelling',
+        canary: 'cancelling',
+        awaitingApproval: 'cancelling',
+        running: 'cancelling',
+        paused: 'cancelling',
+    },
+    expire: {
+        scheduled: 'cancelling',
+        planning: 'cancelling',
+        canary: 'cancelling',
+        awaitingApproval: 'cancelling',
+        running: 'cancelling',
+        paused: 'cancelling',
+    },
+    // A canary of all items has nobody to ask: nothing is left. A job that storage refuses something is folded from everywhere that it is looked at.
+    fold: { canary: 'folding', awaitingApproval: 'folding', running: 'folding', cancelling: 'folding' },
     reopen: { folding: 'running' },
     reopenCancelled: { folding: 'cancelling' },
     complete: { folding: 'completed' },
     endCancelled: { cancelling: 'cancelled', folding: 'cancelled' },
     endExpired: { cancelling: 'expired', folding: 'expired' },
-    fail: { scheduled: 'failed', planning: 'failed', running: 'failed', paused: 'failed', cancelling: 'failed', folding: 'failed' },
+    fail: {
+        scheduled: 'failed',
+        planning: 'failed',
+        canary: 'failed',
+        awaitingApproval: 'failed',
+        running: 'failed',
+        paused: 'failed',
+        cancelling: 'failed',
+        folding: 'failed',
+    },
 } as const satisfies Record<string, Partial<Record<JobState, JobState>>>;
 
 export type Move = keyof typeof moves;
 
 /** The moves a user may ask for over HTTP. */
-export const userMoves = ['pause', 'resume', 'cancel'] as const satisfies Move[];
+export const userMoves = ['pause', 'resume', 'cancel', 'approve', 'reject'] as const satisfies Move[];
 export type UserMove = (typeof userMoves)[number];
 
 /** What is wanted of a job: that it runs, stands still, or ends without the rest of its items. */
@@ -43,14 +77,28 @@ export const desires = ['run', 'pause', 'cancel'] as const;
 export type Desire = (typeof desires)[number];
 
 /** The moves that a control document keeps. `expire`: the deadline has come. */
-export const controlMoves = ['pause', 'resume', 'cancel', 'expire'] as const satisfies Move[];
+export const controlMoves = ['pause', 'resume', 'cancel', 'approve', 'reject', 'expire'] as const satisfies Move[];
 export type ControlMove = (typeof controlMoves)[number];
 
 /** What each move wants. */
-export const desireOf = { pause: 'pause', resume: 'run', cancel: 'cancel', expire: 'cancel' } as const satisfies Record<
-    ControlMove,
-    Desire
->;
+export const desireOf = {
+    pause: 'pause',
+    resume: 'run',
+    cancel: 'cancel',
+    approve: 'run',
+    reject: 'cancel',
+    expire: 'cancel',
+} as const satisfies Record<ControlMove, Desire>;
+
+/** The word on a canary: everything that comes after it may be called, or nothing may. */
+export const verdicts = ['approved', 'rejected'] as const;
+export type Verdict = (typeof verdicts)[number];
+
+/** What is wanted of a job already. */
+export interface Wanted {
+    desired: Desire;
+    approval: { is: Verdict } | null;
+}
 
 const table: Record<Move, Partial<Record<JobState, JobState>>> = moves;
 
@@ -61,21 +109,39 @@ export const next = (from: JobState, move: Move): JobState | null => table[move]
 export type MoveDecision = { kind: 'make' } | { kind: 'underWay' } | { kind: 'illegal'; allowed: UserMove[] };
 
 /**
- * What becomes of a move that a user asks for of a job in this state, of which `desired` is wanted already. The one place where its legality is decided.
+ * What becomes of a move that a user asks for of a job in this state, of which that is wanted already. The one place where its legality is decided.
  */
-export function decideMove(state: JobState, move: UserMove, desired: Desire): MoveDecision {
-    const isThere = Object.entries(table[move]).some(([from, to]) => to === state && from !== state);
-    if (isThere || (state === 'planning' && move === 'pause' && desired === 'pause')) return { kind: 'underWay' };
-    const allowed = allowedMoves(state, desired);
+export function decideMove(state: JobState, move: UserMove, wanted: Wanted): MoveDecision {
+    if (isUnderWay(state, move, wanted)) return { kind: 'underWay' };
+    const allowed = allowedMoves(state, wanted.desired);
     return allowed.includes(move) ? { kind: 'make' } : { kind: 'illegal', allowed };
+}
+
+/** Whether the job is where the move leads, or on its way there. */
+function isUnderWay(state: JobState, move: UserMove, { desired, approval }: Wanted): boolean {
+    switch (move) {
+        case 'pause':
+            return state === 'paused' || (state === 'planning' && desired === 'pause');
+        case 'resume':
+            return state === 'running' || state === 'canary';
+        case 'cancel':
+            return state === 'cancelling';
+        case 'approve':
+            return state === 'running' && approval?.is === 'approved';
+        case 'reject':
+            return state === 'cancelling' && approval?.is === 'rejected';
+    }
 }
 
 /** The moves that change something. A job that is planned can be resumed where a pause waits for the plan, and paused where none does. */
 export const allowedMoves = (from: JobState, desired: Desire): UserMove[] =>
     userMoves.filter((move) => next(from, move) !== null && (from !== 'planning' || desireOf[move] !== desired));
 
+/** The states in which items are called. */
+export const isCalling = (state: JobState): boolean => state === 'canary' || state === 'running';
+
 /** The states in which the limits of a job may change. */
-export const retunable = ['scheduled', 'planning', 'running', 'paused'] as const satisfies JobState[];
+export const retunable = ['scheduled', 'planning', 'canary', 'awaitingApproval', 'running', 'paused'] as const satisfies JobState[];
 export const isRetunable = (state: JobState): boolean => (retunable as readonly JobState[]).includes(state);
 
 export const endStates = ['completed', 'failed', 'cancelled', 'expired'] as const satisfies JobState[];

@@ -2,10 +2,10 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { hasCanary, isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, sumOf, type Counts } from './counts';
 import type { FailureGroup } from './failures';
-import { isEnded, type JobState } from './states';
+import { isCalling, isEnded, type JobState } from './states';
 
 /** What a slice waits for, and until when (ms). */
 export interface WaitingNow {
@@ -52,12 +52,17 @@ export interface AllProgress {
 
 export const noProgress = (): AllProgress => ({ slices: [], steps: [] });
 
-/** What is waited for. `until`: ISO, null where nobody knows; `since`: ISO, where the wait is for news. */
+/**
+ * What is waited for. `until`: ISO, null where nobody knows; `since`: ISO, where the wait is for news; `limit` and `groups`: the limit of the budget that is
+ * reached, and what has failed since the last resume.
+ */
 export interface Wait {
     code: WaitCode;
     for: string;
     until: string | null;
     since?: string;
+    limit?: string;
+    groups?: FailureGroup[];
 }
 
 /** When the job is likely to end, as two ISO times, and why they are what they are. */
@@ -86,7 +91,7 @@ export interface LiveStatus {
 
 export interface StatusAsked {
     ledger: LedgerState;
-    control: Pick<Control, 'generation' | 'desired'>;
+    control: Pick<Control, 'generation' | 'desired' | 'approval'>;
     progress: AllProgress;
     /** The limiter that holds the job back, and how many calls a second it allows in all; null: none does. */
     heldBy?: { name: string; paced: number } | null;
@@ -112,6 +117,9 @@ const STANDS_STILL = new Set<WaitCode>([
     ...(['NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL'] as const),
 ]);
 
+/** Kinds of failure that a wait tells of. */
+const TOLD_GROUPS = 5;
+
 const iso = (ms: number) => new Date(ms).toISOString();
 
 /** One lease, and what is known of its slice. */
@@ -130,7 +138,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sumOf(ledger.delayed)));
     const calls = [...holders, ...left].reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
-    const state = seenState(ledgerState(ledger, asked.startsAt, now), control);
+    const state = seenState(ledgerState(ledger, asked.startsAt, now), control, hasCanary(ledger));
     const rate = rateOf(ledger, holders, counts, now);
     const waiting = waitOf(asked, state, holders);
     const isHeard = progress.slices.some(({ age }) => age <= NEWS_MS);
@@ -208,15 +216,30 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     const { ledger, control, startsAt, now } = asked;
     if (state === 'scheduled' && startsAt > now)
         return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
+    const { reached, deadline } = ledger;
+    if (state === 'paused' && (deadline ?? Infinity) > now && reached && control.desired === 'pause')
+        return {
+            code: 'BUDGET',
+            for: `somebody to resume it: ${reached.why}`,
+            until: deadline === null ? null : iso(deadline),
+            limit: `/budget/${reached.limit}`,
+            groups: reached.groups.slice(0, TOLD_GROUPS),
+        };
     if (state === 'paused' && (ledger.deadline ?? Infinity) > now)
         return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };
+    if (state === 'awaitingApproval' && ledger.canary?.until)
+        return {
+            code: 'APPROVAL',
+            for: 'somebody to approve or reject what comes after the canary',
+            until: iso(Math.min(ledger.canary.until, deadline ?? Infinity)),
+        };
     if (isEnded(state)) return null;
     const { waiting } = ledger;
     // What it waited for while it was paused says nothing any more.
     const isOutdated = control.generation > ledger.generation && ledger.startedAt !== null;
-    const kept = state === 'running' ? waitOfSlices(holders, now) : null;
+    const kept = isCalling(state) ? waitOfSlices(holders, now) : null;
     if (kept) return kept;
-    if (waiting && waiting.until > now && !isOutdated && waiting.code !== 'PAUSED' && waiting.code !== 'SCHEDULED')
+    if (waiting && waiting.until > now && !isOutdated && !ENDED_BY_A_MOVE.has(waiting.code))
         return { code: waiting.code, for: waiting.for, until: iso(waiting.until) };
     const heard = lastNews(asked, state, holders);
     if (now - heard > NEWS_MS) return { code: 'NO_NEWS', for: missing(state, ledger), until: null, since: iso(heard) };
@@ -224,6 +247,9 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
 }
+
+/** Waits that are seen from the job's state, and say nothing of another. */
+const ENDED_BY_A_MOVE = new Set<WaitCode>(['PAUSED', 'SCHEDULED', 'APPROVAL']);
 
 /** What keeps off the calls of all slices that were heard of lately, until the first of them may call again; null where one of them may. */
 function waitOfSlices(holders: Holder[], now: number): Wait | null {

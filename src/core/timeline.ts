@@ -33,6 +33,8 @@ export type LedgerEvent = { at: number; generation: number } & (
     /** Nothing may be called for a while, and may be again. `code`: as of a wait. */
     | { kind: 'held'; code: string; why: string }
     | { kind: 'released'; code: string }
+    /** A limit of the budget was reached, by these kinds of failure. */
+    | { kind: 'budget'; limit: string; why: string; groups: { code: string; message: string; count: number }[] }
 );
 
 /** Events that stand no more by themselves: how many of each kind, and the times of the first and the last of them. */

@@ -6,6 +6,8 @@ import './setup';
 import './http';
 import './timers';
 import { expireJob } from '../activities/expireJob';
+import { judgeCanary } from '../activities/judgeCanary';
+import { stopOverBudget } from '../activities/stopOverBudget';
 import { foldJob } from '../activities/foldJob';
 import { occupancy } from '../activities/occupancy';
 import { planJob } from '../activities/planJob';
@@ -22,12 +24,18 @@ import {
     expireReplyMessage,
     foldInputMessage,
     foldReplyMessage,
+    judgeInputMessage,
+    judgeReplyMessage,
     planInputMessage,
     planReplyMessage,
     sliceInputMessage,
+    stopInputMessage,
+    stopReplyMessage,
     unreadLease,
     type ExpireReply,
     type FoldReply,
+    type JudgeReply,
+    type StopReply,
 } from '../contracts/payloads';
 import { nothingOpened, type SliceReport } from '../core/ledger';
 import type { PlanReply } from '../core/plan';
@@ -90,6 +98,22 @@ df.app.activity(activities.expireJob, {
         expireReplyMessage,
         (input, store, log): Promise<ExpireReply> => expireJob(input, store, log),
         (trouble): ExpireReply => ({ kind: 'trouble', trouble }),
+    ),
+});
+df.app.activity(activities.judgeCanary, {
+    handler: activity(
+        judgeInputMessage,
+        judgeReplyMessage,
+        (input, store, log): Promise<JudgeReply> => judgeCanary(input, store, log),
+        (trouble): JudgeReply => ({ kind: 'trouble', trouble }),
+    ),
+});
+df.app.activity(activities.stopOverBudget, {
+    handler: activity(
+        stopInputMessage,
+        stopReplyMessage,
+        (input, store, log): Promise<StopReply> => stopOverBudget(input, store, log),
+        (trouble): StopReply => ({ kind: 'trouble', trouble }),
     ),
 });
 

@@ -135,6 +135,12 @@ export function readOutcomeHead(start: (bytes: number) => string): { index: numb
     return { index: Number(m[1]), outcome: m[2] as OutcomeKind, attempts: Number(attempts?.[1] ?? 1) };
 }
 
+const codeInHead = /"error":\{"code":"([A-Z0-9_]+)"/;
+
+/** The code of a failed outcome, without parsing its line: what stands before it is no text that could look like it, for its quotes would be escaped. */
+export const errorCodeOf = (start: (bytes: number) => string): string =>
+    (codeInHead.exec(start(SHORT_HEAD_BYTES)) ?? codeInHead.exec(start(HEAD_BYTES)))?.[1] ?? 'UNKNOWN';
+
 export type ControlLine = AttemptLine | HeldLine | FenceLine | IntentLine | CompanyLine | ContinuedLine;
 export const isAttempt = (l: ControlLine): l is AttemptLine => 'attempt' in l;
 export const isHeld = (l: ControlLine): l is HeldLine => 'held' in l;

@@ -8,10 +8,14 @@ import {
     expireReplyMessage,
     foldInputMessage,
     foldReplyMessage,
+    judgeInputMessage,
+    judgeReplyMessage,
     planInputMessage,
     planReplyMessage,
     runJobMessage,
     runWorkerMessage,
+    stopInputMessage,
+    stopReplyMessage,
     wakeMessage,
     type Ending,
     type FoldInput,
@@ -21,7 +25,8 @@ import {
 } from '../contracts/payloads';
 import type { WaitCode } from '../core/codes';
 import type { Failure } from '../core/errors';
-import type { Told } from '../core/ledger';
+import type { JudgedCanary, OverBudget, Told } from '../core/ledger';
+import { endStateOf } from '../core/control';
 import type { PlanReply } from '../core/plan';
 import { isHopeless, persisting, type Trouble } from '../core/trouble';
 import { reason } from './reason';
@@ -84,6 +89,8 @@ function* generation(context: OrchestrationContext, input: RunJobInput): Step<En
             else if (next.kind === 'wait')
                 seen = Math.max(seen, (yield* woken(context, next.until, longestWait(next.code))).generation ?? 0);
             else if (next.kind === 'expire') yield* expired(context, story, next.generation);
+            else if (next.kind === 'over') yield* stopped(context, story, next);
+            else if (next.kind === 'judge') yield* judged(context, story, next);
             // An ended job that is told of here has no summary: it was brought to its end and did not come so far.
             else {
                 if (next.startedAt) story.startedAt = new Date(next.startedAt).toISOString();
@@ -109,8 +116,8 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
     const { jobId } = story;
     const plan = yield* planOnce(context, story);
     if (plan.ok) {
-        const { total, invalid, partitions, concurrency: maxConcurrency, deadline = null } = plan;
-        yield* tellLedger(context, jobId, { op: 'open', jobId, total, invalid, partitions, maxConcurrency, deadline });
+        const { ok: _, concurrency: maxConcurrency, ...opened } = plan;
+        yield* tellLedger(context, jobId, { op: 'open', jobId, maxConcurrency, deadline: null, ...opened });
         Object.assign(story, { planned: true, trouble: undefined });
         return;
     }
@@ -132,22 +139,21 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
 }
 
 /** What the ledger knows of a job that ends before there is anything to work on; it hears why. */
-function* knownOf(
-    context: OrchestrationContext,
-    jobId: string,
-    as: Ending['as'],
-): Step<Pick<Ending, 'entered' | 'calls' | 'crashes'> & { as?: Ending['as'] }> {
+function* knownOf(context: OrchestrationContext, jobId: string, as: Ending['as']): Step<Known & { as?: Ending['as'] }> {
     if (!tellsSteps(context)) return {};
     const ends = as === 'cancelled' || as === 'expired' ? { ends: as } : {};
     const { told } = yield* tellLedger(context, jobId, { op: 'note', step: 'plan', ...ends });
-    return { ...knownIn(told ?? {}), ...(told?.ending ? { as: told.ending } : {}) };
+    return { ...knownIn(told ?? {}), ...(told?.ending ? { as: endStateOf[told.ending] } : {}) };
 }
 
-const knownIn = ({ entered, calls, crashes }: Partial<Told>): Pick<Ending, 'entered' | 'calls' | 'crashes'> => ({
+const knownIn = ({ entered, calls, crashes, ending }: Partial<Told>): Known => ({
     ...(entered ? { entered } : {}),
     ...(calls ? { calls } : {}),
     ...(crashes ? { crashes } : {}),
+    ...(ending ? { ending } : {}),
 });
+
+type Known = Pick<Ending, 'entered' | 'calls' | 'crashes' | 'ending'>;
 
 /** Waits until the job is to start, and then has it planned; what is wanted of it meanwhile, planning finds out. */
 function* scheduled(context: OrchestrationContext, story: Story, startAt: number): Step<void> {
@@ -159,7 +165,11 @@ function* scheduled(context: OrchestrationContext, story: Story, startAt: number
 }
 
 /** Tells the ledger of the trouble that a step has, or that it is over. */
-function* noted(context: OrchestrationContext, { jobId, trouble }: Story, step: 'plan' | 'fold' | 'expire'): Step<void> {
+function* noted(
+    context: OrchestrationContext,
+    { jobId, trouble }: Story,
+    step: 'plan' | 'fold' | 'expire' | 'canary' | 'budget',
+): Step<void> {
     if (tellsSteps(context)) yield* tellLedger(context, jobId, { op: 'note', step, trouble: trouble ?? null });
 }
 
@@ -178,6 +188,44 @@ function* expired(context: OrchestrationContext, story: Story, generation: numbe
         story.trouble = undefined;
     } else {
         yield* noted(context, story, 'expire');
+        yield* woken(context, story.trouble!.until);
+    }
+}
+
+/** A limit of the budget is reached: the job is paused or cancelled by that, unless its control document says more than the ledger has heard of. */
+function* stopped(context: OrchestrationContext, story: Story, { generation, then, why }: OverBudget): Step<void> {
+    const { jobId } = story;
+    const input = stopInputMessage.write({ jobId, generation, then, why });
+    const reply = stopReplyMessage.read(yield* persistently(context, activities.stopOverBudget, input));
+    if (reply.kind === 'control') {
+        yield* tellLedger(context, jobId, { op: 'control', ...reply.control });
+        story.trouble = undefined;
+        // It says nothing that the ledger had not heard, and the job is to go on: it is not asked again at once.
+        if (reply.control.desired === 'run') yield context.df.createTimer(after(context, AGAIN_MS));
+    } else yield* withstood(context, story, 'budget', reply.trouble);
+}
+
+/** The canary has come to its end, or nobody has said a word on it in time. */
+function* judged(context: OrchestrationContext, story: Story, { partitions, calls, ranForMs, overdue }: JudgedCanary): Step<void> {
+    const { jobId } = story;
+    const input = judgeInputMessage.write({ jobId, partitions, calls, ranForMs, overdue });
+    const reply = judgeReplyMessage.read(yield* persistently(context, activities.judgeCanary, input));
+    if (reply.kind === 'trouble') return yield* withstood(context, story, 'canary', reply.trouble);
+    const { control, asks } = reply;
+    const { state } = yield* tellLedger(context, jobId, { op: 'judged', asks, ...control });
+    story.trouble = undefined;
+    // By the clock that was asked, the time of whoever is to approve is not over.
+    if (overdue && state === 'awaitingApproval') yield context.df.createTimer(after(context, AGAIN_MS));
+}
+
+/** Waits for what storage does not give; where it never does, the job ends by that. */
+function* withstood(context: OrchestrationContext, story: Story, step: 'canary' | 'budget', trouble: Trouble): Step<void> {
+    const refused = hopeless(context, story, trouble);
+    if (refused) {
+        yield* tellLedger(context, story.jobId, { op: 'giveUp', error: refused });
+        story.trouble = undefined;
+    } else {
+        yield* noted(context, story, step);
         yield* woken(context, story.trouble!.until);
     }
 }
@@ -272,7 +320,7 @@ function* unbroken(context: OrchestrationContext, jobId: string): Step<number | 
 const longestWait = (code: WaitCode): number => (SELDOM.has(code) ? LOOK_MS : MAX_WAIT_MS);
 
 /** Waits that end at the time that is told, or by something that `runJob` is woken up for. */
-const SELDOM = new Set<WaitCode>(['PAUSED', 'BREAKER_OPEN', 'GATE_CLOSED', 'NO_SHARE']);
+const SELDOM = new Set<WaitCode>(['PAUSED', 'APPROVAL', 'BREAKER_OPEN', 'GATE_CLOSED', 'NO_SHARE']);
 
 /** Waits until the time (ms) or an event, whichever is first; gives what the event tells of the control document. */
 function* woken(context: OrchestrationContext, until: number, longestMs = MAX_WAIT_MS): Step<Wake> {

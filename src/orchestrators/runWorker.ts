@@ -3,8 +3,16 @@
 import type { OrchestrationContext, OrchestrationHandler } from 'durable-functions';
 import { reportMessage } from '../contracts/ledger';
 import { activities, workerName } from '../contracts/names';
-import { runWorkerMessage, sliceInputMessage, type RunWorkerInput, type SliceInput } from '../contracts/payloads';
-import { nothingOpened, type LeaseReply, type SliceReport } from '../core/ledger';
+import {
+    runWorkerMessage,
+    sliceInputMessage,
+    stopInputMessage,
+    stopReplyMessage,
+    type RunWorkerInput,
+    type SliceInput,
+    type StopReply,
+} from '../contracts/payloads';
+import { nothingOpened, type LeaseReply, type OverBudget, type SliceReport } from '../core/ledger';
 import { reason } from './reason';
 import { after, tellLedger, type Step } from './tellLedger';
 import { readUnlessNewer, understood } from './understood';
@@ -36,12 +44,27 @@ function* generation(context: OrchestrationContext, input: RunWorkerInput): Step
 
     let reply: LeaseReply = carried ? { kind: 'work', lease: carried } : yield* ask(null);
     if (reply.kind === 'work') reply = yield* ask(yield* slice(context, { jobId, worker, lease: reply.lease }));
-    if (reply.kind === 'stop') return { why: reply.why };
+    if (reply.kind === 'stop') {
+        if (reply.over) yield* stopOverBudget(context, jobId, reply.over);
+        return { why: reply.why };
+    }
     if (reply.kind === 'wait') {
         const soonest = after(context, MIN_WAIT_MS);
         yield context.df.createTimer(new Date(Math.max(reply.until, soonest.getTime())));
     }
     return { jobId, round, slot, seq: told, lease: reply.kind === 'work' ? reply.lease : null };
+}
+
+/** The other workers of the round are to stop too, and not only when they are through. What cannot be written now, runJob writes when they are. */
+function* stopOverBudget(context: OrchestrationContext, jobId: string, { generation, then, why }: OverBudget): Step<void> {
+    let reply: unknown;
+    try {
+        reply = yield context.df.callActivity(activities.stopOverBudget, stopInputMessage.write({ jobId, generation, then, why }));
+    } catch {
+        return;
+    }
+    const read = readUnlessNewer<StopReply>(stopReplyMessage, reply, (trouble) => ({ kind: 'trouble', trouble }));
+    if (read.kind === 'control') yield* tellLedger(context, jobId, { op: 'control', ...read.control });
 }
 
 function* slice(context: OrchestrationContext, input: SliceInput): Step<SliceReport> {

@@ -24,13 +24,15 @@ export class ItemsWriter {
         private readonly store: JobStore,
         readonly name: string,
         private readonly perPartition: number,
+        /** A partition ends behind so many items of the job, and the next begins; 0: behind none in particular. */
+        private readonly cutBehind = 0,
     ) {}
 
     /** Adds one item, JSON text on one line. */
     add(json: string): void {
         const bytes = Buffer.byteLength(json) + 1;
         const { items, bytes: size } = this.start;
-        if (items > 0 && (items >= this.perPartition || size + bytes > MAX_PARTITION_BYTES)) this.cut();
+        if (items > 0 && (items >= this.perPartition || size + bytes > MAX_PARTITION_BYTES || this.total === this.cutBehind)) this.cut();
         this.start.items++;
         this.start.bytes += bytes;
         this.total++;

@@ -151,7 +151,7 @@ export class JobBench {
         for (;;) {
             const next = (this.next = this.tell({ op: 'settle', seen: this.slices.control.generation }));
             if (next.kind === 'done' || next.kind === 'ended') return;
-            if (next.kind === 'expire') throw new Error('this job has no deadline');
+            if (next.kind === 'expire' || next.kind === 'judge' || next.kind === 'over') throw new Error(`this job knows no ${next.kind}`);
             if (next.kind === 'wait') await this.sleep(next.until, true);
             else await Promise.all(Array.from({ length: next.workers }, (_, slot) => this.worker(next.round, slot)));
         }

@@ -37,7 +37,7 @@ export interface SchedulerOptions {
 }
 
 /** Reasons to stop that may be taken back. */
-const WITHDRAWN = new Set<SliceEnd['why']>(['paused', 'expired', 'unseen']);
+const WITHDRAWN = new Set<SliceEnd['why']>(['paused', 'expired', 'unseen', 'budget']);
 
 type Phase = { is: 'calling' } | { is: 'closing'; end: SliceEnd } | { is: 'closed' };
 
@@ -50,12 +50,12 @@ type Source = { kind: 'retry'; retry: Retry } | { kind: 'fresh'; partition: Part
  * Phases, and what leads from one to the next:
  *
  *     calling ── time is up ─────────────────────────────────────────► closing (time)
- *     calling ── it is asked to stop ─► closing (cancelled, paused, expired, unseen, makingRoom)
+ *     calling ── it is asked to stop ─► closing (cancelled, paused, expired, unseen, budget, makingRoom)
  *     calling ── nothing may be called for longer than is waited ────► closing (held)
  *     calling ── a partition cannot be opened or recorded ───────────► closing (trouble)
  *     calling ── nothing is left that can be done in time ───────────► closing (done)
  *     closing ── a partition cannot be opened or recorded ───────────► closing (trouble)
- *     closing (paused, expired, unseen, held) ── that is withdrawn ──► calling
+ *     closing (paused, expired, unseen, budget, held) ── that is withdrawn ──► calling
  *     closing ── no call is in flight, and no partition being opened ► closed
  *
  * The reason that came first holds, but for trouble, which holds over every other. While calling, a call is begun only when it is

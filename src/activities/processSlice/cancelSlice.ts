@@ -1,4 +1,7 @@
 // The mode of a job that is cancelled or has expired: each item without an outcome is recorded so. Needs the items only for their keys.
+import type { Ending } from '../../core/control';
+import type { OutcomeKind } from '../../core/counts';
+import { failure, type Failure } from '../../core/errors';
 import { parseExact } from '../../json/exactJson';
 import { outcomeLine } from '../../items/outcomeLines';
 import { pause } from './clock';
@@ -21,16 +24,24 @@ export async function cancelItems(work: SliceWork): Promise<SliceEnd> {
     return { why: 'time' };
 }
 
+/** What items end as that have no outcome, by why their job ends. */
+const restOf: Record<Ending, { outcome: OutcomeKind; error?: Failure }> = {
+    cancelled: { outcome: 'cancelled' },
+    overBudget: { outcome: 'cancelled' },
+    expired: { outcome: 'expired' },
+    rejected: { outcome: 'skipped', error: failure('NOT_APPROVED', 'The canary of the job was rejected: the item was not called.') },
+};
+
 async function cancelPartition(partition: PartitionWriter, work: SliceWork): Promise<void> {
     const { job, clock } = work;
-    const outcome = work.lease.ending;
+    const { outcome, error } = restOf[work.lease.ending];
     const named = job.spec.key === undefined || (await loadItems(partition, work));
     const at = new Date(clock.now()).toISOString();
     for (let index = partition.firstIndex; index < partition.firstIndex + partition.items; index++) {
         if (partition.isRecorded(index)) continue;
         const key = job.spec.key === undefined ? index : named ? job.keyOf(parseExact(partition.text(index)), index) : null;
         const attempts = partition.waiting.get(index)?.attempts ?? 0;
-        const text = outcomeLine({ index, outcome, key, attempts, ms: 0, at });
+        const text = outcomeLine({ index, outcome, key, attempts, ms: 0, at, ...(error ? { error } : {}) });
         partition.record({ text, index, outcome, attempts });
     }
     partition.cursor = partition.items;

@@ -37,6 +37,8 @@ export interface ItemCallsOptions {
     clock: Clock;
     /** Uniform in [0, 1). */
     chance: () => number;
+    /** An item has been given its outcome; `code`: it failed with that. */
+    onSettled?: (code: string | null) => void;
 }
 
 /** What a call leads to: nothing more, or a retry that is due then (ms); or it is open whose fault its failure is, which `decide` finds out. */
@@ -225,6 +227,7 @@ export class ItemCalls {
             const output = this.keep(result, told);
             const text = outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...told }, output);
             partition.record({ text, index, outcome: 'succeeded', attempts: attempt });
+            this.o.onSettled?.(null);
             return ENDED;
         }
         const { code, message, retryable } = result.error;
@@ -254,6 +257,7 @@ export class ItemCalls {
         this.failures = mergeFailures(this.failures, [{ code: error.code, count: 1, sample }]);
         const text = outcomeLine({ index, outcome: 'failed', key, attempts: attempt, ...told, error }, output);
         partition.record({ text, index, outcome: 'failed', attempts: attempt });
+        this.o.onSettled?.(error.code);
     }
 
     /** ISO text of a time; a thousand answers share a millisecond or two. */

@@ -1,4 +1,5 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
+import { addSpent, nothingSpent, type Spent } from '../../core/budget';
 import { finished, sumOf, type Counts } from '../../core/counts';
 import type { Delayed, Lease, PartCounts, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
@@ -35,6 +36,8 @@ export class LeasedPartitions {
     private readonly before: Counts[] = [];
     /** By partition. Those were the first of the queue then, as they are now. */
     private readonly inherited: Map<number, Counts>;
+    /** Taken over, and not asked for yet. */
+    private readonly ready: PartitionWriter[] = [];
     /** The partition that is being opened, or that could not be. */
     private opening: number | null = null;
 
@@ -48,13 +51,31 @@ export class LeasedPartitions {
      * Takes over the next partition, with its items or without; null when there is none. Rejects with Redelivered, with Superseded, or with what storage
      * answered; then that partition is still the next.
      */
-    async openNext({ withItems }: { withItems: boolean }): Promise<PartitionWriter | null> {
+    openNext({ withItems }: { withItems: boolean }): Promise<PartitionWriter | null> {
+        const ready = this.ready.shift();
+        return ready ? Promise.resolve(ready) : this.takeNext(withItems);
+    }
+
+    /**
+     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give: they took the partitions in the same order. Gives what they have
+     * brought to an end. Rejects as `openNext` does.
+     */
+    async openBegun(): Promise<Spent> {
+        for (let isBegun = true; isBegun;) {
+            const partition = await this.takeNext(true);
+            if (partition) this.ready.push(partition);
+            isBegun = partition !== null && !partition.isNew;
+        }
+        return this.ready.map(({ inherited }) => inherited).reduce(addSpent, nothingSpent());
+    }
+
+    private async takeNext(withItems: boolean): Promise<PartitionWriter | null> {
         const part = this.queue[0];
         if (part === undefined) return null;
         this.opening = part;
         const { store, job, lease, runId, clock, patience } = this.o;
         const entry = job.plan.partitions[part]!;
-        const partition = new PartitionWriter({ store, jobId: job.plan.jobId, part, entry, epoch: lease.epoch, runId, clock, patience });
+        const partition = new PartitionWriter({ store, jobId: job.plan.jobId, part, entry, ...epochsOf(lease), runId, clock, patience });
         const items = withItems ? store.readPartition(job.plan, part) : null;
         const [taken, read] = await Promise.allSettled([partition.takeOver(), items]);
         if (taken.status === 'rejected') throw taken.reason;
@@ -128,6 +149,8 @@ export class LeasedPartitions {
         };
     }
 }
+
+const epochsOf = ({ epoch, first }: Lease): { epoch: number; first: number } => ({ epoch, first });
 
 /** A begun partition as the ledger keeps it. */
 function delayed({ part, counts, items, waiting, cursor }: PartitionWriter): Delayed {

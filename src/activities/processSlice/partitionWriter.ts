@@ -11,6 +11,7 @@ import { isStatus, StorageContradiction } from '../../storage/trouble';
 import type { Intent } from '../../core/poison';
 import { pauseAfter, type Trouble } from '../../core/trouble';
 import { reach } from '../../crashPoints';
+import type { Spent } from '../../core/budget';
 import { noCounts, type Counts, type OutcomeKind } from '../../core/counts';
 import {
     continuedLine,
@@ -28,6 +29,7 @@ import {
 import { AppendBuffer, eachOutcome, without, type Block, type Line } from './appendBuffer';
 import { pause, type Clock } from './clock';
 import { HeldItems } from './heldItems';
+import { InheritedSpending } from './inheritedSpending';
 import { PartitionItems } from './partitionItems';
 
 /** Another run of this slice, or a later lease, owns the partition now. */
@@ -72,8 +74,9 @@ export interface PartitionWriterOptions {
     jobId: string;
     part: number;
     entry: Pick<PartitionEntry, 'items' | 'firstIndex'>;
-    /** Of the lease. */
+    /** Of the lease, and the one under which it was first given. */
     epoch: number;
+    first?: number;
     /** Names this run of the slice in its fence; no two runs have one name. */
     runId: string;
     clock: Clock;
@@ -98,6 +101,10 @@ export class PartitionWriter {
     flushedAt = 0;
     /** Next item of the partition that was not looked at, counted from its first. */
     cursor = 0;
+    /** What earlier runs of the lease have brought to an end here. */
+    private readonly inheritance: InheritedSpending;
+    /** The partition's outcomes were begun by this run. */
+    isNew = false;
     /** Set while storage does not take an append: nothing new is called until it does. */
     stalled: (Trouble & { since: number }) | null = null;
 
@@ -128,11 +135,17 @@ export class PartitionWriter {
         this.recorded = new Uint8Array(this.items);
         this.begun = new Uint8Array(this.items);
         this.texts = new PartitionItems(this.items);
+        this.inheritance = new InheritedSpending(o.first ?? o.epoch);
+    }
+
+    get inherited(): Spent {
+        return this.inheritance.spent;
     }
 
     /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
     async takeOver(): Promise<void> {
-        if (!(await this.o.store.createOutcomes(this.o.jobId, this.part, 0))) await this.readBack();
+        this.isNew = await this.o.store.createOutcomes(this.o.jobId, this.part, 0);
+        if (!this.isNew) await this.readBack();
         if (this.redelivered) return;
         reach('partition.read');
         await this.appendLine(fenceLine({ fence: this.o.epoch, run: this.o.runId }));
@@ -377,9 +390,11 @@ export class PartitionWriter {
     /** Takes in one line; gives the number of the segment that follows, if it says so. */
     private readLine(line: Buffer, controls: Set<string>): number | null {
         if (line.toString('latin1', 0, OUTCOME_PREFIX.length) === OUTCOME_PREFIX) {
-            const head = readOutcomeHead((bytes) => line.toString('latin1', 0, bytes));
-            if (head && head.index >= this.firstIndex && head.index < this.firstIndex + this.items)
-                this.count(head.index, head.outcome, head.attempts);
+            const start = (bytes: number): string => line.toString('latin1', 0, bytes);
+            const head = readOutcomeHead(start);
+            if (!head || head.index < this.firstIndex || head.index >= this.firstIndex + this.items) return null;
+            if (!this.fencedIn && !this.isRecorded(head.index)) this.inheritance.outcome(head.outcome, start);
+            this.count(head.index, head.outcome, head.attempts);
             return null;
         }
         const text = line.toString('utf8');
@@ -400,6 +415,7 @@ export class PartitionWriter {
             if (line.run === this.o.runId) return;
             if (line.fence > this.o.epoch || (line.fence === this.o.epoch && this.fencedIn)) throw new Superseded(this.part, line.fence);
             if (line.fence === this.o.epoch) this.redelivered = true;
+            this.inheritance.fence(line.fence);
             return;
         }
         // Behind its own fence a run finds no lines but its own, and what they say it knows.

@@ -15,6 +15,7 @@ import type { JobStore } from '../../storage/jobStore';
 import type { JobAtTarget } from '../limits/jobAtTarget';
 import type { Occupant } from '../occupancy';
 import { ratesOf, SliceAdmission } from './admission';
+import { BudgetMeter } from './budgetMeter';
 import { cancelItems } from './cancelSlice';
 import { blobs } from '../../contracts/names';
 import { StorageContradiction } from '../../storage/trouble';
@@ -144,6 +145,7 @@ class Slice {
     private readonly admission: SliceAdmission;
     private readonly calls: ItemCalls;
     private readonly partitions: LeasedPartitions;
+    private readonly budget: BudgetMeter;
     private retry: RetryPolicy;
     private tellRetuned = (): void => undefined;
     private cancelExpiry = (): void => undefined;
@@ -161,6 +163,7 @@ class Slice {
         this.admission = new SliceAdmission(lease, limits, watch.seen().generation, parts.target, () => busyness.read());
         parts.target?.onChanged(() => this.tellRetuned());
         this.retry = retryPolicy(limits.retry);
+        this.budget = new BudgetMeter(lease.budget, watch.seen().resumed, () => stop.set('budget', this.budget.isOut));
         this.calls = new ItemCalls({
             call: job.call,
             keyOf: job.keyOf,
@@ -170,6 +173,7 @@ class Slice {
             admission: this.admission,
             clock,
             chance,
+            onSettled: (code) => this.budget.settled(code),
         });
         this.partitions = new LeasedPartitions({
             store,
@@ -200,6 +204,8 @@ class Slice {
         this.stop.set('cancelled', control.desired === 'cancel');
         this.stop.set('paused', control.desired === 'pause');
         this.stop.set('unseen', isBlind);
+        this.budget.heed(limits.budget, control.resumed);
+        this.stop.set('budget', this.budget.isOut);
         this.tellRetuned();
     }
 
@@ -272,6 +278,8 @@ class Slice {
             if (stop.asked) return { why: stop.asked };
             const hold = admission.holdsOff(this.began);
             if (hold) return { why: 'held', hold };
+            if (lease.budget && lease.epoch !== lease.first) this.budget.inherit(await partitions.openBegun());
+            if (stop.asked) return { why: stop.asked };
         }
         return modes[lease.mode]({
             ...{ lease, job, store, partitions, calls, admission, occupant, clock, log, stop },
@@ -342,7 +350,7 @@ class Slice {
             ...(control.generation > 0 ? { control: seenOf(this.job, control) } : {}),
             // As it is now: it may have been lifted while calls were in flight.
             ...(end.why === 'held' ? holding(hold) : {}),
-            ...(lease.mode === 'cancel' ? {} : { useful: this.admission.useful, process: this.around.processId }),
+            ...(lease.mode === 'cancel' ? {} : { useful: this.admission.useful, process: this.around.processId, spent: this.budget.spent }),
         };
         if (end.why !== 'trouble') {
             this.tellEnd(end.why);

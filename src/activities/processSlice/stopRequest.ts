@@ -2,15 +2,15 @@
  * Why a slice stopped making calls. `done`: nothing is left that can be done in its time. `held`: nothing may be called before a time that is farther
  * off than a slice waits.
  */
-export type StopReason = 'done' | 'time' | 'held' | 'cancelled' | 'paused' | 'expired' | 'unseen' | 'makingRoom' | 'trouble';
+export type StopReason = 'done' | 'time' | 'held' | 'cancelled' | 'paused' | 'expired' | 'unseen' | 'budget' | 'makingRoom' | 'trouble';
 
 /**
- * Why a slice is asked from outside to stop: what is wanted of its job, the job's deadline, that nobody can see what is wanted (`unseen`), or another slice
- * that wants the process to itself.
+ * Why a slice is asked from outside to stop: what is wanted of its job, the job's deadline, that nobody can see what is wanted (`unseen`), that as many of its
+ * items have failed as may (`budget`), or another slice that wants the process to itself.
  */
-export type AskedToStop = Extract<StopReason, 'cancelled' | 'paused' | 'expired' | 'unseen' | 'makingRoom'>;
+export type AskedToStop = Extract<StopReason, 'cancelled' | 'paused' | 'expired' | 'unseen' | 'budget' | 'makingRoom'>;
 
-/** Asks a slice to make no new calls. A pause, and a deadline that is put off, can be withdrawn. */
+/** Asks a slice to make no new calls. Some of the reasons can be withdrawn. */
 export class StopRequest {
     private readonly reasons = new Set<AskedToStop>();
     private listener = (_why: AskedToStop | null): void => undefined;

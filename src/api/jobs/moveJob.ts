@@ -1,4 +1,4 @@
-// POST /jobs/{id}/pause, /resume and /cancel
+// POST /jobs/{id}/pause, /resume, /approve, /reject and /cancel
 import type { HttpRequest } from '@azure/functions';
 import { Log } from '../../log';
 import { controlJob, type Controlled, type ControlPorts, type Who } from '../../application/controlJob';

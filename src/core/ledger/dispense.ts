@@ -1,7 +1,9 @@
 // What there is to do, as far as nobody holds it, and how much of it a worker takes.
+import { leftOf, shareOf, workersWithin } from '../budget';
 import type { WaitCode } from '../codes';
+import { isCalling } from '../states';
 import type { Trouble } from '../trouble';
-import type { Delayed, Hold, LedgerState, Range } from './state';
+import type { Delayed, Hold, LeasedBudget, LedgerState, OverBudget, Range } from './state';
 
 /** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
 export const SLICE_MS = 15_000;
@@ -30,12 +32,13 @@ export const workersFor = (concurrency: number): number => Math.min(Math.ceil(co
 /** Holds that one call at a time finds the end of: until it has, there is nothing to do for a second worker. */
 const PROBED = new Set<WaitCode>(['BREAKER_OPEN', 'GATE_CLOSED']);
 
-/** Workers that there is something for, as far as limits go: those of the job, of its target, and of the instances that it was seen on. */
-export function wantedWorkers({ maxConcurrency, useful, processes, hold, state }: LedgerState, now: number): number {
+/** Workers that there is something for, as far as limits go: those of the job, of its target, of its budget, and of the instances that it was seen on. */
+export function wantedWorkers({ maxConcurrency, useful, processes, hold, state, budget, spent }: LedgerState, now: number): number {
     if (hold && PROBED.has(hold.code) && state !== 'cancelling') return 1;
     const calls = state === 'cancelling' || useful === null ? maxConcurrency : Math.min(maxConcurrency, Math.max(1, useful));
     const instances = Object.values(processes).filter((at) => now - at < PROCESS_MS).length;
-    return Math.min(workersFor(calls), SLICES_PER_INSTANCE * Math.max(1, instances));
+    const within = budget && state !== 'cancelling' ? workersWithin(leftOf(budget, spent)) : Infinity;
+    return Math.min(workersFor(calls), SLICES_PER_INSTANCE * Math.max(1, instances), within);
 }
 
 /** A slice has reported from this process. */
@@ -45,6 +48,26 @@ export function seenIn(processes: LedgerState['processes'], process: string, now
 }
 
 const MAX_PROCESSES = 20;
+
+/** Partitions that may be worked on: until there is a word on the canary, those of the canary. */
+export const given = ({ canary, partitions, state }: LedgerState): number =>
+    canary && canary.verdict === null && state !== 'cancelling' ? Math.min(canary.partitions, partitions) : partitions;
+
+/** The part of the budget that one more worker may have; null: others have all that is left of it, undefined: there is no budget. */
+export function budgetFor(state: LedgerState): LeasedBudget | null | undefined {
+    const { budget, spent, resumed, leases, orphans, width } = state;
+    if (!budget || state.state === 'cancelling') return undefined;
+    const held = [...Object.values(leases), ...Object.values(orphans)];
+    const others = held.flatMap((lease) => lease.budget?.allowance ?? []);
+    const allowance = shareOf(leftOf(budget, spent), others, Math.max(1, width - held.length));
+    return allowance && { of: budget, resumed, allowance };
+}
+
+/** The limit of the budget that keeps anything more from being called; null where none does. */
+export function overBudget({ state, reached, budget, generation, desired }: LedgerState): OverBudget | null {
+    if (!reached || !budget || !isCalling(state) || desired !== 'run') return null;
+    return { generation, then: budget.then, why: reached.why };
+}
 
 export const NOTHING: Range = { from: 0, to: 0 };
 
@@ -58,7 +81,7 @@ export function earliest(state: LedgerState, now: number, forWhom: 'worker' | 'r
     const blocked = (part: number) => state.troubles[part]?.until ?? 0;
     const times = state.delayed.map(({ part, wakeAt }) => Math.max(state.state === 'cancelling' ? now : wakeAt, blocked(part)));
     for (const { from } of state.returned) times.push(Math.max(now, blocked(from)));
-    if (state.next < state.partitions) times.push(now);
+    if (state.next < given(state)) times.push(now);
     if (forWhom === 'round' && Object.keys(state.orphans).length > 0) times.push(now);
     // Nothing is delayed and nothing fresh: what is left is in workers' hands.
     const first = times.reduce((a, b) => Math.min(a, b), Infinity);
@@ -78,7 +101,7 @@ export function takeDue(state: LedgerState, cancelling: boolean, now: number): D
 }
 
 export const freshLeft = (state: LedgerState): number =>
-    state.partitions - state.next + state.returned.reduce((n, { from, to }) => n + to - from, 0);
+    Math.max(0, given(state) - state.next) + state.returned.reduce((n, { from, to }) => n + to - from, 0);
 
 export function takeFresh(state: LedgerState, now: number): Range {
     const left = freshLeft(state);
@@ -89,8 +112,8 @@ export function takeFresh(state: LedgerState, now: number): Range {
     const wanted = Math.max(1, Math.min(byRate, fair, MAX_FRESH));
     // A range whose first partition storage refuses waits; the others go first.
     const free = state.returned.findIndex(({ from }) => (state.troubles[from]?.until ?? 0) <= now);
-    if (free < 0 && state.next === state.partitions) return NOTHING;
-    const range = free < 0 ? { from: state.next, to: state.partitions } : state.returned.splice(free, 1)[0]!;
+    if (free < 0 && state.next >= given(state)) return NOTHING;
+    const range = free < 0 ? { from: state.next, to: given(state) } : state.returned.splice(free, 1)[0]!;
     const to = Math.min(range.to, range.from + wanted);
     if (free < 0) state.next = to;
     else if (to < range.to) state.returned.unshift({ from: to, to: range.to });

@@ -2,12 +2,12 @@
 // A pure reducer (state, operation, now) → (state, reply). It never throws: a reply is data, and an operation that
 // arrives twice, late or out of place changes nothing and says so.
 import { lease } from './lease';
-import { control, end, note, open, reopen, schedule } from './moves';
+import { control, end, giveUp, judged, note, open, reopen, schedule } from './moves';
 import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
 export { INSTANCE_PLACES, SLICE_MS } from './dispense';
-export { isOver } from './moves';
+export { hasCanary, isOver } from './moves';
 export * from './state';
 
 /** Applies one operation; `now` in ms. The given state is left as it was. */
@@ -36,6 +36,10 @@ function apply(state: LedgerState, operation: LedgerOperation, now: number): Led
             return nextRound(state, operation, now);
         case 'control':
             return control(state, operation, now);
+        case 'judged':
+            return judged(state, operation, now);
+        case 'giveUp':
+            return giveUp(state, operation);
         case 'reopen':
             return reopen(state, operation, now);
         case 'end':

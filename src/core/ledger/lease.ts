@@ -2,10 +2,13 @@
 import { shareOf } from '../concurrency';
 import {
     CRASHES_BEFORE_ISOLATION,
+    budgetFor,
     earliest,
+    given,
     holdNow,
     itemsOfPartition,
     NOTHING,
+    overBudget,
     takeDue,
     freshLeft,
     takeFresh,
@@ -15,6 +18,7 @@ import {
     workersFor,
 } from './dispense';
 import { addCounts, sumOf } from '../counts';
+import { isCalling } from '../states';
 import { isAtWork, isOver } from './moves';
 import { leftOpen, takeReport } from './report';
 import {
@@ -22,6 +26,7 @@ import {
     type Delayed,
     type HeldLease,
     type Lease,
+    type LeasedBudget,
     type LeaseReply,
     type LedgerState,
     type OperationOf,
@@ -70,6 +75,8 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
         return { kind: 'stop', why: away };
     }
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
+    const over = overBudget(state);
+    if (over && given(state) > state.closed) return { kind: 'stop', why: over.why, over };
     // Others were sent away, and what sent them has been taken back: the next round has all of them again.
     if (state.sentAway && state.width > 1) return { kind: 'stop', why: 'workers of this round are gone: the next has them again' };
     const cancel = state.state === 'cancelling';
@@ -85,9 +92,12 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     const { job: trouble } = state.troubles;
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
 
+    const budget = budgetFor(state);
+    if (budget === null)
+        return { kind: 'wait', until: now + 1000, code: 'WORK', why: 'other workers have what is left of the budget of failures' };
     const resumed = takeDue(state, cancel, now);
     const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
-    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, resumed, fresh, now, before);
+    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
     if (othersMayGiveBack(state, worker, now))
         return {
             kind: 'wait',
@@ -105,7 +115,8 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
 /** Why a worker has nothing to do for now, though that may be taken back; null when nothing keeps it. */
 function sentAway(state: LedgerState, slot: number, now: number): string | null {
     if (state.state === 'paused') return 'the job is paused';
-    if (state.state !== 'running') return null;
+    if (state.state === 'awaitingApproval') return 'the job waits for a word on its canary';
+    if (!isCalling(state.state)) return null;
     if (isOver(state, now)) return 'the deadline has come';
     const hold = holdNow(state, now);
     if (hold && hold.until - now > WORTH_WAITING_MS) return hold.why;
@@ -141,8 +152,7 @@ const places = ({ width, maxConcurrency, state }: LedgerState): number =>
 function grant(
     state: LedgerState,
     { worker, slot }: { worker: string; slot: number },
-    resumed: Delayed[],
-    { from, to }: Range,
+    { resumed, fresh: { from, to }, budget }: { resumed: Delayed[]; fresh: Range; budget: LeasedBudget | undefined },
     now: number,
     before: Lease['before'],
 ): LeaseReply {
@@ -160,6 +170,7 @@ function grant(
         generation: state.generation,
         first: epoch,
         before,
+        ...(budget ? { budget } : {}),
     };
     state.leases[worker] = { ...granted, base: sumOf(resumed), resumed, since: now, crashes: 0, againAt: null };
     return { kind: 'work', lease: granted };
@@ -208,9 +219,9 @@ function regrant(state: LedgerState, worker: string, held: HeldLease, now: numbe
     held.againAt = null;
     held.since = now;
     Object.assign(held, kindOf(state, isolated), concurrencyOf(state, held.share?.slot ?? 0), { generation: state.generation });
-    const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before } = held;
+    const { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before, budget } = held;
     const again: Lease = { epoch, resume, from, to, mode, ending, concurrency, share, startAt, generation, first, before };
-    return { kind: 'work', lease: { ...again, ...moreOf(state) } };
+    return { kind: 'work', lease: { ...again, ...moreOf(state), ...(budget ? { budget } : {}) } };
 }
 
 /** Calls that a worker may have in flight; 0 where there are fewer than workers. */

@@ -1,6 +1,8 @@
 // The job's state, as operations move it, and the record of that.
+import { reachedLimit, limitText, nothingSpent } from '../budget';
 import type { ControlSeen } from '../control';
-import { next, type Move } from '../states';
+import type { FailureGroup } from '../failures';
+import { isCalling, next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
 import { waitOut } from './dispense';
@@ -26,8 +28,7 @@ export function tell(state: LedgerState, event: Happened): void {
 }
 
 /** Whether slices may be given something to do. */
-export const isAtWork = ({ state, failure: ends }: LedgerState): boolean =>
-    (state === 'running' || state === 'cancelling') && ends === null;
+export const isAtWork = ({ state, failure: ends }: LedgerState): boolean => (isCalling(state) || state === 'cancelling') && ends === null;
 
 /** Whether the job's time is over, and it has not been told so. */
 export const isOver = ({ deadline, desired }: LedgerState, now: number): boolean =>
@@ -46,16 +47,60 @@ export function heard(state: LedgerState, seen: ControlSeen, now: number): void 
     state.desired = desired;
     if (concurrency !== undefined) state.maxConcurrency = concurrency;
     if (deadline !== undefined) state.deadline = deadline;
+    if (seen.approval !== undefined && state.canary) state.canary.verdict ??= seen.approval;
+    if (seen.budget !== undefined) state.budget = seen.budget;
+    if ((seen.resumed ?? 0) > state.resumed) Object.assign(state, { resumed: seen.resumed, spent: nothingSpent(), recentFailures: [] });
+    lookAtBudget(state, now);
     heed(state, ending ?? null, now);
 }
+
+/** Finds out whether a limit of the budget is reached, or is not any more. */
+export function lookAtBudget(state: LedgerState, now: number): void {
+    const { budget, spent, recentFailures } = state;
+    const limit = budget && reachedLimit(budget, spent);
+    if (!budget || !limit) {
+        state.reached = null;
+        return;
+    }
+    const why = limitText(limit, budget, spent);
+    if (state.reached?.limit !== limit)
+        tell(state, { at: now, kind: 'budget', limit, why, groups: recentFailures.slice(0, TOLD_GROUPS).map(briefly) });
+    state.reached = { limit, why, groups: recentFailures };
+}
+
+const briefly = ({ code, count, sample }: FailureGroup) => ({ code, message: sample.message.slice(0, TOLD_CHARACTERS), count });
+
+/** Kinds of failure that the timeline tells of. */
+const TOLD_GROUPS = 3;
 
 /** Moves the job to where it is wanted, as far as its state allows. */
 function heed(state: LedgerState, ending: LedgerState['ending'], now: number): void {
     if (state.desired === 'cancel') {
         state.ending ??= ending ?? 'cancelled';
         move(state, state.ending === 'expired' ? 'expire' : 'cancel', now);
-    } else if (state.desired === 'pause') move(state, 'pause', now);
-    else move(state, 'resume', now);
+        return;
+    }
+    if (state.canary?.verdict === 'approved' && !move(state, 'approve', now)) move(state, 'pass', now);
+    if (state.desired === 'pause') move(state, 'pause', now);
+    else move(state, resumeMove(state), now);
+}
+
+/** Whether the first items run alone, once the job runs. */
+export const hasCanary = ({ canary }: Pick<LedgerState, 'canary'>): boolean => canary !== null && canary.verdict === null;
+
+const resumeMove = (state: LedgerState): Move => (hasCanary(state) && state.state === 'paused' ? 'resumeCanary' : 'resume');
+
+/** The canary has been looked at. */
+export function judged(state: LedgerState, { asks, ...seen }: OperationOf<'judged'>, now: number): OkReply {
+    keepTrouble(state, 'canary', undefined, now);
+    heard(state, seen, now);
+    if (asks && state.canary && hasCanary(state) && move(state, 'ask', now)) state.canary.until = now + state.canary.timeoutMs;
+    return { kind: 'ok', state: state.state };
+}
+
+export function giveUp(state: LedgerState, { error }: OperationOf<'giveUp'>): OkReply {
+    state.failure ??= error;
+    return { kind: 'ok', state: state.state };
 }
 
 export function control(state: LedgerState, o: OperationOf<'control'>, now: number): OkReply {
@@ -124,11 +169,12 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
     // Whoever planned it went by another clock: that the time has come needs no other proof than the plan.
     if (state.startedAt === null) move(state, 'plan', now);
     // A cancel may have come before the plan: the partitions are wanted all the same, to record every item as cancelled.
-    if (state.startedAt === null && (move(state, 'open', now) || state.state === 'cancelling')) {
-        const { jobId, total, invalid, partitions, maxConcurrency, deadline = null } = o;
+    if (state.startedAt === null && (move(state, o.canary ? 'openCanary' : 'open', now) || state.state === 'cancelling')) {
+        const { jobId, total, invalid, partitions, maxConcurrency, deadline = null, canary = null, budget = null } = o;
         // What was heard of the control document is later than what planning has read of it.
-        const limits = state.generation === 0 ? { maxConcurrency, deadline } : {};
+        const limits = state.generation === 0 ? { maxConcurrency, deadline, budget } : {};
         Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, restsAt: null, waiting: null });
+        state.canary = canary && { ...canary, until: null, verdict: null };
         keepTrouble(state, 'plan', undefined, now);
         heed(state, state.ending, now);
     }
@@ -137,7 +183,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
 
 export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkReply {
     const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled', expired: 'endExpired' } as const;
-    for (const step of ['plan', 'fold', 'expire']) keepTrouble(state, step, undefined, now);
+    for (const step of ['plan', 'fold', 'expire', 'canary', 'budget']) keepTrouble(state, step, undefined, now);
     // Planning that met a cancel or the deadline ends the job before the ledger has heard of either.
     if (o.state === 'cancelled') move(state, 'cancel', now);
     if (o.state === 'expired') move(state, 'expire', now);

@@ -1,11 +1,12 @@
 // Takes in what a slice says of its lease.
+import { addSpent } from '../budget';
 import { addCalls } from '../callStats';
 import { addCounts } from '../counts';
 import { failure } from '../errors';
 import { mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
 import { holdNow, seenIn, waitOut } from './dispense';
-import { heard, isAtWork, isOver, keepTrouble, tell, TOLD_CHARACTERS } from './moves';
+import { heard, isAtWork, isOver, keepTrouble, lookAtBudget, tell, TOLD_CHARACTERS } from './moves';
 import {
     partsOf,
     type Delayed,
@@ -53,6 +54,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     forgetCrashes(state, held, report);
     if (report.calls) state.calls = addCalls(state.calls, report.calls);
     if (report.control) heard(state, report.control, now);
+    spends(state, report, now);
     // What was found by an earlier word than the last holds nothing any more.
     if (report.hold && report.hold.generation >= state.generation) holds(state, report.hold, now);
     else if (report.worked) released(state, now);
@@ -71,6 +73,14 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     return trouble
         ? { kind: 'wait', until: Math.max(notBefore, now + IDLE_PAUSE_MS), ...waitOut(trouble) }
         : { kind: 'wait', until: notBefore, code: 'WORK', why: 'the last slice found nothing that it could do' };
+}
+
+/** What a slice has brought to its end counts for the budget, unless the job has been resumed since without the slice knowing. */
+function spends(state: LedgerState, { spent, failures }: SliceDone, now: number): void {
+    if (!spent || spent.resumed < state.resumed) return;
+    state.spent = addSpent(state.spent, spent);
+    state.recentFailures = mergeFailures(state.recentFailures, failures);
+    lookAtBudget(state, now);
 }
 
 /** Nothing may be called for a while. */

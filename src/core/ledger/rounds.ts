@@ -1,7 +1,8 @@
 // The job as a whole: whether there is another round of workers, something to wait for, or the end.
 import type { WaitCode } from '../codes';
 import { isEnded } from '../states';
-import { DUE_SOON_MS, earliest, holdNow, waitFor, wantedWorkers } from './dispense';
+import { DUE_SOON_MS, earliest, given, holdNow, overBudget, waitFor, wantedWorkers } from './dispense';
+import { endStateOf } from '../control';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
 import { heard, isOver, move, toldOf } from './moves';
 import type { LedgerState, OperationOf, SettleReply } from './state';
@@ -26,16 +27,20 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     if (state.state !== 'folding' && isOver(state, now)) return { kind: 'expire', generation: state.generation };
     if (state.state === 'paused')
         return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
-    const left = state.partitions - state.closed;
+    if (state.state === 'awaitingApproval' && !state.failure) return asks(state, now);
+    const left = given(state) - state.closed;
     const until = earliest(state, now, 'round');
     // Nothing to do and yet something left cannot be; the fold finds out what is missing.
     if (state.failure || (state.startedAt !== null && (left === 0 || until === Infinity))) {
+        if (state.state === 'canary' && !state.failure && given(state) < state.partitions) return judges(state, now, false);
         // Asked again after the answer was lost, the state is folding already: the first answer holds.
-        state.endsAs ??= state.state === 'cancelling' ? (state.ending ?? 'cancelled') : state.failure ? 'failed' : 'completed';
+        state.endsAs ??= state.state === 'cancelling' ? endStateOf[state.ending ?? 'cancelled'] : state.failure ? 'failed' : 'completed';
         move(state, 'fold', now);
         state.waiting = null;
         return { kind: 'done', as: state.endsAs, ...toldOf(state) };
     }
+    const over = overBudget(state);
+    if (over) return { kind: 'over', ...over };
     const hold = holdNow(state, now);
     if (hold) return waits(state, now, hold.until, hold);
     if (until - now > DUE_SOON_MS) return waits(state, now, until, waitFor(state, until));
@@ -44,6 +49,21 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     state.roundConcurrency = state.maxConcurrency;
     state.sentAway = false;
     return { kind: 'work', workers: state.width, round: ++state.round };
+}
+
+/** Somebody is asked for a word on the canary, until nobody is any more. */
+function asks(state: LedgerState, now: number): SettleReply {
+    const until = state.canary?.until ?? now;
+    if (now >= until) return judges(state, now, true);
+    return waits(state, now, Math.min(now + LOOK_MS, until), {
+        code: 'APPROVAL',
+        why: 'somebody to approve or reject what comes after the canary',
+    });
+}
+
+function judges(state: LedgerState, now: number, overdue: boolean): SettleReply {
+    const { canary, calls, generation, entered } = state;
+    return { kind: 'judge', generation, partitions: canary?.partitions ?? 0, calls, ranForMs: now - (entered.canary ?? now), overdue };
 }
 
 function waits(state: LedgerState, now: number, earliest: number, { code, why }: { code: WaitCode; why: string }): SettleReply {

@@ -1,11 +1,12 @@
 // What the ledger of one job knows, what it can be told, and what it answers.
+import { nothingSpent, type Allowance, type Budget, type BudgetLimit, type Spent } from '../budget';
 import type { WaitCode } from '../codes';
 import { noCounts, type Counts } from '../counts';
 import { noCalls, type CallStats } from '../callStats';
 import type { ControlSeen, Ending } from '../control';
 import type { Failure } from '../errors';
 import type { FailureGroup } from '../failures';
-import type { Desire, EndState, JobState } from '../states';
+import type { Desire, EndState, JobState, Verdict } from '../states';
 import { emptyLog, type EventLog, type LedgerEvent } from '../timeline';
 import type { Persisting, Trouble } from '../trouble';
 
@@ -36,7 +37,7 @@ export interface Lease {
     from: number;
     to: number;
     mode: 'normal' | 'isolated' | 'cancel';
-    /** What items without an outcome end as, in the mode `cancel`. */
+    /** Why the job ends, in the mode `cancel`: what items without an outcome end as. */
     ending: Ending;
     /** Calls in flight at most. */
     concurrency: number;
@@ -50,8 +51,38 @@ export interface Lease {
     first: number;
     /** Partitions beyond those of this lease that nobody has been given. */
     more?: boolean;
+    /** How many items may fail in it, where the job has a budget of failures. */
+    budget?: LeasedBudget;
     /** What the lease before it came to: for whoever still sees the ledger as it was then. */
     before: FinishedLease | null;
+}
+
+/** The part of a budget that a lease has: of what budget, and counted from which resume on (a generation of the control document). */
+export interface LeasedBudget {
+    of: Budget;
+    resumed: number;
+    allowance: Allowance;
+}
+
+/** The first items, which run alone until there is a word on what they came to. */
+export interface Canary {
+    /** Those are the first partitions. */
+    items: number;
+    partitions: number;
+    /** The job is rejected when nobody has said anything for so long, in ms. */
+    timeoutMs: number;
+    /** When that is, in ms; null until somebody is asked. */
+    until: number | null;
+    /** The first word holds. */
+    verdict: Verdict | null;
+}
+
+/** A limit of the budget that is reached, with what had failed then, and by what. */
+export interface ReachedLimit {
+    limit: BudgetLimit;
+    /** In words. */
+    why: string;
+    groups: FailureGroup[];
 }
 
 /** A lease that is over: the epoch under which it was first given, which is of it alone, and what it came to. */
@@ -140,6 +171,14 @@ export interface LedgerState {
     /** Crashes of each partition that had one and is not finished. */
     crashed: Record<string, number>;
     failures: FailureGroup[];
+    canary: Canary | null;
+    budget: Budget | null;
+    /** What has come to an end since the last resume that the ledger has heard of, which is `resumed` (a generation of the control document), and how it failed. */
+    spent: Spent;
+    resumed: number;
+    recentFailures: FailureGroup[];
+    /** Nothing is given out while a limit of the budget is reached. */
+    reached: ReachedLimit | null;
     startedAt: number | null;
     endedAt: number | null;
     waiting: { code: WaitCode; for: string; until: number } | null;
@@ -196,6 +235,8 @@ export interface SliceDone {
     useful?: number | null;
     /** In which it ran. */
     process?: string;
+    /** What has come to an end by the lease, and since which resume (a generation of the control document), as its runs know. */
+    spent?: Spent & { resumed: number };
 }
 
 export interface SliceLost {
@@ -210,11 +251,11 @@ export interface SliceLost {
 export type SliceReport = SliceDone | SliceLost;
 
 export type LedgerOperation =
-    | { op: 'open'; jobId: string; total: number; invalid: number; partitions: number; maxConcurrency: number; deadline?: number | null }
+    | ({ op: 'open'; jobId: string; maxConcurrency: number } & Planned)
     /** The job is to be planned at that time (ms), not before. */
     | { op: 'schedule'; startAt: number }
     /** What a step beside the slices met: a process that died, trouble with storage, or that the job is not wanted any more (`ends`). */
-    | { op: 'note'; step: 'plan' | 'fold' | 'expire'; crashed?: boolean; trouble?: Persisting | null; ends?: Ending }
+    | { op: 'note'; step: 'plan' | 'fold' | 'expire' | 'canary' | 'budget'; crashed?: boolean; trouble?: Persisting | null; ends?: Ending }
     | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
     /**
      * What comes next for the job. `broken`: a worker of the last round has failed, and others may still be at work. `seen`: a generation of the control
@@ -222,19 +263,56 @@ export type LedgerOperation =
      */
     | { op: 'settle'; seen?: number; broken?: boolean; cancel?: boolean }
     | ({ op: 'control' } & ControlSeen)
+    /** The canary has been looked at, and the control document says that; `asks`: it leaves the word to a person. */
+    | ({ op: 'judged'; asks: boolean } & ControlSeen)
+    /** Storage refuses for good what the job needs in order to go on. */
+    | { op: 'giveUp'; error: Failure }
     /** `ranges`: ascending; the counts are those of all other partitions. */
     | { op: 'reopen'; repair: number; ranges: Range[]; counts: Counts; closed: number }
     | { op: 'end'; state: EndState; error?: Failure };
 
+/** What planning has come to. */
+export interface Planned {
+    total: number;
+    invalid: number;
+    partitions: number;
+    /** In ms. */
+    deadline?: number | null;
+    canary?: PlannedCanary | null;
+    budget?: Budget | null;
+}
+
+export type PlannedCanary = Pick<Canary, 'items' | 'partitions' | 'timeoutMs'>;
+
+/** A limit of the budget is reached: the control document is to say so, unless it says more than the ledger has heard of (`generation`). */
+export interface OverBudget {
+    generation: number;
+    then: Budget['then'];
+    why: string;
+}
+
 export type LeaseReply =
-    { kind: 'work'; lease: Lease } | { kind: 'wait'; until: number; code: WaitCode; why: string } | { kind: 'stop'; why: string };
+    | { kind: 'work'; lease: Lease }
+    | { kind: 'wait'; until: number; code: WaitCode; why: string }
+    | { kind: 'stop'; why: string; over?: OverBudget };
 export type SettleReply =
     | { kind: 'work'; workers: number; round: number }
     | { kind: 'wait'; until: number; code: WaitCode; why: string }
     /** The deadline has come: the control document is to say so. */
     | { kind: 'expire'; generation: number }
+    | ({ kind: 'over' } & OverBudget)
+    /** The canary has come to its end, or nobody has said anything of it in time (`overdue`). */
+    | ({ kind: 'judge'; generation: number } & JudgedCanary)
     | ({ kind: 'done'; as: EndState } & Told)
     | ({ kind: 'ended'; state: EndState } & Told);
+/** What the ledger knows of a canary: its partitions are the first, and `ranForMs` is how long it has run since it last began. */
+export interface JudgedCanary {
+    partitions: number;
+    calls: CallStats;
+    ranForMs: number;
+    overdue: boolean;
+}
+
 /** What the ledger knows of a job that is at its end, for its summary. */
 export interface Told {
     total: number | null;
@@ -263,6 +341,8 @@ export interface LedgerReplies {
     lease: LeaseReply;
     settle: SettleReply;
     control: OkReply;
+    judged: OkReply;
+    giveUp: OkReply;
     reopen: OkReply;
     end: OkReply;
 }
@@ -310,6 +390,12 @@ export const newLedger = (jobId: string): LedgerState => ({
     crashes: 0,
     crashed: {},
     failures: [],
+    canary: null,
+    budget: null,
+    spent: nothingSpent(),
+    resumed: 0,
+    recentFailures: [],
+    reached: null,
     startedAt: null,
     endedAt: null,
     waiting: null,

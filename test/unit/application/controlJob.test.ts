@@ -90,11 +90,23 @@ test('a job that is not there is not found', async () => {
 
 /** What a move comes to, by what is wanted of the job already. */
 const kinds = (move: UserMove, desired: Desire) =>
-    Object.fromEntries(states.map((state) => [state, decideMove(state, move, desired).kind]));
+    Object.fromEntries(states.map((state) => [state, decideMove(state, move, { desired, approval: null }).kind]));
 const ends = { folding: 'illegal', completed: 'illegal', failed: 'illegal', cancelled: 'illegal', expired: 'illegal' };
-const cancels = { scheduled: 'make', planning: 'make', running: 'make', paused: 'make', cancelling: 'underWay', ...ends };
-const pauses = { scheduled: 'illegal', planning: 'make', running: 'make', paused: 'underWay', cancelling: 'illegal', ...ends };
-const resumes = { scheduled: 'illegal', planning: 'illegal', running: 'underWay', paused: 'make', cancelling: 'illegal', ...ends };
+const cancels = {
+    ...{
+        scheduled: 'make',
+        planning: 'make',
+        canary: 'make',
+        awaitingApproval: 'make',
+        running: 'make',
+        paused: 'make',
+        cancelling: 'underWay',
+    },
+    ...ends,
+};
+const never = { ...Object.fromEntries(states.map((state) => [state, 'illegal'])) } as Record<JobState, string>;
+const pauses = { ...never, planning: 'make', canary: 'make', running: 'make', paused: 'underWay' };
+const resumes = { ...never, canary: 'underWay', running: 'underWay', paused: 'make' };
 
 test.each<[UserMove, Desire, Record<JobState, string>]>([
     ['cancel', 'run', cancels],
@@ -104,8 +116,23 @@ test.each<[UserMove, Desire, Record<JobState, string>]>([
     ['pause', 'pause', { ...pauses, planning: 'underWay' }],
     ['resume', 'run', resumes],
     ['resume', 'pause', { ...resumes, planning: 'make' }],
+    ['approve', 'run', { ...never, awaitingApproval: 'make' }],
+    ['reject', 'run', { ...never, awaitingApproval: 'make' }],
 ])('where %s is legal of a job that is wanted to %s, for every state', (move, desired, expected) => {
     expect(kinds(move, desired)).toEqual(expected);
+});
+
+test('a word on a canary that was said already is said again without harm, where the job is where it leads', () => {
+    const approved = { desired: 'run', approval: { is: 'approved' } } as const;
+    const rejected = { desired: 'cancel', approval: { is: 'rejected' } } as const;
+    expect(decideMove('running', 'approve', approved).kind).toBe('underWay');
+    expect(decideMove('cancelling', 'reject', rejected).kind).toBe('underWay');
+    // Other words are not taken back by that.
+    expect(decideMove('running', 'reject', approved)).toEqual({ kind: 'illegal', allowed: ['pause', 'cancel'] });
+    expect(decideMove('cancelling', 'approve', rejected)).toEqual({ kind: 'illegal', allowed: [] });
+    // Nor was it said of a job that runs without one.
+    expect(decideMove('running', 'approve', { desired: 'run', approval: null }).kind).toBe('illegal');
+    expect(decideMove('cancelling', 'reject', { desired: 'cancel', approval: null }).kind).toBe('illegal');
 });
 
 test('a job shows as folding until its summary is there, unless storage refuses even that', () => {

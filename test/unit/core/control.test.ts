@@ -1,4 +1,14 @@
-import { deadlineOf, limitsOf, moved, newControl, retuned, seenState, type Asked, type Limits } from '../../../src/core/control';
+import {
+    deadlineOf,
+    type Approval,
+    limitsOf,
+    moved,
+    newControl,
+    retuned,
+    seenState,
+    type Asked,
+    type Limits,
+} from '../../../src/core/control';
 import { ledgerDocument } from '../../../src/contracts/ledger';
 import { noCounts } from '../../../src/core/counts';
 import { newLedger, reduceLedger, type LedgerState } from '../../../src/core/ledger';
@@ -61,12 +71,21 @@ test('a deadline is a time, or so long after the job was to start', () => {
 });
 
 test('what was asked for shows at once, where the job is still on its way', () => {
-    const shown = (desired: Desire) => Object.fromEntries(states.map((state) => [state, seenState(state, { desired })]));
+    const shown = (desired: Desire, { approval = null, hasCanary = false }: { approval?: Approval | null; hasCanary?: boolean } = {}) =>
+        Object.fromEntries(states.map((state) => [state, seenState(state, { desired, approval }, hasCanary)]));
     const same = Object.fromEntries(states.map((state) => [state, state]));
     const cancelling = { scheduled: 'cancelling', planning: 'cancelling', running: 'cancelling', paused: 'cancelling' };
+    Object.assign(cancelling, { canary: 'cancelling', awaitingApproval: 'cancelling' });
     expect(shown('cancel')).toEqual({ ...same, ...cancelling });
-    expect(shown('pause')).toEqual({ ...same, running: 'paused' });
+    expect(shown('pause')).toEqual({ ...same, running: 'paused', canary: 'paused' });
     expect(shown('run')).toEqual({ ...same, paused: 'running' });
+    expect(shown('run', { hasCanary: true })).toEqual({ ...same, paused: 'canary' });
+    const approved = { is: 'approved', by: 'test', at: 0 } as const;
+    expect(shown('run', { hasCanary: true, approval: approved })).toEqual({
+        ...same,
+        ...{ awaitingApproval: 'running', canary: 'running', paused: 'running' },
+    });
+    expect(shown('pause', { hasCanary: true, approval: approved })).toMatchObject({ awaitingApproval: 'paused', canary: 'paused' });
 });
 
 describe('the ledger', () => {
