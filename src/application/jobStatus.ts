@@ -122,8 +122,9 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
     const pending = summary.total === null ? null : Math.max(0, summary.total - finished(summary.counts));
     const seconds = (Date.parse(summary.endedAt) - Date.parse(summary.startedAt ?? job.createdAt)) / 1000;
     const { state } = summary;
-    // What a cancel or a deadline has left was not worked on.
-    const worked = finished(summary.counts) - summary.counts.cancelled - summary.counts.expired;
+    // What a cancel, a deadline or a rejected canary has left was not worked on.
+    const { cancelled, expired, skipped } = summary.counts;
+    const worked = finished(summary.counts) - cancelled - expired - (summary.ending === 'rejected' ? skipped : 0);
     return {
         ...nameOf(job),
         state,

@@ -15,6 +15,8 @@ export const linksOf = (root: string, id: string): Record<string, string> => {
         timeline: `${self}/timeline`,
         pause: `${self}/pause`,
         resume: `${self}/resume`,
+        approve: `${self}/approve`,
+        reject: `${self}/reject`,
         cancel: `${self}/cancel`,
         invalid: `${self}/invalid`,
         item: `${self}/items/{index}`,
