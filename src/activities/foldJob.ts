@@ -5,16 +5,17 @@ import { blobs } from '../contracts/names';
 import type { FoldInput, FoldReply } from '../contracts/payloads';
 import { finished, sumOf, type Counts } from '../core/counts';
 import { endWithoutPlan, verdictOn, type FoundPart } from '../core/endings';
-import { mergeFailures, type FailureGroup } from '../core/failures';
-import { plainKey } from '../items/itemKey';
-import { readOutcome, type Outcome } from '../items/outcomeLines';
+import { mergeFailures, mostFrequent, SHOWN_GROUPS, type FailureGroup } from '../core/failures';
+import { FailureTally } from '../items/failureTally';
+import { readFailedOutcome } from '../items/outcomeLines';
 import type { JobStore, PartOutcomes } from '../storage/jobStore';
-import { outcomeHead } from '../storage/lineReader';
 import { OutcomesTally } from '../storage/outcomesTally';
 import { missing } from '../storage/trouble';
 import { writeStepProgress } from './processSlice/progress';
 
 const PARTS_AT_ONCE = 4;
+/** Kinds of failure that are counted exactly: so many samples of at most 2 KB are in memory for each part that is read. */
+const FOLDED_KINDS = 5_000;
 
 /** What one outcomes blob holds, found by reading all of it. */
 export interface PartReading {
@@ -93,7 +94,8 @@ async function foldWith(input: FoldInput, store: JobStore, log: Log, tell: (done
     const manifest = { jobId: input.jobId, total: plan.total, counts: sumOf(found.parts), parts: found.manifest, createdAt: endedAt };
     await orNull(store.writeManifest(manifest), lenient);
     const { state, outcome, counts, error: why } = verdict;
-    const rest = { total: plan.total, invalid: plan.invalid, failures: found.failures, ...times };
+    const failures = mostFrequent(found.failures, SHOWN_GROUPS);
+    const rest = { total: plan.total, invalid: plan.invalid, failures, ...times };
     return ended(store, log, {
         jobId: input.jobId,
         state,
@@ -132,12 +134,13 @@ async function readParts(store: JobStore, plan: Plan, lenient: boolean, tell: (d
         tell(at, plan.partitions.length);
         for (const { part, segments, reading } of await Promise.all(group)) {
             if (!reading) continue;
-            const { bytes, sha256, counts } = reading;
+            const { failures, ...rest } = reading;
+            const { bytes, sha256, counts } = rest;
             const name = blobs.outcomes(plan.jobId, part);
             const further = segments.length > 1 ? { segments: segments.map((s) => s.name) } : {};
-            found.parts.push({ part, ...reading });
+            found.parts.push({ part, ...rest });
             found.manifest.push({ part, name, ...further, bytes, items: plan.partitions[part]!.items, sha256, counts });
-            found.failures = mergeFailures(found.failures, reading.failures);
+            found.failures = mergeFailures(found.failures, failures, FOLDED_KINDS);
         }
     }
     return found;
@@ -154,31 +157,18 @@ async function ended(store: JobStore, log: Log, summary: Summary): Promise<FoldR
 export async function readPart(store: JobStore, plan: Plan, outcomes: Pick<PartOutcomes, 'part' | 'segments'>): Promise<PartReading> {
     const { items, firstIndex } = plan.partitions[outcomes.part]!;
     const seen = new Uint8Array(items);
-    let failures: FailureGroup[] = [];
+    const failures = new FailureTally(FOLDED_KINDS);
     const repeated: number[] = [];
     const tally = new OutcomesTally(true);
     await tally.read(store.readOutcomes(outcomes), (head, line) => {
         const local = head.index - firstIndex;
         if (local < 0 || local >= items || seen[local]) repeated.push(head.index);
         seen[local] = 1;
-        if (head.outcome !== 'failed') return;
-        const { index, key, error } = failedOutcome(line);
-        failures = mergeFailures(failures, [
-            { code: error?.code ?? 'UNKNOWN', count: 1, sample: { index, key: plainKey(key), message: error?.message ?? '' } },
-        ]);
+        if (head.outcome === 'failed') failures.add(readFailedOutcome(line));
     });
     const { bytes, counts } = tally;
     const missing: number[] = [];
     if (finished(counts) !== items || repeated.length > 0)
         for (let i = 0; i < items && missing.length < 5; i++) if (!seen[i]) missing.push(firstIndex + i);
-    return { bytes, sha256: tally.sha256(), counts, failures, repeated: repeated.slice(0, 5), missing };
-}
-
-/** A failed outcome; of a line that storage left torn, what can be known of it. */
-function failedOutcome(line: Buffer): Pick<Outcome, 'index' | 'key' | 'error'> {
-    try {
-        return readOutcome(line.toString('utf8'));
-    } catch {
-        return { index: outcomeHead(line)!.index, key: null };
-    }
+    return { bytes, sha256: tally.sha256(), counts, failures: failures.groups(), repeated: repeated.slice(0, 5), missing };
 }

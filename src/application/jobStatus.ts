@@ -17,7 +17,7 @@ import {
 } from '../core/control';
 import { noCounts, finished, type Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
-import type { FailureGroup } from '../core/failures';
+import { shownFailures, type ShownGroup } from '../core/failures';
 import { newLedger, type LedgerState } from '../core/ledger';
 import { allowedMoves, isCalling, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
 import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
@@ -60,7 +60,8 @@ export interface JobStatus {
     limiter: { name: string | null } & Partial<LimiterBrief>;
     /** How far planning or folding has come. */
     step?: StepProgress;
-    failures: FailureGroup[];
+    /** The most frequent kinds of failure, and one group of all others. */
+    failures: ShownGroup[];
     /** Times that the job was worked again because storage had lost something. */
     repairs: number;
     /** What is in force now. `deadlineAt`: when the deadline is. */
@@ -142,7 +143,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         calls: summaryOf(summary.calls ?? noCalls()),
         limiter: { name: limiterOfJob(job.spec) },
         ...(summary.error ? { error: summary.error } : {}),
-        failures: summary.failures,
+        failures: shownFailures(summary.failures),
         repairs: summary.repairs ?? 0,
         ...limitsAndTags(job, control),
     };

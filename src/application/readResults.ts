@@ -17,6 +17,8 @@ export interface ResultsAsked {
     cursor: Cursor;
     /** Each partition in the order of the source; otherwise as it was written. */
     ordered: boolean;
+    /** Whether the line of an outcome is wanted; null: every one is. */
+    wants: ((line: Buffer) => boolean) | null;
 }
 
 export interface Results {
@@ -31,14 +33,15 @@ export async function readResults(
     store: JobStore,
     engine: Pick<JobEngine, 'readLedger'>,
     jobId: string,
-    { cursor, ordered }: ResultsAsked,
+    { cursor, ordered, wants }: ResultsAsked,
 ): Promise<Results> {
     await requireJob(store, jobId);
     // First what is closed, then the sizes: a partition that was closed before has its last size by then.
     const closed = await closedParts(store, engine, jobId);
     const parts = await store.listOutcomes(jobId);
     const { stretches, next } = snapshot(cursor, parts, closed);
-    return { lines: ordered ? inInputOrder(store, stretches) : asWritten(store, stretches), next };
+    const isWanted = wants ? (line: Buffer) => isOutcome(line) && wants(line) : isOutcome;
+    return { lines: ordered ? inInputOrder(store, stretches, isWanted) : asWritten(store, stretches, isWanted), next };
 }
 
 /** Says of a partition whether its outcomes blob will not grow any more. */
@@ -84,21 +87,23 @@ export function snapshot(
     return { stretches, next: makeCursor(done, at) };
 }
 
-async function* asWritten(store: JobStore, stretches: Stretch[]): AsyncGenerator<Buffer[]> {
-    for (const stretch of stretches) for await (const { lines } of lineBatches(store, stretch)) yield lines.filter(isOutcome);
+type IsWanted = (line: Buffer) => boolean;
+
+async function* asWritten(store: JobStore, stretches: Stretch[], isWanted: IsWanted): AsyncGenerator<Buffer[]> {
+    for (const stretch of stretches) for await (const { lines } of lineBatches(store, stretch)) yield lines.filter(isWanted);
 }
 
 /**
  * Each partition sorted by index. The first pass notes where each outcome stands, the second reads them in windows of at most 8 MB:
  * outputs of 64 KB would make a partition of 5,000 items 320 MB. Items end nearly in order, so a window is a short stretch of the blob.
  */
-async function* inInputOrder(store: JobStore, stretches: Stretch[]): AsyncGenerator<Buffer[]> {
+async function* inInputOrder(store: JobStore, stretches: Stretch[], isWanted: IsWanted): AsyncGenerator<Buffer[]> {
     for (const stretch of stretches) {
         const places: { index: number; from: number; to: number }[] = [];
         for await (const { offset, lines } of lineBatches(store, stretch)) {
             let from = offset;
             for (const line of lines) {
-                if (isOutcome(line)) places.push({ index: outcomeHead(line)?.index ?? 0, from, to: from + line.length });
+                if (isWanted(line)) places.push({ index: outcomeHead(line)?.index ?? 0, from, to: from + line.length });
                 from += line.length + 1;
             }
         }

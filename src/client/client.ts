@@ -78,6 +78,8 @@ export interface LimiterListOptions extends CallOptions {
 export interface ResultsOptions extends CallOptions {
     /** Only items that ended so. */
     outcome?: OutcomeKind | undefined;
+    /** Only items that failed so: of a group of the job's `failures`, but that of all others, which has none. */
+    fingerprint?: string | undefined;
     /** In the order of the source; otherwise as they were written. */
     order?: 'input' | undefined;
     /** Of an earlier answer: only what has been written since. */
@@ -395,8 +397,8 @@ const limiterPath = (name: string): string => `/limiters/${encodeURIComponent(na
 const uploadPath = (id: string): string => `/uploads/${encodeURIComponent(id)}`;
 
 function resultsOf(id: string, options: OpenResultsOptions): ApiRequest {
-    const { outcome, order, cursor, format, spreadsheet } = options;
-    return { method: 'GET', path: `${jobPath(id)}/results`, query: { outcome, order, cursor, format, spreadsheet } };
+    const { outcome, fingerprint, order, cursor, format, spreadsheet } = options;
+    return { method: 'GET', path: `${jobPath(id)}/results`, query: { outcome, fingerprint, order, cursor, format, spreadsheet } };
 }
 
 /** An answer without a body is one that is empty. */

@@ -16,6 +16,7 @@ import type { SettingsInput } from '../contracts/limiter';
 import type { OutcomeKind } from '../core/counts';
 import type { ProblemCode } from '../core/codes';
 import type { FieldError } from '../core/errors';
+import type { ShownGroup } from '../core/failures';
 import type { JobState, UserMove } from '../core/states';
 import type { Outcome as StoredOutcome } from '../items/outcomeLines';
 
@@ -42,6 +43,8 @@ export type LimitsPatch = { [Name in keyof LimitsInput]?: Patch<NonNullable<Limi
 /** Of an object its fields, each for itself; a list is replaced as a whole. */
 type Patch<Value> = Value extends string | readonly unknown[] ? Value : Partial<Value>;
 export type Job = StatusDocument;
+/** Of `failures` of a job. */
+export type FailureGroup = ShownGroup;
 export type Upload = UploadView;
 export type Limiter = LimiterView;
 /** What a target may be asked: what is left out, or null, is not limited. */

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Budget, Spent } from '../core/budget';
 import type { Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
-import type { FailureGroup } from '../core/failures';
+import { sampleText, type FailureGroup } from '../core/failures';
+import { FailureKinds } from '../items/fingerprint';
 import type { Delayed, PartCounts, Range } from '../core/ledger';
 import type { CallStats } from '../core/callStats';
 import { endings, type ControlSeen, type Limits } from '../core/control';
@@ -35,11 +36,42 @@ export const failure = z.object({
 /** A failure that also says how many rows of the source were no items. */
 export const jobFailure = z.object({ ...failure.shape, invalid: count.exactOptional() });
 
-export const failureGroup = z.object({
+const itemKey = z.union([z.string(), z.number(), z.null()]);
+const isoTime = z.string().nullable();
+const presentGroup = z.object({
+    fingerprint: z.string(),
     code: z.string(),
+    status: z.int().nullable(),
+    message: z.string(),
     count,
-    sample: z.object({ index: count, key: z.union([z.string(), z.number(), z.null()]), message: z.string() }),
+    firstAt: isoTime,
+    lastAt: isoTime,
+    sample: z.object({
+        index: count,
+        key: itemKey,
+        at: isoTime,
+        status: z.int().exactOptional(),
+        message: z.string(),
+        request: z.string().exactOptional(),
+        answer: z.string().exactOptional(),
+    }),
 }) satisfies z.ZodType<FailureGroup>;
+const groupByCode = z.object({ code: z.string(), count, sample: z.object({ index: count, key: itemKey, message: z.string() }) });
+const kinds = new FailureKinds();
+
+/**
+ * There were groups before there were fingerprints, by code alone: such a group is read as the kind that its sample is of, and nobody knows its status and
+ * times. An instance that makes such groups finds what it knows in what is written now, and leaves out the rest.
+ */
+export const failureGroup = z.codec(z.union([presentGroup, groupByCode]), presentGroup, {
+    decode: (stored) => {
+        if ('fingerprint' in stored) return stored;
+        const { count, sample } = stored;
+        const kind = kinds.of({ code: stored.code, status: null, message: sample.message });
+        return { ...kind, count, firstAt: null, lastAt: null, sample: { ...sample, at: null, message: sampleText(sample.message) } };
+    },
+    encode: (present) => present,
+});
 
 export const trouble = z.object({
     code: z.enum(troubleCodes),

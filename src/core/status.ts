@@ -4,7 +4,7 @@ import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
 import { hasCanary, isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, sumOf, type Counts } from './counts';
-import type { FailureGroup } from './failures';
+import { shownFailures, type ShownGroup } from './failures';
 import { isCalling, isEnded, type JobState } from './states';
 
 /** What a slice waits for, and until when (ms). */
@@ -83,7 +83,8 @@ export interface LiveStatus {
     workers: { active: number; silent: number; inFlight: number; crashes: number };
     waiting: Wait | null;
     calls: CallSummary;
-    failures: FailureGroup[];
+    /** As far as slices have reported. */
+    failures: ShownGroup[];
     /** How far planning or folding has come. */
     step: StepProgress | null;
     repairs: number;
@@ -162,7 +163,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
         },
         waiting,
         calls: summaryOf(calls),
-        failures: ledger.failures,
+        failures: shownFailures(ledger.failures),
         step: step && (state === 'planning' || state === 'folding') ? { step: step.step, done: step.done, of: step.of } : null,
         repairs: ledger.repairs,
     };

@@ -25,6 +25,8 @@ export interface Outcome {
     throttled?: number;
     waitedMs?: number;
     error?: Failure;
+    /** Of a failed item: method and URL of its last call, where one was made and it is known. Absent in lines of older versions. */
+    request?: string;
 }
 
 /** A failed attempt of an item that will be tried again at `retryAt`. */
@@ -91,6 +93,7 @@ export function outcomeLine(o: Omit<Outcome, 'output'>, outputJson?: string): st
     if (o.status !== undefined) line += `,"status":${o.status}`;
     line += `,"ms":${o.ms},"at":"${o.at}"`;
     if (o.error) line += `,"error":${JSON.stringify(o.error)}`;
+    if (o.request !== undefined) line += `,"request":${JSON.stringify(o.request)}`;
     if (o.truncated) line += `,"truncated":true,"outputBytes":${o.outputBytes ?? 0}`;
     if (o.redacted) line += ',"redacted":true';
     if (o.throttled) line += `,"throttled":${o.throttled},"waitedMs":${o.waitedMs ?? 0}`;
@@ -108,6 +111,31 @@ export function readOutcome(line: string): Outcome {
     const head = parseExact(`${line.slice(0, at)}}`) as Outcome;
     const output = line.slice(at + OUTPUT.length, line.lastIndexOf('}')).trim();
     return { ...head, output: output.startsWith('"') || output === 'null' ? JSON.parse(output) : new RawJson(output) };
+}
+
+/** A failed outcome without its output, which is read as JSON text when it is asked for. `at` is null where the line is torn. */
+export type FailedOutcome = Pick<Outcome, 'index' | 'key' | 'status' | 'error' | 'request'> & {
+    at: string | null;
+    output: () => string | undefined;
+};
+
+/** Reads the line of a failed outcome; of one that storage left torn, what can be known of it. */
+export function readFailedOutcome(line: Buffer): FailedOutcome {
+    const at = line.indexOf(OUTPUT);
+    const output = () =>
+        at < 0
+            ? undefined
+            : line
+                  .toString('utf8', at + OUTPUT.length)
+                  .trim()
+                  .replace(/\}$/, '');
+    try {
+        const head = at < 0 ? line.toString('utf8') : `${line.toString('utf8', 0, at)}}`;
+        return { ...(parseExact(head) as Outcome), output };
+    } catch {
+        const known = readOutcomeHead((bytes) => line.toString('latin1', 0, bytes));
+        return { index: known?.index ?? 0, key: null, at: null, output: () => undefined };
+    }
 }
 
 export const attemptLine = (a: AttemptLine): string => JSON.stringify(a) + '\n';

@@ -1,17 +1,18 @@
 // The built-in processor: one HTTP call per item.
+import type { ItemCode } from '../core/codes';
 import { durationMs } from '../core/duration';
 import type { Secret } from '../core/secrets';
 import type { HttpProcess } from '../contracts/jobSpec';
 import { codeOf, compileExpression } from '../expressions/jmespath';
-import { allowedHeaders, send } from '../egress/outgoing';
+import { allowedHeaders, send, target } from '../egress/outgoing';
 import { CallError } from './callError';
 import { urlReader } from './callUrl';
 import { bytesToKeep, judge, unanswered } from './httpAnswer';
 import { failed } from './processor';
 import { bodyReader } from './httpRequest';
-import { redactor } from './redact';
+import { redactor, type Redactor } from './redact';
 import { headersOf } from './secretHeaders';
-import type { ProcessorContext, ProcessorResult } from './processor';
+import type { Failed, ProcessorContext, ProcessorResult } from './processor';
 
 export type HttpCall = (item: unknown, rawItem: string, context: Omit<ProcessorContext, 'send' | 'signal'>) => Promise<ProcessorResult>;
 
@@ -45,6 +46,7 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
         }
         const { idempotencyKey, attempt, maxOutputBytes } = context;
         const wanted = { success, maxOutputBytes, redact };
+        const named = (result: ProcessorResult) => (result.ok ? result : withRequest(result, spec.method, url, redact));
         return send({
             method: spec.method,
             url,
@@ -52,6 +54,21 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
             body,
             timeoutMs,
             maxBodyBytes: bytesToKeep(wanted),
-        }).then((answer) => judge(answer, wanted), unanswered);
+        }).then(
+            (answer) => named(judge(answer, wanted)),
+            (error: unknown) => named(unanswered(error)),
+        );
     };
+}
+
+/** Failures of calls that were never made: there is nothing to be seen at the target. */
+const neverSent = new Set<ItemCode>(['BAD_URL', 'LONE_SURROGATE']);
+
+/** With the call as it was made. Such a URL has neither user nor password, or it is not called. */
+function withRequest(result: Failed, method: string, url: string, redact: Redactor | null): Failed {
+    if (neverSent.has(result.error.code)) return result;
+    const { origin, path } = target(url);
+    const called = `${method} ${origin}${path}`;
+    const request = redact ? redact(called) : called;
+    return { ...result, request, ...(request === called ? {} : { redacted: true }) };
 }

@@ -51,6 +51,8 @@ export interface Failed extends Kept, Answered {
     error: { code: ItemCode; message: string; retryable: boolean };
     /** What the target asked for with Retry-After. */
     retryAfterMs?: number;
+    /** Method and URL of the call, where one was made: `GET https://host/path`. Without secrets; 300 characters of it are kept. */
+    request?: string;
 }
 
 export type ProcessorResult = Succeeded | Failed;

@@ -2,11 +2,12 @@
 import type { Blame } from '../../core/blame';
 import { CallCounter, type CallStats } from '../../core/callStats';
 import { failure, type Failure } from '../../core/errors';
-import { mergeFailures, type FailureGroup } from '../../core/failures';
+import { KEPT_GROUPS, sampleText, type FailureGroup } from '../../core/failures';
 import { afterFailure, heldDelay, type RetryPolicy } from '../../core/retry';
 import { messageOf } from '../../core/text';
 import { reach } from '../../crashPoints';
-import { plainKey, type ItemKey } from '../../items/itemKey';
+import { FailureTally } from '../../items/failureTally';
+import type { ItemKey } from '../../items/itemKey';
 import { attemptLine, outcomeLine } from '../../items/outcomeLines';
 import { parseExact } from '../../json/exactJson';
 import type { Failed, ProcessorResult } from '../../processors/processor';
@@ -44,6 +45,9 @@ export interface ItemCallsOptions {
 /** What a call leads to: nothing more, or a retry that is due then (ms); or it is open whose fault its failure is, which `decide` finds out. */
 export type CallEnd = { kind: 'ended' } | { kind: 'retry'; due: number } | { kind: 'open' };
 
+/** Kinds of failure that a slice counts exactly: many more than it reports, so that a kind that becomes frequent late is not overlooked. */
+const TALLIED_KINDS = 1_000;
+
 const ENDED: CallEnd = { kind: 'ended' };
 const OPEN: CallEnd = { kind: 'open' };
 
@@ -77,6 +81,12 @@ interface Told {
     redacted?: boolean;
 }
 
+/** The last call of an item that failed: what it was, and its output as JSON text if that is kept. */
+interface LastCall {
+    output?: string | undefined;
+    request?: string | undefined;
+}
+
 /** Whose fault a failure is. */
 interface Fault {
     /** As far as anybody can say, now or later. */
@@ -99,12 +109,17 @@ export class ItemCalls {
     /** Calls that were made. */
     made = 0;
     inFlight = 0;
-    failures: FailureGroup[] = [];
+    private readonly failed = new FailureTally(TALLIED_KINDS);
     private undecided: Undecided[] = [];
     private readonly counter = new CallCounter();
     private lastIso = { ms: 0, text: '' };
 
     constructor(private readonly o: ItemCallsOptions) {}
+
+    /** Items that failed, by their kinds. */
+    get failures(): FailureGroup[] {
+        return this.failed.groups(KEPT_GROUPS);
+    }
 
     /** How long they took, and how they were answered. */
     get stats(): CallStats {
@@ -239,7 +254,7 @@ export class ItemCalls {
             partition.waiting.set(index, { attempts: attempt, due: next.due });
             return next;
         }
-        this.giveUp(current, error, told, this.keep(result, told));
+        this.giveUp(current, error, told, { output: this.keep(result, told), request: result.request });
         return ENDED;
     }
 
@@ -252,10 +267,15 @@ export class ItemCalls {
     }
 
     /** Records an item as failed. `attempt` is how many there were. */
-    giveUp({ partition, index, key, attempt }: Omit<Attempt, 'began' | 'heldMs'>, error: Failure, told: Told, output?: string): void {
-        const sample = { index, key: plainKey(key), message: error.message };
-        this.failures = mergeFailures(this.failures, [{ code: error.code, count: 1, sample }]);
-        const text = outcomeLine({ index, outcome: 'failed', key, attempts: attempt, ...told, error }, output);
+    giveUp(
+        { partition, index, key, attempt }: Omit<Attempt, 'began' | 'heldMs'>,
+        error: Failure,
+        told: Told,
+        { output, request }: LastCall = {},
+    ): void {
+        const called = request === undefined ? {} : { request: sampleText(request) };
+        this.failed.add({ index, key, at: told.at, status: told.status, error, ...called, output: () => output });
+        const text = outcomeLine({ index, outcome: 'failed', key, attempts: attempt, ...told, error, ...called }, output);
         partition.record({ text, index, outcome: 'failed', attempts: attempt });
         this.o.onSettled?.(error.code);
     }

@@ -1,10 +1,13 @@
 // GET /jobs/{id}/results: outcomes as a stream, while the job runs and after.
 import { ReadableStream } from 'node:stream/web';
+import type { HttpRequest } from '@azure/functions';
 import { BeyondResults, readResults } from '../../application/readResults';
 import { outcomes, type OutcomeKind } from '../../core/counts';
 import { problem } from '../../core/errors';
+import { OTHER } from '../../core/failures';
 import { startCursor } from '../../core/resultsCursor';
-import { readOutcome, type Outcome } from '../../items/outcomeLines';
+import { FailureKinds, isFingerprint } from '../../items/fingerprint';
+import { readFailedOutcome, readOutcome, type Outcome } from '../../items/outcomeLines';
 import { outcomeHead } from '../../storage/lineReader';
 import { engineOf } from '../durableEngine';
 import { decodeCursor, encodeCursor } from '../http/cursor';
@@ -31,7 +34,8 @@ export const getResults: Handler = async (request, { client, store: open }) => {
     if (!cursor)
         throw badParameter('cursor', 'not a cursor of this job', 'the value of a header x-fanfold-cursor that came with its results');
 
-    const { lines, next } = await readResults(await open(), engineOf(client), id, { cursor, ordered }).catch((error: unknown) => {
+    const wants = wanted(outcome, fingerprintOf(request, outcome));
+    const { lines, next } = await readResults(await open(), engineOf(client), id, { cursor, ordered, wants }).catch((error: unknown) => {
         throw error instanceof BeyondResults ? badParameter('cursor', error.message, 'a cursor of this job') : error;
     });
     return {
@@ -41,9 +45,39 @@ export const getResults: Handler = async (request, { client, store: open }) => {
             'cache-control': 'no-store',
             'x-fanfold-cursor': encodeCursor(id, next),
         },
-        body: ReadableStream.from(render(lines, format !== 'csv' ? null : spreadsheet ? spreadsheetRecord : csvRecord, outcome)),
+        body: ReadableStream.from(render(lines, format !== 'csv' ? null : spreadsheet ? spreadsheetRecord : csvRecord)),
     };
 };
+
+/** The kind of failure that is asked for. */
+function fingerprintOf(request: HttpRequest, outcome: OutcomeKind | undefined): string | null {
+    const fingerprint = request.query.get('fingerprint');
+    if (fingerprint === null) return null;
+    if (!isFingerprint(fingerprint))
+        throw badParameter(
+            'fingerprint',
+            fingerprint === OTHER
+                ? `"${OTHER}" is what is left beside the groups, and no kind of failure`
+                : `"${fingerprint.slice(0, 100)}" is none`,
+            `12 hex digits in lower case, as "failures" of the job's status has them; the group "${OTHER}" has no fingerprint`,
+        );
+    if (outcome !== undefined && outcome !== 'failed')
+        throw badParameter(
+            'fingerprint',
+            `is of items that failed, and "outcome" asks for others`,
+            'with outcome=failed, or without "outcome"',
+        );
+    return fingerprint;
+}
+
+/** Whether a line is asked for; null: all are. Only failed outcomes are parsed, and only for their kind. */
+function wanted(outcome: OutcomeKind | undefined, fingerprint: string | null): ((line: Buffer) => boolean) | null {
+    if (fingerprint !== null) {
+        const kinds = new FailureKinds();
+        return (line) => outcomeHead(line)?.outcome === 'failed' && kinds.ofItem(readFailedOutcome(line)).fingerprint === fingerprint;
+    }
+    return outcome === undefined ? null : (line) => outcomeHead(line)?.outcome === outcome;
+}
 
 export function chooseFormat(asked: ResultFormat | undefined, accept: string | null): ResultFormat {
     if (asked) return asked;
@@ -67,16 +101,11 @@ export function chooseFormat(asked: ResultFormat | undefined, accept: string | n
 const newline = Buffer.from('\n');
 
 /** Lines as they are, or a record of CSV for each. */
-async function* render(
-    batches: AsyncIterable<Buffer[]>,
-    asCsv: ((outcome: Outcome) => string) | null,
-    only: OutcomeKind | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* render(batches: AsyncIterable<Buffer[]>, asCsv: ((outcome: Outcome) => string) | null): AsyncGenerator<Uint8Array> {
     let waiting: Buffer[] = asCsv ? [Buffer.from(CSV_HEADER)] : [];
     let size = waiting[0]?.length ?? 0;
     for await (const lines of batches) {
         for (const line of lines) {
-            if (only && outcomeHead(line)?.outcome !== only) continue;
             const piece = asCsv ? [Buffer.from(asCsv(readOutcome(line.toString('utf8'))))] : [line, newline];
             for (const p of piece) size += p.length;
             waiting.push(...piece);

@@ -3,7 +3,7 @@ import { addSpent } from '../budget';
 import { addCalls } from '../callStats';
 import { addCounts } from '../counts';
 import { failure } from '../errors';
-import { mergeFailures } from '../failures';
+import { KEPT_GROUPS, mergeFailures } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
 import { holdNow, seenIn, waitOut } from './dispense';
 import { heard, isAtWork, isOver, keepTrouble, lookAtBudget, tell, TOLD_CHARACTERS } from './moves';
@@ -45,7 +45,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     for (const entry of report.open) state.delayed.push({ ...entry, wakeAt: Math.max(entry.wakeAt, notBefore) });
     state.delayed.push(...leftOpen(held, report, notBefore));
     if (report.untouched < held.to) state.returned.push({ from: report.untouched, to: held.to });
-    state.failures = mergeFailures(state.failures, report.failures);
+    state.failures = mergeFailures(state.failures, report.failures, KEPT_GROUPS);
     if (report.rate > 0) {
         state.rate = state.rate === 0 ? report.rate : state.rate * 0.5 + report.rate * 0.5;
         state.ratedAt = now;

@@ -22,7 +22,10 @@ import { troubleOf } from '../../../src/storage/trouble';
 const counts = { ...noCounts(), succeeded: 3, retries: 1 };
 const failure = { code: 'HTTP_STATUS', message: 'no', retryable: false };
 const trouble = { code: 'STORAGE_REFUSED' as const, message: 'storage answered 403' };
-const group = { code: 'X', count: 2, sample: { index: 1, key: null, message: 'm' } };
+const group = {
+    ...{ fingerprint: 'ab12cd34ef56', code: 'X', status: 500, message: 'm #', count: 2, firstAt: 'T', lastAt: 'U' },
+    sample: { index: 1, key: null, at: 'T', status: 500, message: 'm 1', request: 'GET http://h/1', answer: 'no' },
+};
 const lease: Lease = {
     ...anyLease,
     ...{ epoch: 4, resume: [1, 7], from: 9, to: 12, concurrency: 8 },
