@@ -55,7 +55,8 @@ const telling = new Set([
     ...['status', 'statuscode', 'statustext', 'problem', 'problems', 'warning', 'text'],
 ]);
 
-const URLS = new RegExp(String.raw`[A-Za-z][A-Za-z\d+.-]{0,19}:\/\/[^\s"'<>${'`'}“”${MARKS}]*`, 'g');
+/** A URL may hold quotes, which are taken out by then. */
+const URLS = /[A-Za-z][A-Za-z\d+.-]{0,19}:\/\/[^\s"<>`“”]*/g;
 /** As HTTP has it: other forms of time have a digit in each word. */
 const HTTP_DATE = /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT\b/g;
 
