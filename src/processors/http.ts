@@ -4,13 +4,14 @@ import { durationMs } from '../core/duration';
 import type { Secret } from '../core/secrets';
 import type { HttpProcess } from '../contracts/jobSpec';
 import { codeOf, compileExpression } from '../expressions/jmespath';
-import { allowedHeaders, send, target } from '../egress/outgoing';
+import { allowedHeaders, send } from '../egress/outgoing';
 import { CallError } from './callError';
 import { urlReader } from './callUrl';
 import { bytesToKeep, judge, unanswered } from './httpAnswer';
 import { failed } from './processor';
 import { bodyReader } from './httpRequest';
 import { redactor, type Redactor } from './redact';
+import { requestLine } from './requestLine';
 import { headersOf } from './secretHeaders';
 import type { Failed, ProcessorContext, ProcessorResult } from './processor';
 
@@ -64,11 +65,9 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
 /** Failures of calls that were never made: there is nothing to be seen at the target. */
 const neverSent = new Set<ItemCode>(['BAD_URL', 'LONE_SURROGATE']);
 
-/** With the call as it was made. Such a URL has neither user nor password, or it is not called. */
+/** With the call as it was made. */
 function withRequest(result: Failed, method: string, url: string, redact: Redactor | null): Failed {
     if (neverSent.has(result.error.code)) return result;
-    const { origin, path } = target(url);
-    const called = `${method} ${origin}${path}`;
-    const request = redact ? redact(called) : called;
-    return { ...result, request, ...(request === called ? {} : { redacted: true }) };
+    const { request, redacted } = requestLine(method, url, redact);
+    return { ...result, request, ...(redacted ? { redacted } : {}) };
 }

@@ -31,7 +31,7 @@ export interface Kept {
     truncated?: boolean;
     /** Length of the whole output, when it is cut. */
     outputBytes?: number;
-    /** The value of a secret was taken out of the output or the message. */
+    /** The value of a secret was taken out of the output, the message or the call. */
     redacted?: boolean;
 }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { noCounts, type OutcomeKind } from '../../src/core/counts';
 import { attemptLine, heldLine, outcomeLine } from '../../src/items/outcomeLines';
 import { newLedger } from '../../src/core/ledger';
+import { FailureKinds } from '../../src/items/fingerprint';
 import { handle } from '../../src/api/http/frame';
 import { routes } from '../../src/api/routes';
 import { jobSpec } from '../../src/contracts/jobSpec';
@@ -275,6 +276,56 @@ describe('results', () => {
         expect(csv.headers.get('content-type')).toMatch('text/csv');
         expect(csv.text.split('\r\n')).toHaveLength(7);
         ledgerState = null;
+    });
+
+    test('a fingerprint lists the items that failed so, in any order and form', async () => {
+        const failedLine = (index: number, message: string, status = 404) =>
+            outcomeLine({
+                ...{ index, outcome: 'failed', key: `k${index}`, attempts: 1, status, ms: 1, at: '2026-01-01T00:00:00.000Z' },
+                error: { code: 'HTTP_STATUS', message: `HTTP ${status}: ${message}` },
+                ...(index % 2 ? { request: `GET http://h/${index}` } : {}),
+            });
+        const gone = [5, 0, 3, 8].map((index) => failedLine(index, `no city ${index}`));
+        const others = [failedLine(1, 'no city 1', 410), failedLine(2, 'no town 2'), line(4), line(6), line(7)];
+        await makeJob('r7', [
+            [fence, attempt, gone[0]!, others[0]!, gone[1]!, gone[2]!, others[1]!, others[2]!],
+            [fence, others[3]!, gone[3]!, others[4]!],
+        ]);
+        const { fingerprint } = new FailureKinds().of({ code: 'HTTP_STATUS', status: 404, message: 'HTTP 404: no city 99' });
+        const asked = async (query = '') => (await call('GET', `jobs/r7/results?fingerprint=${fingerprint}${query}`)).text;
+        expect(await asked()).toBe(gone.join(''));
+        expect(lines(await asked('&order=input&outcome=failed')).map((o) => o.index)).toEqual([0, 3, 5, 8]);
+        const csv = await asked('&format=csv');
+        expect(
+            csv
+                .split('\r\n')
+                .slice(1, -1)
+                .map((record) => record.split(',')[0]),
+        ).toEqual(['5', '0', '3', '8']);
+        expect(csv.split('\r\n')[0]).toBe('index,key,outcome,attempts,status,ms,at,error_code,error_message,output,truncated,output_bytes');
+        // Of a cursor, only what has come since.
+        const answer = await call('GET', `jobs/r7/results?fingerprint=${fingerprint}`);
+        const [, one] = await store.listOutcomes('r7');
+        await store.appendOutcomes('r7', 1, 0, one!.bytes, Buffer.from(failedLine(9, 'no city 9') + failedLine(10, 'no town')));
+        expect(lines(await asked(`&cursor=${answer.headers.get('x-fanfold-cursor')}`)).map((o) => o.index)).toEqual([9]);
+        // Nothing is left out without it.
+        expect(lines((await call('GET', 'jobs/r7/results')).text)).toHaveLength(11);
+        expect(await asked('&outcome=failed')).not.toBe((await call('GET', 'jobs/r7/results?outcome=failed')).text);
+        expect((await call('GET', 'jobs/r7/results?fingerprint=000000000000')).text).toBe('');
+        const item = await call('GET', 'jobs/r7/items/1');
+        expect(item.json).toMatchObject({ outcome: { request: 'GET http://h/1' }, attempts: [{ attempt: 1 }, { attempt: 1 }] });
+    });
+
+    test.each([
+        ['fingerprint=other', /"other" is what is left/],
+        ['fingerprint=', /"" is none/],
+        ['fingerprint=ABCDEF012345', /12 hex digits in lower case/],
+        ['fingerprint=abcdef01234', /"abcdef01234" is none/],
+        ['fingerprint=abcdef012345&outcome=succeeded', /of items that failed/],
+    ])('%s is refused, and the answer says what is allowed', async (query, why) => {
+        const answer = await call('GET', `jobs/r7/results?${query}`);
+        expect(answer).toMatchObject({ status: 400, json: { code: 'BAD_PARAMETER', errors: [{ pointer: '/query/fingerprint' }] } });
+        expect(answer.text.replaceAll('\\"', '"')).toMatch(why);
     });
 
     test('order=input holds for outputs far beyond what is sorted at once', async () => {

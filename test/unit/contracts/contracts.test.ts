@@ -11,7 +11,9 @@ import { newControl } from '../../../src/core/control';
 import { anyLease } from '../../support/lease';
 import { controlAfter } from '../../support/moves';
 import { noCounts } from '../../../src/core/counts';
-import { newLedger, nothingOpened, reduceLedger, type Lease, type LedgerState } from '../../../src/core/ledger';
+import { mergeFailures } from '../../../src/core/failures';
+import { FailureKinds } from '../../../src/items/fingerprint';
+import { newLedger, nothingOpened, reduceLedger, type Lease, type LedgerState, type SliceReport } from '../../../src/core/ledger';
 import { isHopeless, persisting } from '../../../src/core/trouble';
 import { ledger } from '../../../src/entities/ledger';
 import { runJob } from '../../../src/orchestrators/runJob';
@@ -134,6 +136,57 @@ describe.each(forms.map(([form, value]) => [form.kind, form, value] as const))('
     test('that is none says what is wrong', () => {
         expect(() => form.read('text')).toThrow(WrongDocument);
         expect(() => form.read({ ...form.write(value), v: 'x' })).toThrow(/its version is "x"/);
+    });
+});
+
+describe('a group of failures', () => {
+    const byCode = { code: 'HTTP_STATUS', count: 7, sample: { index: 3, key: 'k', message: 'HTTP 404: no city 3' } };
+    const kind = new FailureKinds().of({ code: 'HTTP_STATUS', status: null, message: 'HTTP 404: no city 3' });
+    const read = { ...kind, count: 7, firstAt: null, lastAt: null, sample: { ...byCode.sample, at: null } };
+    const written = <T>(form: Contract<T>, value: T) => JSON.parse(JSON.stringify(form.write(value))) as Record<string, unknown>;
+    /** As versions before there were fingerprints have it. */
+    const former = z.object({
+        ...{ code: z.string(), count: z.int().min(0) },
+        sample: z.object({ index: z.int().min(0), key: z.union([z.string(), z.number(), z.null()]), message: z.string() }),
+    });
+
+    test.each<[string, (failures: unknown[]) => { failures: unknown[] }]>([
+        ['a ledger', (failures) => ledgerDocument.read({ ...written(ledgerDocument, busyLedger()), v: 4, failures })],
+        ['a report', (failures) => reportMessage.read({ ...written(reportMessage, report), failures }) as { failures: unknown[] }],
+        [
+            'a summary',
+            (failures) =>
+                documents.summaryDocument.read({
+                    v: 2,
+                    jobId: 'j',
+                    state: 'completed',
+                    total: 9,
+                    counts,
+                    invalid: 0,
+                    failures,
+                    endedAt: 'T',
+                }),
+        ],
+    ])('of a version that counted by code alone is read in %s, its status and times unknown', (_what, readWith) => {
+        expect(readWith([byCode]).failures).toEqual([read]);
+        expect(readWith([byCode, group]).failures).toEqual([read, group]);
+        const long = { ...byCode, sample: { ...byCode.sample, message: 'm'.repeat(500) } };
+        expect(readWith([long]).failures).toMatchObject([{ sample: { message: 'm'.repeat(300) } }]);
+        // One that is neither is found out.
+        expect(() => readWith([{ ...group, count: -1 }])).toThrow(WrongDocument);
+        expect(() => readWith([{ count: 1 }])).toThrow(WrongDocument);
+    });
+
+    test('is found by such a version in what is written now', () => {
+        const { code, count, sample } = group;
+        const known = [{ code, count, sample: { index: sample.index, key: sample.key, message: sample.message } }];
+        for (const { failures } of [written(ledgerDocument, busyLedger()), written(reportMessage, report as SliceReport)])
+            expect(z.array(former).parse(failures)).toEqual(known);
+    });
+
+    test('that is read goes on being counted', () => {
+        const [old] = ledgerDocument.read({ ...written(ledgerDocument, busyLedger()), failures: [byCode] }).failures;
+        expect(mergeFailures([old!], [group, { ...read, count: 2 }], 40)).toEqual([{ ...read, count: 9 }, group]);
     });
 });
 

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { noCalls } from '../../../src/core/callStats';
 import { waitCodes } from '../../../src/core/codes';
 import { noCounts } from '../../../src/core/counts';
+import type { FailureGroup } from '../../../src/core/failures';
 import { newLedger, type HeldLease, type LedgerState } from '../../../src/core/ledger';
 import { NEWS_MS, statusOf, type Aged, type SliceProgress, type StatusAsked, type StepProgress } from '../../../src/core/status';
 import { states } from '../../../src/core/states';
@@ -316,4 +317,17 @@ test('what an earlier run of a lease has recorded counts, whichever of its runs 
     // A lease whose worker has failed counts like one that is held.
     const orphans = { 0: held(0, { epoch: 8 }) };
     expect(shown({ ledger: running({ orphans }), slices: [told(0, { parts, epoch: 9 })] }).counts.succeeded).toBe(56);
+});
+
+test('failures are shown with their shares, the most frequent first', () => {
+    const failures = [mergeable('a', 3), mergeable('b', 5)];
+    expect(shown({ ledger: running({ failures }) }).failures).toEqual([
+        { ...mergeable('b', 5), share: 0.625 },
+        { ...mergeable('a', 3), share: 0.375 },
+    ]);
+});
+
+const mergeable = (fingerprint: string, count: number): FailureGroup => ({
+    ...{ fingerprint, code: 'X', status: null, message: 'm', count, firstAt: null, lastAt: null },
+    sample: { index: 1, key: 1, at: null, message: 'm' },
 });

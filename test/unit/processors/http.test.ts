@@ -42,6 +42,14 @@ beforeEach(() => {
     answer = (res) => res.end('{"ok":true}');
 });
 
+async function unusedPort(): Promise<number> {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    await new Promise((resolve) => taken.close(resolve));
+    return port;
+}
+
 const context = { jobId: 'j1', index: 3, key: 'k', attempt: 2, idempotencyKey: 'j1:k', maxOutputBytes: 65_536 };
 /** Settings as an app has them; every secret of the spec is listed, or what `FANFOLD_SECRETS` says. */
 const call = (spec: object, item: unknown = { id: 7, city: 'Lyon' }, over: object = {}, settings: Record<string, string> = {}) => {
@@ -231,7 +239,67 @@ describe('the answer', () => {
         answer = (_res, req) => req.socket.destroy();
         const broken = await call({ url: `${base}/secret-path?token=abc` });
         expect(broken).toMatchObject({ ok: false, error: { code: 'CONNECTION', retryable: true } });
-        expect(JSON.stringify(broken)).not.toContain('token');
+        expect(JSON.stringify(broken)).not.toMatch(/secret-path.*"request"|abc/);
+    });
+});
+
+describe('a failure names the call', () => {
+    const request = async (...args: Parameters<typeof call>) => {
+        const result = await call(...args);
+        return result.ok ? 'none' : result.request;
+    };
+
+    test('as it was made: method, and URL without what is never sent', async () => {
+        reply(404, 'no');
+        expect(await request({ method: 'PUT', url: `${base.replace('http', 'HTTP')}/c/{city}?a=b` }, { city: 'São Paulo' })).toBe(
+            `PUT ${base}/c/S%C3%A3o%20Paulo?a=b`,
+        );
+        expect(await request({ success: 'body.ok' })).toBe(`POST ${base}/`);
+    });
+
+    test('also where nothing answers', async () => {
+        const gone = await unusedPort();
+        expect(await request({ url: `http://127.0.0.1:${gone}/x` })).toBe(`POST http://127.0.0.1:${gone}/x`);
+        answer = () => undefined;
+        expect(await request({ timeout: 'PT0.1S' })).toBe(`POST ${base}/`);
+    });
+
+    test('unless nothing was called', async () => {
+        expect(await call({ headers: { a: { secret: 'GONE' } } })).not.toHaveProperty('request');
+        expect(await call({ method: 'GET', url: `${base}/{id}` }, {})).not.toHaveProperty('request');
+        expect(await call({ body: 'length(id)' })).not.toHaveProperty('request');
+        const named = await call({ url: base.replace('//', '//ann:pass@') }).catch((error: unknown) => ({ error }));
+        expect(named).toMatchObject({ error: { code: 'BAD_URL' } });
+        expect(named).not.toHaveProperty('request');
+        expect(seen).toEqual([]);
+    });
+
+    test('without what gives access in its query', async () => {
+        reply(500, 'no');
+        const asked = (query: string) => request({ method: 'GET', url: `${base}/x?${query}` });
+        expect(await asked('access_token=s3&id=7&sig=a%2Fb&X-Amz-Signature=f00')).toBe(
+            `GET ${base}/x?access_token=[redacted]&id=7&sig=[redacted]&X-Amz-Signature=[redacted]`,
+        );
+        expect(await asked('subscription-key=s3&apiKey=s3&code=DE&monkey=ape&key=')).toBe(
+            `GET ${base}/x?subscription-key=[redacted]&apiKey=[redacted]&code=DE&monkey=ape&key=`,
+        );
+        expect(await asked(`code=${'k'.repeat(56)}`)).toBe(`GET ${base}/x?code=[redacted]`);
+    });
+
+    test('a success names none', async () => {
+        expect(await call({})).not.toHaveProperty('request');
+    });
+
+    test('without a secret that an item has in its URL', async () => {
+        reply(500, 'no');
+        const spec = { method: 'GET', url: `${base}/c{?name}`, headers: { authorization: { secret: 'TOKEN' } } };
+        const item = { name: 'correct horse battery' };
+        expect(await call(spec, item, {}, { TOKEN: item.name })).toMatchObject({
+            request: `GET ${base}/c?name=[redacted]`,
+            redacted: true,
+        });
+        // Without the redaction it would stand there.
+        expect(await request(spec, { name: 'correct horse batter' }, {}, { TOKEN: item.name })).toContain('batter');
     });
 });
 

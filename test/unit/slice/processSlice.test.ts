@@ -1,5 +1,6 @@
 // A whole slice over storage in memory, with a clock that only the test moves: what it reports, and what it leaves behind when storage fails.
 import { RestError } from '@azure/storage-blob';
+import { z } from 'zod';
 import { noCalls } from '../../../src/core/callStats';
 import { noCounts } from '../../../src/core/counts';
 import { suspicion } from '../../../src/core/poison';
@@ -14,7 +15,9 @@ import {
     type SliceDone,
     type SliceReport,
 } from '../../../src/core/ledger';
-import { intentLine } from '../../../src/items/outcomeLines';
+import { intentLine, type Outcome } from '../../../src/items/outcomeLines';
+import { registerProcessor } from '../../../src/processors';
+import { failed } from '../../../src/processors/processor';
 import { blobs } from '../../../src/contracts/names';
 import { ITEMS, SliceBench } from '../../support/sliceBench';
 import { newWriter } from '../../support/writers';
@@ -26,6 +29,39 @@ test('a slice calls each item of its lease once and reports what it has closed',
     const report = (await bench.slice()) as SliceDone;
     expect(report).toMatchObject({ closed: 3, open: [], untouched: 3, counts: { succeeded: 12 }, worked: true });
     expect(bench.called.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+});
+
+test('a slice reports its failures by their kinds, and records with each item the call that failed', async () => {
+    const fail = (index: number) => ({
+        ...failed('HTTP_STATUS', `HTTP 404: no city ${index}`, false),
+        ...{ status: 404, request: `GET http://h/${index}/${'x'.repeat(400)}`, output: `no ${index}` },
+    });
+    registerProcessor({
+        ...{ name: 'refusing', description: 'Is refused in two ways.', options: z.object({}) },
+        prepare:
+            () =>
+            async (_item, { index }) =>
+                index % 4 === 3 ? failed('PROCESSOR_FATAL', 'no', false) : fail(index),
+    });
+    const bench = new SliceBench(2, { process: { processor: 'refusing' }, results: { keep: 'failed' } });
+    const { failures } = (await bench.slice()) as SliceDone;
+    expect(failures).toMatchObject([
+        { code: 'HTTP_STATUS', status: 404, message: 'HTTP 404: no city #', count: 6, sample: { index: 0, status: 404, answer: 'no 0' } },
+        { code: 'PROCESSOR_FATAL', status: null, message: 'no', count: 2, sample: { index: 3, message: 'no' } },
+    ]);
+    const lines = bench.outcomes.flatMap((o) => o.text().split('\n')).filter((line) => line.startsWith('{"index":'));
+    const requests = lines.map((line) => (JSON.parse(line) as Outcome).request);
+    expect(requests.filter(Boolean)).toHaveLength(6);
+    expect(requests.find((request) => request?.startsWith('GET http://h/0/'))).toHaveLength(300);
+    expect(failures[0]!.sample.request).toHaveLength(300);
+    expect(failures[1]!.sample).not.toHaveProperty('request');
+});
+
+test('a slice without failures reports none, and an answer that is not kept is in no sample', async () => {
+    expect(await new SliceBench(1).slice()).toMatchObject({ failures: [] });
+    const bench = new SliceBench(1, { process: { processor: 'refusing' }, results: { keep: 'none' } });
+    const { failures } = (await bench.slice()) as SliceDone;
+    expect(failures[0]!.sample).not.toHaveProperty('answer');
 });
 
 test('the limits of the control document are in force in the slices that begin after it, those of the spec until then', async () => {
