@@ -274,7 +274,7 @@ function report(status: Job, target: Target): void {
     console.log(
         `  retries    ${counts.retries} for ${calls.statuses[500] ?? 0} answers of 500: ${lost === 0 ? 'no item lost an attempt' : `${lost} attempts were lost`} to limit and outage`,
     );
-    for (const group of status.failures) console.log(`  failed     ${group.count} × ${group.code}`);
+    for (const group of status.failures) console.log(`  failed     ${group.count} × ${group.code}: ${group.message}`);
 }
 
 function lookFurther(id: string): void {

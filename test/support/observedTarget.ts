@@ -16,6 +16,8 @@ export interface ObservedOptions {
     latencyMs?: number;
     /** Of every answer, or by the key of its item. */
     status?: number | ((key: string) => number);
+    /** What is answered, by the key of its item; default: `{"ok":true}`. */
+    body?: (key: string) => string;
     /** Keys of items whose answers wait for `release`. */
     held?: string[];
 }
@@ -33,7 +35,12 @@ export interface ObservedTarget {
     stop(): Promise<void>;
 }
 
-export async function observedTarget({ latencyMs = 20, status = 200, held = [] }: ObservedOptions = {}): Promise<ObservedTarget> {
+export async function observedTarget({
+    latencyMs = 20,
+    status = 200,
+    body = () => '{"ok":true}',
+    held = [],
+}: ObservedOptions = {}): Promise<ObservedTarget> {
     const calls: ObservedCall[] = [];
     let open = 0;
     const gates = new Map(held.map((key) => [key, gate()]));
@@ -47,7 +54,7 @@ export async function observedTarget({ latencyMs = 20, status = 200, held = [] }
             // Before it is answered: the next call may come before this one is seen to be over.
             open--;
         }
-        response.writeHead(typeof status === 'number' ? status : status(key), { 'content-type': 'application/json' }).end('{"ok":true}');
+        response.writeHead(typeof status === 'number' ? status : status(key), { 'content-type': 'application/json' }).end(body(key));
     };
     const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
         answer(request, response).catch(() => response.destroy());

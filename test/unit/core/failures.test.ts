@@ -66,6 +66,19 @@ test('the sum of the counts is always that of the failed items, and no more kind
     );
 });
 
+test('a merge that drops what is beyond, or that cuts before all is added, is found out', () => {
+    // Two slices, each with its own most frequent kind, and one that is second in both.
+    const slice = (own: number) =>
+        added([[...Array.from({ length: 3 }, (_, i) => one(own, own * 10 + i)), one(9, own), one(9, own + 5)]], 5);
+    const whole = mergeFailures(slice(1), slice(2), 5);
+    expect(whole[0]).toMatchObject({ fingerprint: one(9, 0).fingerprint, count: 4 });
+    const dropped = mergeFailures(slice(1).slice(0, 1), slice(2).slice(0, 1), 5);
+    expect(sum(dropped)).toBe(6);
+    // The sum is exact, and the most frequent kind is not seen: so slices count far more kinds than are shown, and the fold more than any job should have.
+    const cutBefore = mergeFailures(mostFrequent(slice(1), 1), mostFrequent(slice(2), 1), 5);
+    expect([sum(cutBefore), cutBefore.at(-1)]).toMatchObject([10, { fingerprint: OTHER, count: 4 }]);
+});
+
 test('two lists come to the same whichever is first', () => {
     fc.assert(
         fc.property(failures(12), failures(12), (a, b) => {

@@ -78,6 +78,8 @@ test.each([
     ['CONNECTION', null, 'no answer from http://127.0.0.1:7080: ECONNREFUSED', '86488bffc52b'],
     ['TIMEOUT', null, 'http://127.0.0.1:7080 did not answer within 30000 ms', '52e902da8a2e'],
     ['PROCESSOR_FATAL', null, 'the item has no URL at "url"', '71c071339276'],
+    // As docs/api.md shows it.
+    ['HTTP_STATUS', 404, 'HTTP 404: no city c17 at 10.0.0.1:80', 'ad9ffacc7f36'],
 ])('the fingerprint of %s %s is for life', (code, status, message, expected) => {
     expect(isFingerprint(expected)).toBe(true);
     expect(kinds.of({ code, status, message }).fingerprint).toBe(expected);
