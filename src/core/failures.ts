@@ -35,9 +35,11 @@ export interface FailureGroup {
 
 /** Kinds that a slice reports and a ledger keeps: beyond them there is one more group, of all others. */
 export const KEPT_GROUPS = 40;
+/** Kinds that a ledger keeps of what has failed since the last resume: of these a few are shown. */
+export const RECENT_GROUPS = 10;
 /** Kinds that status and summary show, beside the others. */
 export const SHOWN_GROUPS = 20;
-/** UTF-16 units of each text of a sample: a ledger keeps 41 samples in its state. */
+/** UTF-16 units of each text of a sample: a ledger keeps some dozens of samples in its state. */
 export const SAMPLE_CHARACTERS = 300;
 /** The fingerprint of what is left beside the most frequent kinds. */
 export const OTHER = 'other';

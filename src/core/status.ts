@@ -4,7 +4,7 @@ import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
 import { hasCanary, isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, sumOf, type Counts } from './counts';
-import { shownFailures, type ShownGroup } from './failures';
+import { shownFailures, type FailureGroup, type ShownGroup } from './failures';
 import { isCalling, isEnded, type JobState } from './states';
 
 /** What a slice waits for, and until when (ms). */

@@ -3,7 +3,7 @@ import { addSpent } from '../budget';
 import { addCalls } from '../callStats';
 import { addCounts } from '../counts';
 import { failure } from '../errors';
-import { KEPT_GROUPS, mergeFailures } from '../failures';
+import { KEPT_GROUPS, mergeFailures, RECENT_GROUPS } from '../failures';
 import { isHopeless, persisting, type Persisting } from '../trouble';
 import { holdNow, seenIn, waitOut } from './dispense';
 import { heard, isAtWork, isOver, keepTrouble, lookAtBudget, tell, TOLD_CHARACTERS } from './moves';
@@ -79,7 +79,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
 function spends(state: LedgerState, { spent, failures }: SliceDone, now: number): void {
     if (!spent || spent.resumed < state.resumed) return;
     state.spent = addSpent(state.spent, spent);
-    state.recentFailures = mergeFailures(state.recentFailures, failures);
+    state.recentFailures = mergeFailures(state.recentFailures, failures, RECENT_GROUPS);
     lookAtBudget(state, now);
 }
 
