@@ -1,6 +1,57 @@
-import type { Counts } from './counts';
-import { finished } from './counts';
-export const failureShare = (counts: Counts): number => Math.round((counts.failed / Math.max(1, finished(counts))) * 1000) / 10;
-export const isWithin = (counts: Counts, maxPercent: number): boolean => 100 * counts.failed <= maxPercent * finished(counts);
-export const partitionsOf = (entries: { firstIndex: number }[], items: number): number =>
-    entries.filter(({ firstIndex }) => firstIndex < items).length;
+// The canary of a job: its first items, which run alone and settle before anything else of it is called.
+import type { CallStats } from './callStats';
+import { finished, type Counts } from './counts';
+import type { FailureGroup } from './failures';
+
+/** As the spec has it. `timeout`: an ISO duration, after which nobody's word is a no. */
+export interface CanarySpec {
+    items: number;
+    approval: 'manual' | 'automatic';
+    /** The share of failed items up to which an automatic verdict is a yes, in percent, 0 to 100. */
+    maxPercent: number;
+    timeout: string;
+}
+
+/** The word on a canary: whose, when (ms) and why. */
+export interface Approval {
+    is: 'approved' | 'rejected';
+    by: string;
+    at: number;
+    reason?: string;
+}
+
+/** What a canary came to, found once when all of its items have their outcome. */
+export interface CanaryFindings {
+    /** Items of the canary. */
+    items: number;
+    counts: Counts;
+    failures: FailureGroup[];
+    calls: CallStats;
+    /** A few outcomes as JSON texts, each as the results have it, with what is long in it cut. As texts no digit of them is lost. */
+    samples: string[];
+    /** From its first call until it had settled, as far as known without pauses. */
+    seconds: number;
+    /** ISO. */
+    settledAt: string;
+}
+
+/** How many of the items that have their outcome have failed, in percent; 0 of none. */
+export const failureShare = (counts: Counts): number => (counts.failed * 100) / Math.max(1, finished(counts));
+
+/** Doubles hold few shares exactly: 57 of 10,000 are within 0.57 percent. */
+const EXACTNESS = 1e-9;
+
+/** Whether no more items than so many percent have failed. */
+export const isWithin = (counts: Counts, maxPercent: number): boolean => failureShare(counts) <= maxPercent * (1 + EXACTNESS);
+
+/** How many partitions hold the first so many items, for a plan that is cut behind the last of them. */
+export function partitionsOf(entries: readonly { firstIndex: number }[], items: number): number {
+    const beyond = entries.findIndex(({ firstIndex }) => firstIndex >= items);
+    return beyond < 0 ? entries.length : beyond;
+}
+
+/** Attempts for each item that has its outcome, at least one. */
+export const attemptsPerItem = (counts: Counts): { attempts: number; items: number } => {
+    const items = finished(counts);
+    return items === 0 ? { attempts: 1, items: 1 } : { attempts: items + counts.retries, items };
+};
