@@ -11,6 +11,8 @@ import type { OutcomeHead } from '../storage/outcomesTally';
 import { missing } from '../storage/trouble';
 import { readParts } from './foldJob';
 
+export type { CanaryFindings };
+
 /** Outcomes that are kept to be looked at. */
 export const SAMPLES = 5;
 /** Of them so many are failed ones, where there are others to show beside them. */

@@ -12,14 +12,6 @@ export interface CanarySpec {
     timeout: string;
 }
 
-/** The word on a canary: whose, when (ms) and why. */
-export interface Approval {
-    is: 'approved' | 'rejected';
-    by: string;
-    at: number;
-    reason?: string;
-}
-
 /** What a canary came to, found once when all of its items have their outcome. */
 export interface CanaryFindings {
     /** Items of the canary. */
@@ -35,14 +27,16 @@ export interface CanaryFindings {
     settledAt: string;
 }
 
-/** How many of the items that have their outcome have failed, in percent; 0 of none. */
-export const failureShare = (counts: Counts): number => (counts.failed * 100) / Math.max(1, finished(counts));
+const exactShare = (counts: Counts): number => (counts.failed * 100) / Math.max(1, finished(counts));
+
+/** How many of the items that have their outcome have failed, in percent with two decimals; 0 of none. */
+export const failureShare = (counts: Counts): number => Math.round(exactShare(counts) * 100) / 100;
 
 /** Doubles hold few shares exactly: 57 of 10,000 are within 0.57 percent. */
 const EXACTNESS = 1e-9;
 
 /** Whether no more items than so many percent have failed. */
-export const isWithin = (counts: Counts, maxPercent: number): boolean => failureShare(counts) <= maxPercent * (1 + EXACTNESS);
+export const isWithin = (counts: Counts, maxPercent: number): boolean => exactShare(counts) <= maxPercent * (1 + EXACTNESS);
 
 /** How many partitions hold the first so many items, for a plan that is cut behind the last of them. */
 export function partitionsOf(entries: readonly { firstIndex: number }[], items: number): number {

@@ -8,6 +8,7 @@ const of = (failed: number, succeeded: number) => ({ ...noCounts(), failed, succ
 describe('the share of failures', () => {
     test('is of the items that have their outcome, in percent', () => {
         expect(failureShare(of(1, 49))).toBe(2);
+        expect(failureShare(of(1, 2))).toBe(33.33);
         expect(failureShare({ ...of(1, 2), skipped: 1, retries: 40 })).toBe(25);
         expect(failureShare(noCounts())).toBe(0);
     });
