@@ -49,10 +49,15 @@ function cut(outcome: Outcome, { output: units, message }: (typeof SHARES)[numbe
 
 const cutError = (error: Failure, units: number): Failure => ({ ...error, message: cutText(error.message, units) });
 
-/** The first of a text, as much of it as has a JSON text of so many units. */
+/** The first of a text, as much of it as has a JSON text of so many units; a little less where it is not the same throughout. */
 function fitting(text: string, units: number): string {
-    let kept = cutText(text, units);
-    // Of what has to be escaped, a unit takes up to six.
-    while (kept !== '' && JSON.stringify(kept).length > units) kept = cutText(kept, Math.floor(kept.length * 0.8));
+    const room = units - QUOTES;
+    let kept = cutText(text, Math.max(0, room));
+    // What has to be escaped takes two units, or six.
+    for (let taken = escaped(kept); taken > room && kept !== ''; taken = escaped(kept))
+        kept = cutText(kept, Math.min(kept.length - 1, Math.floor((kept.length * room) / taken)));
     return kept;
 }
+
+const QUOTES = 2;
+const escaped = (text: string): number => JSON.stringify(text).length - QUOTES;
