@@ -43,9 +43,3 @@ export function partitionsOf(entries: readonly { firstIndex: number }[], items: 
     const beyond = entries.findIndex(({ firstIndex }) => firstIndex >= items);
     return beyond < 0 ? entries.length : beyond;
 }
-
-/** Attempts for each item that has its outcome, at least one. */
-export const attemptsPerItem = (counts: Counts): { attempts: number; items: number } => {
-    const items = finished(counts);
-    return items === 0 ? { attempts: 1, items: 1 } : { attempts: items + counts.retries, items };
-};

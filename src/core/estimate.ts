@@ -2,8 +2,9 @@
 // bounds, one as good as limits allow and one that is cautious, so that the truth lies between them as long as the rest is like the canary.
 import { meanMs, summaryOf } from './callStats';
 import type { CallingWindows } from './callingWindows';
-import { attemptsPerItem, type CanaryFindings } from './canary';
+import type { CanaryFindings } from './canary';
 import { START } from './concurrency';
+import { finished, type Counts } from './counts';
 import { durationText } from './duration';
 import { rateText, type Rate } from './limiter/rate';
 import { kinds } from './limiter/state';
@@ -77,10 +78,10 @@ export function estimateRest(asked: EstimateAsked): Estimate | null {
     const { findings, total, rates, limiter, windows, now } = asked;
     const rest = Math.max(0, total - findings.items);
     if (rest === 0) return { calls: 0, duration: { earliest: 'PT0S', latest: 'PT0S' }, reason: 'the canary holds every item' };
-    const made = attemptsPerItem(findings.counts);
-    const calls = Math.max(rest, Math.ceil((rest * made.attempts) / made.items));
+    const number = callsOf(asked, rest);
+    const { calls, fewest, most } = number;
 
-    const bounds = boundsOf(asked, calls);
+    const bounds = boundsOf(asked, number);
     const jobs = limiter?.jobs ?? 1;
     const { counted } = kinds(rates);
     const best: Pace = {
@@ -95,17 +96,17 @@ export function estimateRest(asked: EstimateAsked): Estimate | null {
         buckets: counted.map(({ n, perMs }) => ({
             n: n / jobs,
             perMs: (perMs * COUNTED.times + COUNTED.ms) * RATE_MARGIN,
-            left: Math.max(0, n - made.attempts) / jobs,
+            left: Math.max(0, n - attemptsOf(findings.counts)) / jobs,
         })),
         startMs: START_MS,
         tailMs: last.waits + last.calls + unexplainedMs(findings, best),
     };
 
-    const earliestAt = endOf(calls, best, windows, now);
-    const latestAt = endOf(calls, cautious, windows, now);
+    const earliestAt = endOf(fewest, best, windows, now);
+    const latestAt = endOf(most, cautious, windows, now);
     if (earliestAt === null || latestAt === null || !(latestAt <= MAX_TIME)) return null;
     // What is used up comes back all at once, and not call by call.
-    const isCounted = cautious.buckets.some(({ left }) => calls > left);
+    const isCounted = cautious.buckets.some(({ left }) => most > left);
     const longest = isCounted ? Math.max(...cautious.buckets.map(({ perMs }) => perMs)) : 0;
     const earliest = roundedDown(earliestAt - now);
     const latest = Math.max(earliest, roundedUp(latestAt - now + longest));
@@ -117,14 +118,40 @@ export function estimateRest(asked: EstimateAsked): Estimate | null {
     };
 }
 
-/** Of a list that is never empty. */
-function boundsOf(asked: EstimateAsked, calls: number): Bound[] {
+/** Attempts that have been made at items that have their outcome; at least one, so that there is something to divide by. */
+const attemptsOf = (counts: Counts): number => Math.max(1, finished(counts) + counts.retries);
+
+interface NumberOfCalls {
+    calls: number;
+    fewest: number;
+    most: number;
+}
+
+/**
+ * Calls of so many items, as many retries for each as the canary had; and how few and how many there may well be. Retries come by chance: where there were
+ * n, twice the root of n more or less is nothing unusual.
+ */
+function callsOf({ findings: { counts }, retry }: EstimateAsked, rest: number): NumberOfCalls {
+    const { retries } = counts;
+    const items = Math.max(1, finished(counts));
+    const strays = 2 * Math.sqrt(retries + 1);
+    const possible = Math.max(retries, items * (retry.attempts - 1));
+    const withRetries = (n: number): number => Math.ceil(rest + (rest * n) / items);
+    return {
+        calls: withRetries(retries),
+        fewest: withRetries(Math.max(0, retries - strays)),
+        most: withRetries(Math.min(possible, retries + strays)),
+    };
+}
+
+/** A list that is never empty. */
+function boundsOf(asked: EstimateAsked, number: NumberOfCalls): Bound[] {
     const { rates, limiter } = asked;
     const jobs = limiter?.jobs ?? 1;
     const { counted } = kinds(rates);
     const paced = rates.filter((rate) => !counted.includes(rate));
     return [
-        concurrencyBound(asked, calls),
+        concurrencyBound(asked, number),
         ...paced.map((rate) => ({
             best: rate.perMs / rate.n,
             cautious: (1000 / (kinds([rate]).pace ?? Infinity)) * jobs * RATE_MARGIN,
@@ -146,38 +173,42 @@ function boundsOf(asked: EstimateAsked, calls: number): Bound[] {
 const placesSeen = (attempts: number, adaptive: boolean): number =>
     adaptive ? Math.max(START, Math.floor((attempts + 2 * START) / 4)) : attempts;
 
-function concurrencyBound({ findings: { counts, calls: made, seconds }, concurrency }: EstimateAsked, calls: number): Bound {
-    const { attempts } = attemptsPerItem(counts);
+function concurrencyBound(
+    { findings: { counts, calls: made, seconds }, concurrency: { max, adaptive } }: EstimateAsked,
+    { calls, fewest, most }: NumberOfCalls,
+): Bound {
+    const attempts = attemptsOf(counts);
     const measured = (seconds * 1000) / attempts;
     const rate = `the canary's ${told(1000 / measured)} a second`;
     const mean = meanMs(made);
     const { latencyMs } = summaryOf(made);
     // Nothing was asked of the target.
     if (mean === null || latencyMs === null) return { best: 0, cautious: measured * MARGIN, why: measured > 0 ? `at ${rate}` : 'at once' };
-    const most = Math.max(1, Math.min(concurrency.max, calls));
-    const seen = Math.max(1, Math.min(most, placesSeen(attempts, concurrency.adaptive)));
-    const alike = Math.max(latencyMs.p95, mean) / seen;
+    const { p50, p95 } = latencyMs;
+    const seen = Math.max(1, placesSeen(attempts, adaptive));
+    const alike = Math.max(p95, mean) / Math.min(max, most, seen);
     // What the canary has come to, the rest comes to as well, as far as as many calls may be in flight as then.
-    const reached = seconds > 0 ? Math.max(measured, mean / most) : Infinity;
-    const places = seen < most ? `${told(seen)} to ${told(most)}` : told(most);
-    const latencies = `${places} at once of ${told(latencyMs.p50)} ms (p50) to ${told(latencyMs.p95)} ms (p95)`;
+    const least = mean / Math.min(max, most);
+    const reached = seconds > 0 ? Math.max(measured, least) : Infinity;
+    const places = Math.min(max, calls);
+    const latencies = `${seen < places ? `${told(seen)} to ` : ''}${told(places)} at once of ${told(p50)} ms (p50) to ${told(p95)} ms (p95)`;
     return {
-        best: Math.min(latencyMs.p50, mean) / most / MARGIN,
+        best: Math.min(p50, mean) / Math.min(max, fewest) / MARGIN,
         cautious: Math.min(alike, reached) * MARGIN,
-        why: reached < alike && measured >= mean / most ? `${latencies}, at least ${rate}` : latencies,
+        why: reached < alike && measured >= least ? `${latencies}, at least ${rate}` : latencies,
     };
 }
 
 /** What the canary took beyond what its calls would have taken at best: starting, waiting, ending. In ms. */
 const unexplainedMs = ({ counts, seconds }: EstimateAsked['findings'], { perCallMs }: Pace): number =>
-    Math.min(LONGEST_UNEXPLAINED_MS, Math.max(0, seconds * 1000 - attemptsPerItem(counts).attempts * perCallMs));
+    Math.min(LONGEST_UNEXPLAINED_MS, Math.max(0, seconds * 1000 - attemptsOf(counts) * perCallMs));
 
 /** What took longer is no part of any job: an outage, a closed window. */
 const LONGEST_UNEXPLAINED_MS = 600_000;
 
 /** What the retries of the last items may take, in ms: as many in a row as are likely among so many items, by the retries that the canary has seen. */
 function lastRetries({ findings: { counts, calls }, retry }: EstimateAsked, rest: number): { waits: number; calls: number } {
-    const { attempts } = attemptsPerItem(counts);
+    const attempts = attemptsOf(counts);
     // None seen among n is less than 3/n, most likely (the rule of three).
     const share = (counts.retries + 3) / (attempts + 6);
     const inARow = Math.min(retry.attempts - 1, Math.ceil(Math.log(100 * rest) / -Math.log(share)));
