@@ -35,6 +35,8 @@ export interface CanaryView extends CanarySpec {
 
 export interface CanaryAsked {
     spec: CanarySpec;
+    /** Items of the job; null: nobody knows yet. */
+    total: number | null;
     /** Null: it has not settled. */
     findings: CanaryFindings | null;
     /** What the job has come to so far. */
@@ -45,12 +47,12 @@ export interface CanaryAsked {
     estimate: Estimate | null;
 }
 
-export function canaryView({ spec, findings, soFar, approval, until, estimate }: CanaryAsked): CanaryView {
+export function canaryView({ spec, total, findings, soFar, approval, until, estimate }: CanaryAsked): CanaryView {
     const { counts, failures } = findings ?? soFar;
     const { latencyMs, statuses } = findings ? summaryOf(findings.calls) : soFar.calls;
     const { approval: how, maxPercent, timeout } = spec;
     return {
-        items: findings?.items ?? spec.items,
+        items: findings?.items ?? Math.min(spec.items, total ?? Infinity),
         ...{ approval: how, maxPercent, timeout },
         counts: countsOf(counts),
         failures: withShares(failures),

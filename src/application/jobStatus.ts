@@ -168,7 +168,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         workers: { active: 0, silent: 0, inFlight: 0, crashes: summary.crashes ?? 0 },
         calls,
         limiter: { name: limiterOfJob(job.spec) },
-        ...canaryOf(job, seen, () => ({ soFar: { ...summary, calls }, approval, until: null, estimate: null })),
+        ...canaryOf(job, seen, () => ({ total: summary.total, soFar: { ...summary, calls }, approval, until: null, estimate: null })),
         ...(summary.error ? { error: summary.error } : {}),
         failures: summary.failures,
         repairs: summary.repairs ?? 0,
@@ -239,6 +239,7 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, read: Seen): J
             const { total, ...counts } = live.counts;
             const isOpen = total !== null && OPEN.has(state);
             return {
+                total,
                 soFar: { counts, failures: live.failures, calls: live.calls },
                 approval: control.approval,
                 until: state === 'awaitingApproval' ? (ledger.canary?.until ?? null) : null,

@@ -40,7 +40,7 @@ const jobOf = (more: object = {}): StoredJob => ({
     },
 });
 const asked = (more: Partial<CanaryAsked> = {}): CanaryAsked => ({
-    ...{ spec: jobOf().spec.canary!, findings, approval: null, until: NOW + 7_200_000 },
+    ...{ spec: jobOf().spec.canary!, total: 10_050, findings, approval: null, until: NOW + 7_200_000 },
     soFar: {
         counts: { ...noCounts(), succeeded: 7 },
         failures: [group('A', 2)],
@@ -72,6 +72,8 @@ describe('a canary', () => {
         const view = canaryView(asked({ findings: null, until: null }));
         expect(view).toMatchObject({ items: 50, counts: { succeeded: 7 }, failures: [{ code: 'A', share: 1 }], statusCodes: { 200: 7 } });
         expect(view).toMatchObject({ samples: [], estimate: null });
+        expect(canaryView(asked({ findings: null, total: 8 })).items).toBe(8);
+        expect(canaryView(asked({ findings: null, total: null })).items).toBe(50);
         expect(Object.keys(view)).not.toEqual(expect.arrayContaining(['settledAt']));
         expect(
             canaryView(asked({ findings: null, soFar: { counts: noCounts(), failures: [], calls: summaryOf(noCalls()) } })),
