@@ -9,7 +9,7 @@ import { mergeFailures, mostFrequent, SHOWN_GROUPS, type FailureGroup } from '..
 import { FailureTally } from '../items/failureTally';
 import { readFailedOutcome } from '../items/outcomeLines';
 import type { JobStore, PartOutcomes } from '../storage/jobStore';
-import { OutcomesTally } from '../storage/outcomesTally';
+import { OutcomesTally, type OutcomeHead } from '../storage/outcomesTally';
 import { missing } from '../storage/trouble';
 import { writeStepProgress } from './processSlice/progress';
 
@@ -115,21 +115,30 @@ async function orNull<T>(reading: Promise<T>, lenient: boolean): Promise<T | nul
     }
 }
 
+/** Is shown each outcome of a part, in the order in which they stand there, those of several parts at once. */
+export type Look = (part: number, head: OutcomeHead, line: Buffer) => void;
+
 interface ReadParts {
     parts: FoundPart[];
     manifest: ManifestPart[];
     failures: FailureGroup[];
 }
 
-/** Reads every part of the job; of one that cannot be read nothing is counted when that is allowed. */
-async function readParts(store: JobStore, plan: Plan, lenient: boolean, tell: (done: number, of: number) => void): Promise<ReadParts> {
+/** Reads every part of the plan; of one that cannot be read nothing is counted when that is allowed. */
+export async function readParts(
+    store: JobStore,
+    plan: Plan,
+    lenient: boolean,
+    tell: (done: number, of: number) => void,
+    look?: Look,
+): Promise<ReadParts> {
     const outcomes = new Map((await orNull(store.listOutcomes(plan.jobId), lenient))?.map((o) => [o.part, o]));
     const found: ReadParts = { parts: [], manifest: [], failures: [] };
     for (let at = 0; at < plan.partitions.length; at += PARTS_AT_ONCE) {
         const group = plan.partitions.slice(at, at + PARTS_AT_ONCE).map((_, i) => {
             const part = at + i;
             const segments = outcomes.get(part)?.segments ?? [{ name: blobs.outcomes(plan.jobId, part), bytes: 0 }];
-            return orNull(readPart(store, plan, { part, segments }), lenient).then((reading) => ({ part, segments, reading }));
+            return orNull(readPart(store, plan, { part, segments }, look), lenient).then((reading) => ({ part, segments, reading }));
         });
         tell(at, plan.partitions.length);
         for (const { part, segments, reading } of await Promise.all(group)) {
@@ -154,7 +163,12 @@ async function ended(store: JobStore, log: Log, summary: Summary): Promise<FoldR
 }
 
 /** Reads a whole part, as a stream: 20,000 items with their outputs can be a gigabyte. */
-export async function readPart(store: JobStore, plan: Plan, outcomes: Pick<PartOutcomes, 'part' | 'segments'>): Promise<PartReading> {
+export async function readPart(
+    store: JobStore,
+    plan: Plan,
+    outcomes: Pick<PartOutcomes, 'part' | 'segments'>,
+    look?: Look,
+): Promise<PartReading> {
     const { items, firstIndex } = plan.partitions[outcomes.part]!;
     const seen = new Uint8Array(items);
     const failures = new FailureTally(FOLDED_KINDS);
@@ -164,6 +178,7 @@ export async function readPart(store: JobStore, plan: Plan, outcomes: Pick<PartO
         const local = head.index - firstIndex;
         if (local < 0 || local >= items || seen[local]) repeated.push(head.index);
         seen[local] = 1;
+        look?.(outcomes.part, head, line);
         if (head.outcome === 'failed') failures.add(readFailedOutcome(line));
     });
     const { bytes, counts } = tally;

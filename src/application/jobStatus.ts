@@ -2,6 +2,7 @@
 import type { StoredJob } from '../contracts/documents';
 import { limiterOfJob } from '../contracts/jobSpec';
 import { noCalls, summaryOf, type CallSummary } from '../core/callStats';
+import type { CanaryFindings } from '../core/canary';
 import {
     deadlineOf,
     endedByOf,
@@ -25,6 +26,7 @@ import { latestOf } from '../core/timeline';
 import type { JobStore } from '../storage/jobStore';
 import type { FoundRegister } from '../storage/limiterStore';
 import type { JobEngine } from './jobEngine';
+import { canaryView, estimateOf, type CanaryAsked, type CanaryView } from './canaryView';
 import { limiterBrief, pacedFor, type LimiterBrief } from './limiterView';
 import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from './readJob';
 
@@ -58,6 +60,8 @@ export interface JobStatus {
     waiting?: Wait;
     /** What its calls are counted by; null: nothing. While it runs, and where storage tells, what that allows now. */
     limiter: { name: string | null } & Partial<LimiterBrief>;
+    /** Of a job whose first items run alone. */
+    canary?: CanaryView;
     /** How far planning or folding has come. */
     step?: StepProgress;
     /** The most frequent kinds of failure, and one group of all others. */
@@ -79,20 +83,25 @@ export interface StatusPorts {
 
 /** The status of a job that has just been stored. */
 export const newStatus = (job: StoredJob, now: number): JobStatus =>
-    statusFrom(job, { summary: null, ledger: null, control: newControl() }, now);
+    statusFrom(job, { summary: null, ledger: null, control: newControl() }, now, { canary: null });
 
-/** `brief`: without what only the control document of an ended job tells, its limits. */
+/** `brief`: without what only the control document of an ended job tells, its limits, and without its canary. */
 export async function readStatus({ store, engine, clock }: StatusPorts, job: StoredJob, brief = false): Promise<JobStatus> {
     // Progress is read before the ledger: whatever has been reported meanwhile, the ledger has counted, and nothing is missing from both.
     const summary = await store.readSummary(job.id);
     if (summary) {
         const control = brief ? newControl() : await store.readControl(job.id);
-        return statusFrom(job, { summary, ledger: null, control }, clock());
+        return statusFrom(job, { summary, ledger: null, control }, clock(), brief ? {} : await findingsOf(store, job));
     }
     const limiter = brief ? null : glanceAtLimiter(store, job);
     const progress = await store.readProgress(job.id);
     const facts = await readFacts(store, engine, job.id);
-    return statusFrom(job, facts, clock(), progress, await limiter);
+    const canary = brief ? {} : await findingsOf(store, job);
+    return statusFrom(job, facts, clock(), { progress, limiter: await limiter, ...canary });
+}
+
+async function findingsOf(store: JobStore, { id, spec }: StoredJob): Promise<Pick<Seen, 'canary'>> {
+    return { canary: spec.canary ? await store.readCanary(id) : null };
 }
 
 type SeenRegister = Extract<FoundRegister, { found: 'register' }>;
@@ -108,18 +117,36 @@ async function glanceAtLimiter(store: JobStore, { spec }: StoredJob): Promise<Se
     }
 }
 
-/** The summary decides once it is there. `now`: in ms. */
-export function statusFrom(
-    job: StoredJob,
-    facts: JobFacts,
-    now: number,
-    progress: AllProgress = noProgress(),
-    limiter: SeenRegister | null = null,
-): JobStatus {
-    return facts.summary ? endedStatus(job, facts.summary, facts.control) : liveStatus(job, facts, now, { progress, limiter });
+/** States in which it may not be decided what becomes of the rest. */
+const OPEN = new Set<JobState>(['canary', 'awaitingApproval', 'paused']);
+
+/** What was read of a job beside its facts. */
+interface Seen {
+    progress?: AllProgress;
+    limiter?: SeenRegister | null;
+    /** What its canary came to; null: it has not settled, absent: nobody has looked. */
+    canary?: CanaryFindings | null;
 }
 
-function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, control: Control): JobStatus {
+/** The summary decides once it is there. `now`: in ms. */
+export const statusFrom = (job: StoredJob, facts: JobFacts, now: number, seen: Seen = {}): JobStatus =>
+    facts.summary ? endedStatus(job, facts.summary, facts.control, seen) : liveStatus(job, facts, now, seen);
+
+type Judged = Omit<CanaryAsked, 'spec' | 'findings'>;
+
+/** Nothing of a job without a canary. `judged` is asked for what only a job with one needs. */
+function canaryOf(
+    { spec }: StoredJob,
+    { canary: findings }: Seen,
+    judged: (findings: CanaryFindings | null) => Judged,
+): Pick<JobStatus, 'canary'> {
+    if (!spec.canary || findings === undefined) return {};
+    return { canary: canaryView({ spec: spec.canary, findings, ...judged(findings) }) };
+}
+
+function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, control: Control, seen: Seen): JobStatus {
+    const { approval } = control;
+    const calls = summaryOf(summary.calls ?? noCalls());
     const pending = summary.total === null ? null : Math.max(0, summary.total - finished(summary.counts));
     const seconds = (Date.parse(summary.endedAt) - Date.parse(summary.startedAt ?? job.createdAt)) / 1000;
     const { state } = summary;
@@ -140,8 +167,9 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         rate: seconds > 0 ? Math.round((worked / seconds) * 10) / 10 : 0,
         eta: null,
         workers: { active: 0, silent: 0, inFlight: 0, crashes: summary.crashes ?? 0 },
-        calls: summaryOf(summary.calls ?? noCalls()),
+        calls,
         limiter: { name: limiterOfJob(job.spec) },
+        ...canaryOf(job, seen, () => ({ total: summary.total, soFar: { ...summary, calls }, approval, until: null, estimate: null })),
         ...(summary.error ? { error: summary.error } : {}),
         failures: shownFailures(summary.failures),
         repairs: summary.repairs ?? 0,
@@ -175,13 +203,8 @@ function enteredOf(job: StoredJob, entered: LedgerState['entered']): JobStatus['
     return Object.fromEntries(times.sort(([, a], [, b]) => a - b).map(([state, at]) => [state, iso(at)]));
 }
 
-/** What is known of a job that has not ended, beside its facts. */
-interface Live {
-    progress: AllProgress;
-    limiter: SeenRegister | null;
-}
-
-function liveStatus(job: StoredJob, facts: JobFacts, now: number, { progress, limiter: seen }: Live): JobStatus {
+function liveStatus(job: StoredJob, facts: JobFacts, now: number, read: Seen): JobStatus {
+    const { progress = noProgress(), limiter: seen = null } = read;
     const { control } = facts;
     const ledger = facts.ledger ?? newLedger(job.id);
     const paced = seen && pacedFor(job.id, seen.register, seen.date);
@@ -213,6 +236,17 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, { progress, li
             name: limiterOfJob(job.spec),
             ...(seen && isCalling(state) ? limiterBrief(seen.register, seen.date) : {}),
         },
+        ...canaryOf(job, read, (findings) => {
+            const { total, ...counts } = live.counts;
+            const isOpen = total !== null && OPEN.has(state);
+            return {
+                total,
+                soFar: { counts, failures: live.failures, calls: live.calls },
+                approval: control.approval,
+                until: state === 'awaitingApproval' ? (ledger.canary?.until ?? null) : null,
+                estimate: findings && isOpen ? estimateOf(job, { findings, total, control, limiter: seen, now }) : null,
+            };
+        }),
         ...(step ? { step } : {}),
         ...live,
         ...limitsAndTags(job, control),

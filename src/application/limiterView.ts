@@ -2,7 +2,7 @@
 import { leftOf, freeIn, usedOf, windowsFor } from '../core/limiter/windows';
 import { probeAt } from '../core/limiter/breaker';
 import { scoutAt } from '../core/limiter/gate';
-import { rateText, type Rate } from '../core/limiter/rate';
+import { rateText, strictest, type Rate } from '../core/limiter/rate';
 import { aged, newRegister, ratesOf, totalRate, type Holder, type Register, type RegisterEvent } from '../core/limiter/register';
 import { outstandingOf } from '../core/limiter/grant';
 import { kinds } from '../core/limiter/state';
@@ -152,6 +152,31 @@ export function pacedFor(jobId: string, before: Register, now: number): number |
     // Who has been refused for want of a share says that he can use more than he has.
     const wantsMore = Object.values(register.holders).some(({ jobs }) => jobs[jobId]?.want === null);
     return wantsMore ? allowedBy(register, now) : null;
+}
+
+/** What bounds the calls of one job that is to call, as far as its limiter goes. */
+export interface Allowed {
+    /** Windows in force, of each length one, the shortest first. */
+    rates: Rate[];
+    /** Calls in flight, of all its jobs. */
+    inFlight: number | null;
+    /** Calls a second that refusals or hints have taught, in all; null: any number. */
+    perSecond: number | null;
+    /** Jobs that call or are about to, this one among them. */
+    jobs: number;
+}
+
+/** `own`: the rates that the job's spec asks for; they hold where none were set. `now`: by storage's clock, in ms. */
+export function allowedFor(jobId: string, own: readonly Rate[], before: Register, now: number): Allowed {
+    const register = aged(before, now);
+    const { set, learned, hint, holders, asked } = register;
+    const others = [...Object.values(holders).flatMap(({ jobs }) => Object.keys(jobs)), ...asked.flatMap(({ jobs }) => jobs)];
+    return {
+        rates: set && set.rates.length > 0 ? set.rates : strictest([...own, ...ratesOf(register)]),
+        inFlight: set?.inFlight ?? null,
+        perSecond: allowedBy({ learned, hint }, now),
+        jobs: new Set([...others, jobId]).size,
+    };
 }
 
 const iso = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : new Date(ms).toISOString());

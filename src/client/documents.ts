@@ -2,6 +2,7 @@
 import type { ProblemDocument } from '../api/http/frame';
 import type { Health } from '../api/getHealth';
 import type { InvalidRow } from '../api/jobs/getInvalid';
+import type { CanaryView } from '../application/canaryView';
 import type { ItemView } from '../application/readItem';
 import type { LimiterPage } from '../api/limiters/listLimiters';
 import type { LimiterView } from '../application/limiterView';
@@ -42,7 +43,9 @@ export type JobSpec = JobSpecInput;
 export type LimitsPatch = { [Name in keyof LimitsInput]?: Patch<NonNullable<LimitsInput[Name]>> | LimitsInput[Name] | null };
 /** Of an object its fields, each for itself; a list is replaced as a whole. */
 type Patch<Value> = Value extends string | readonly unknown[] ? Value : Partial<Value>;
-export type Job = StatusDocument;
+/** The samples of its canary are read with `JSON.parse`, like all outcomes here. */
+export type Job = Omit<StatusDocument, 'canary'> & { canary?: Canary };
+export type Canary = Omit<CanaryView, 'samples'> & { samples: Outcome[] };
 /** Of `failures` of a job. */
 export type FailureGroup = ShownGroup;
 export type Upload = UploadView;

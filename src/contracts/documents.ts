@@ -1,6 +1,7 @@
 // Every document that is stored for a job. Callers see objects; what is a tuple in storage is so for its size alone.
 import { z } from 'zod';
 import { noCalls } from '../core/callStats';
+import type { CanaryFindings } from '../core/canary';
 import type { Control } from '../core/control';
 import { controlMoves, verdicts } from '../core/states';
 import type { SliceProgress, StepProgress } from '../core/status';
@@ -216,6 +217,18 @@ const summary = z.object({
 export type Summary = z.output<typeof summary>;
 /** From version 2 on a job may have expired. */
 export const summaryDocument = contract('summary', summary, [(older) => older]);
+
+/** What a canary came to, written once when it has settled. */
+const canary = z.object({
+    items: count,
+    counts,
+    failures: z.array(failureGroup),
+    calls: callStats,
+    samples: z.array(z.string()),
+    seconds: z.number().min(0),
+    settledAt: z.string(),
+});
+export const canaryDocument: Contract<CanaryFindings> = contract('findings of a canary', canary);
 
 /** What an idempotency key stands for: written before anything else of the job, so that a start that broke off is finished as the same job. */
 const keyRecord = z.object({

@@ -185,7 +185,9 @@ const ledgerState = z.object({
     crashes: count,
     crashed: z.record(z.string(), count),
     failures: z.array(failureGroup),
-    canary: z.object({ ...plannedCanary.shape, until: time.nullable(), verdict: z.enum(verdicts).nullable() }).nullable(),
+    canary: z
+        .object({ ...plannedCanary.shape, ranForMs: z.number(), until: time.nullable(), verdict: z.enum(verdicts).nullable() })
+        .nullable(),
     budget: budget.nullable(),
     spent,
     resumed: count,

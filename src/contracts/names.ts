@@ -35,6 +35,8 @@ export const blobs = {
     /** Segments after the first sort behind it: `00042.ndjson`, `00042.s001.ndjson`. */
     outcomes: (jobId: string, part: number, segment = 0) =>
         `jobs/${jobId}/outcomes/${String(part).padStart(5, '0')}${segment === 0 ? '' : `.s${String(segment).padStart(3, '0')}`}.ndjson`,
+    /** What the job's canary came to. */
+    canary: (jobId: string) => `jobs/${jobId}/canary.json`,
     manifest: (jobId: string) => `jobs/${jobId}/manifest.json`,
     summary: (jobId: string) => `jobs/${jobId}/summary.json`,
     upload: (id: string) => `uploads/${id}`,

@@ -84,4 +84,11 @@ export function summaryOf({ latencies, statuses }: CallStats): CallSummary {
     return { count, latencyMs: timed === 0 ? null : { p50: at(0.5), p95: at(0.95), p99: at(0.99) }, statuses };
 }
 
+/** How long a call took on average, in ms, off by at most five per cent; null before the first has ended. */
+export function meanMs({ latencies }: Pick<CallStats, 'latencies'>): number | null {
+    const buckets = Object.entries(latencies).map(([bucket, n]) => ({ ms: middleOf(Number(bucket)), n }));
+    const timed = buckets.reduce((sum, { n }) => sum + n, 0);
+    return timed === 0 ? null : buckets.reduce((sum, { ms, n }) => sum + ms * n, 0) / timed;
+}
+
 const rounded = (ms: number): number => (ms < 100 ? Math.round(ms * 10) / 10 : Math.round(ms));

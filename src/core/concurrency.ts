@@ -12,7 +12,7 @@ const DECREASE = 0.7;
  * take longer than a slice, in which nothing is learned: in the simulation (`npm run bench:adaptive`) such a job stayed at a tenth of what it could do,
  * also when each of four slices began with 32. At a target that bears all of them the start is over after some ten round trips, once in a job.
  */
-const START = 8;
+export const START = 8;
 
 export function newConcurrency(max: number, adaptive: boolean, startAt: number | null): Concurrency {
     const level = adaptive ? within(startAt ?? START, max) : max;

@@ -15,3 +15,14 @@ export function durationMs(text: string): number {
     if (ms === null) throw new TypeError(`"${text}" is not an ISO 8601 duration`);
     return ms;
 }
+
+/** A whole number of milliseconds, from 0 to 8.64e15, as a duration of days, hours, minutes and seconds: `P1DT2H`, `PT0.5S`, `PT0S`. */
+export function durationText(ms: number): string {
+    if (!Number.isSafeInteger(ms) || ms < 0 || ms > 8.64e15) throw new RangeError(`${ms} ms are no duration`);
+    const [days, hours, minutes] = [Math.floor(ms / 86_400_000), Math.floor(ms / 3_600_000) % 24, Math.floor(ms / 60_000) % 60];
+    const seconds = (ms % 60_000) / 1000;
+    const part = (n: number, unit: string): string => (n > 0 ? `${n}${unit}` : '');
+    const time = part(hours, 'H') + part(minutes, 'M') + part(seconds, 'S');
+    const text = part(days, 'D') + (time === '' ? '' : `T${time}`);
+    return text === '' ? 'PT0S' : `P${text}`;
+}

@@ -2,6 +2,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Contract } from '../contracts/contract';
 import {
+    canaryDocument,
     controlDocument,
     jobDocument,
     manifestDocument,
@@ -17,6 +18,7 @@ import {
 } from '../contracts/documents';
 import { blobs } from '../contracts/names';
 import { noCalls } from '../core/callStats';
+import type { CanaryFindings } from '../core/canary';
 import { newControl, type Control } from '../core/control';
 import type { AllProgress, StepProgress } from '../core/status';
 import type { Trouble } from '../core/trouble';
@@ -225,6 +227,11 @@ export class JobStore {
                 isListed: properties.contentLength === 0,
             }));
     }
+
+    readCanary = (jobId: string) => this.readDocument(canaryDocument, blobs.canary(jobId));
+    /** Writes what a canary came to, unless that stands there; gives what stands there then. */
+    createCanary = (jobId: string, findings: CanaryFindings): Promise<CanaryFindings> =>
+        this.createDocument(canaryDocument, blobs.canary(jobId), findings);
 
     readManifest = (jobId: string) => this.readDocument(manifestDocument, blobs.manifest(jobId));
     writeManifest = (manifest: Manifest) => this.writeDocument(manifestDocument, blobs.manifest(manifest.jobId), manifest);

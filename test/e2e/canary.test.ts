@@ -78,7 +78,22 @@ describe('a canary that a person looks at', () => {
 
     test('that is rejected ends its job: the rest is skipped, and nothing of it was called', async () => {
         const { target, id } = await withCanary({}, { fails: (key) => key < 4 });
-        expect((await awaiting(id)).counts).toMatchObject({ succeeded: 6, failed: 4 });
+        const waiting = await awaiting(id);
+        expect(waiting.counts).toMatchObject({ succeeded: 6, failed: 4 });
+        // What whoever is to decide sees.
+        expect(waiting.canary).toMatchObject({
+            ...{ items: 10, approval: 'manual', counts: { succeeded: 6, failed: 4 }, statusCodes: { 200: 6, 422: 4 } },
+            failures: [{ count: 4, share: 1 }],
+            estimate: { calls: 30, duration: { earliest: expect.stringMatching(/^PT/), latest: expect.stringMatching(/^PT/) } },
+            until: waiting.waiting!.until,
+        });
+        const { samples } = waiting.canary!;
+        expect(samples.map(({ index, outcome }) => [index, outcome])).toEqual([
+            ...[0, 1, 2].map((index) => [index, 'failed']),
+            ...[4, 5].map((index) => [index, 'succeeded']),
+        ]);
+        const whole = await results(id, '?order=input');
+        expect(samples).toEqual(samples.map(({ index }) => whole[index]));
         const rejected = await move(id, 'reject', { reason: 'four have no address' });
         expect(rejected).toMatchObject({ status: 202, said: { endedBy: 'reject' } });
         // Said once more it does no harm, while the job ends; and then it is over.
@@ -89,6 +104,7 @@ describe('a canary that a person looks at', () => {
             ending: 'cancelled',
             endedBy: 'reject',
             counts: { succeeded: 6, failed: 4, skipped: 30 },
+            canary: { counts: { succeeded: 6, skipped: 0 }, estimate: null, decision: { is: 'rejected', reason: 'four have no address' } },
         });
         expect(end).not.toHaveProperty('outcome');
         await expectConserved(end);

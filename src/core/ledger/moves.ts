@@ -12,6 +12,7 @@ import type { LedgerState, OkReply, OperationOf, Told } from './state';
 export function move(state: LedgerState, by: Move, now: number): boolean {
     const to = next(state.state, by);
     if (to && to !== state.state) {
+        if (state.canary && state.state === 'canary') state.canary.ranForMs += now - (state.entered.canary ?? now);
         state.state = to;
         state.entered[to] = now;
         tell(state, { at: now, kind: 'state', state: to });
@@ -174,7 +175,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
         // What was heard of the control document is later than what planning has read of it.
         const limits = state.generation === 0 ? { maxConcurrency, deadline, budget } : {};
         Object.assign(state, { jobId, total, invalid, partitions, ...limits, startedAt: now, restsAt: null, waiting: null });
-        state.canary = canary && { ...canary, until: null, verdict: null };
+        state.canary = canary && { ...canary, ranForMs: 0, until: null, verdict: null };
         keepTrouble(state, 'plan', undefined, now);
         heed(state, state.ending, now);
     }

@@ -63,7 +63,9 @@ function asks(state: LedgerState, now: number): SettleReply {
 
 function judges(state: LedgerState, now: number, overdue: boolean): SettleReply {
     const { canary, calls, generation, entered } = state;
-    return { kind: 'judge', generation, partitions: canary?.partitions ?? 0, calls, ranForMs: now - (entered.canary ?? now), overdue };
+    const running = state.state === 'canary' ? now - (entered.canary ?? now) : 0;
+    const ranForMs = (canary?.ranForMs ?? 0) + running;
+    return { kind: 'judge', generation, partitions: canary?.partitions ?? 0, calls, ranForMs, overdue };
 }
 
 function waits(state: LedgerState, now: number, earliest: number, { code, why }: { code: WaitCode; why: string }): SettleReply {

@@ -71,6 +71,8 @@ export interface Canary {
     partitions: number;
     /** The job is rejected when nobody has said anything for so long, in ms. */
     timeoutMs: number;
+    /** For how long it has run, up to when it was left last, in ms: without the time for which it was paused. */
+    ranForMs: number;
     /** When that is, in ms; null until somebody is asked. */
     until: number | null;
     /** The first word holds. */
@@ -305,7 +307,7 @@ export type SettleReply =
     | ({ kind: 'judge'; generation: number } & JudgedCanary)
     | ({ kind: 'done'; as: EndState } & Told)
     | ({ kind: 'ended'; state: EndState } & Told);
-/** What the ledger knows of a canary: its partitions are the first, and `ranForMs` is how long it has run since it last began. */
+/** What the ledger knows of a canary: its partitions are the first, and `ranForMs` is how long it has run, without pauses. */
 export interface JudgedCanary {
     partitions: number;
     calls: CallStats;

@@ -96,6 +96,10 @@ const forms: [Contract<unknown>, unknown][] = [
         documents.summaryDocument,
         { jobId: 'j', state: 'cancelled', total: 3, counts: { ...counts, unrecorded: 1 }, invalid: 0, failures: [group], endedAt: 'T' },
     ],
+    [
+        documents.canaryDocument,
+        { items: 3, counts, failures: [group], calls, samples: ['{"index":0,"output":1.10}'], seconds: 1.5, settledAt: 'T' },
+    ],
     [documents.keyDocument, { jobId: 'j', bodyHash: 'h', createdAt: 'T', released: true }],
     [documents.indexDocument, { id: 'j', name: 'n', createdAt: 'T', tags: { a: 'b' } }],
     [ledgerDocument, busyLedger()],

@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AnonymousCredential, ContainerClient, newPipeline } from '@azure/storage-blob';
 import { controlDocument } from '../../../src/contracts/documents';
+import { noCalls } from '../../../src/core/callStats';
+import { noCounts } from '../../../src/core/counts';
 import { moved, newControl } from '../../../src/core/control';
 import { JobStore } from '../../../src/storage/jobStore';
 import { LimitedTransport } from '../../../src/storage/transport';
@@ -76,6 +78,19 @@ describe('a document that is created', () => {
     test('after another stays that of the other, which is given back', async () => {
         [stands, first] = ['{"items":"another’s"}', 'taken'];
         expect(await box.createJson('plan.json', { items: 'mine' })).toEqual({ created: false, stands: { items: 'another’s' } });
+    });
+
+    test('of a canary stays the first that was stored, with every digit of its samples', async () => {
+        [stands, first] = [null, 'taken'];
+        const findings = {
+            ...{ items: 1, counts: noCounts(), failures: [], calls: noCalls(), seconds: 1.5, settledAt: 'T' },
+            samples: ['{"index":0,"output":9007199254740993}'],
+        };
+        expect(await box.createCanary('j', findings)).toEqual(findings);
+        expect(await box.createCanary('j', { ...findings, items: 2, samples: [] })).toEqual(findings);
+        expect(await box.readCanary('j')).toEqual(findings);
+        stands = null;
+        expect(await box.readCanary('j')).toBeNull();
     });
 
     test('and is refused though nothing stands there is trouble, not somebody else’s document', async () => {
