@@ -65,11 +65,10 @@ test('nothing is deleted but what the item names', async () => {
     expect(ran.calls.map((call) => call.url).sort()).toEqual(
         rows.flatMap(([, becomes]) => (becomes.startsWith('/') ? [becomes] : [])).sort(),
     );
-    expect(ran.job.failures.map(({ code, count }) => [code, count])).toEqual([
-        ['URL_VARIABLE', 5],
-        ['URL_SEGMENT', 3],
-        ['LONE_SURROGATE', 1],
-    ]);
+    // What is wrong with a variable makes a kind of its own each time.
+    const counted = new Map<string, number>();
+    for (const { code, count } of ran.job.failures) counted.set(code, (counted.get(code) ?? 0) + count);
+    expect(Object.fromEntries(counted)).toEqual({ URL_VARIABLE: 5, URL_SEGMENT: 3, LONE_SURROGATE: 1 });
 });
 
 test.each<[string, [string, string][]]>([
