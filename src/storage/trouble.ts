@@ -30,9 +30,10 @@ export const isTransient = (error: unknown): boolean =>
  * refusal is a defect or a setting.
  */
 export const isUnavailable = (error: unknown): boolean =>
-    error instanceof RestError
-        ? error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429
-        : error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name);
+    error instanceof RestError ? error.statusCode === undefined || error.statusCode >= 500 || error.statusCode === 429 : isOverdue(error);
+
+/** The time that a request had is over. What it was answered until then, if anything, was to be tried again. */
+const isOverdue = (error: unknown): boolean => error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name);
 
 /**
  * Tells an outage from a refusal: an error that another try may mend is an outage only while storage answers nothing at all. A request that fails
@@ -48,7 +49,7 @@ export async function diagnose(error: unknown, container: ContainerClient): Prom
 export function troubleOf(error: unknown): Trouble {
     if (error instanceof NewerVersion) return { code: 'NEWER_VERSION', message: error.message };
     const isStorage = error instanceof RestError || error instanceof StorageContradiction;
-    const code = isTransient(error) ? 'STORAGE_AWAY' : isStorage ? 'STORAGE_REFUSED' : 'UNEXPECTED';
+    const code = isTransient(error) || isOverdue(error) ? 'STORAGE_AWAY' : isStorage ? 'STORAGE_REFUSED' : 'UNEXPECTED';
     return { code, message: messageOf(error) };
 }
 
@@ -57,12 +58,13 @@ async function answers(container: ContainerClient): Promise<boolean> {
         await container.getProperties({ abortSignal: AbortSignal.timeout(PROBE_MS) });
         return true;
     } catch (error) {
-        return !isTransient(error) && (error as Error).name !== 'AbortError';
+        return !isTransient(error) && !isOverdue(error);
     }
 }
 
 /** `storage answered 403 AuthorizationFailure to GET jobs/1/plan.json`: never the query, which may hold a signature. */
 export function messageOf(error: unknown): string {
+    if (isOverdue(error)) return 'storage did not answer with success in time';
     if (!(error instanceof RestError)) return textOf(error).slice(0, MAX_MESSAGE);
     const { request, statusCode } = error;
     const code = error.response?.headers.get('x-ms-error-code') ?? error.code;

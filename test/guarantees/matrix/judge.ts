@@ -64,9 +64,11 @@ function failedWrongs({ status: { error }, cell }: Played, forGood: boolean): st
     const status = statusOf(cell.fault);
     const isSource = / (source|uploads)$/.test(cell.request);
     if (!forGood && !(isSource && (status === 403 || status === 404))) return [`failed: ${told}`];
-    if (!error?.code || !error.message) return [`failed without a code and a message: ${told}`];
+    if (!error?.code || error.code === 'UNEXPECTED' || !error.message) return [`failed without a code and a message: ${told}`];
     // That there is no such blob is what a 404 says.
-    const says = error.message.includes(String(status)) || (status === 404 && error.code === 'SOURCE_NOT_FOUND');
+    // Of a request that has its time, only that is known which has come until then.
+    const isOverdue = (status ?? 0) >= 500 && error.message.includes('in time');
+    const says = isOverdue || error.message.includes(String(status)) || (status === 404 && error.code === 'SOURCE_NOT_FOUND');
     return says ? [] : [`does not say what storage answered: ${told}`];
 }
 
@@ -126,9 +128,13 @@ function cancelWrongs({ asked, endedAt }: Played, forGood: boolean): string[] {
 }
 
 /** What was accepted stands there once each, in its order; what was not accepted may. */
-function timelineWrongs({ asked, timeline, status }: Played): string[] {
+function timelineWrongs({ asked, timeline, status, variant }: Played): string[] {
     if (typeof timeline === 'number') return [`its timeline answered ${timeline}`];
-    const told = timeline.flatMap(({ kind, move, changes }) => {
+    const judged = variant.spec && 'canary' in variant.spec ? 1 : 0;
+    const said = timeline.filter(({ kind, by }) => kind === 'move' && by === 'canary').length;
+    const told = timeline.flatMap(({ kind, move, changes, by }) => {
+        // The canary's own word.
+        if (by === 'canary') return [];
         if (kind === 'move') return [nameOf(move as Ask)];
         if (kind !== 'retune') return [];
         return (changes as { field: string; to: unknown }[]).map(({ field, to }) =>
@@ -136,6 +142,7 @@ function timelineWrongs({ asked, timeline, status }: Played): string[] {
         );
     });
     const order = asked.filter(({ ask, acceptedAt }) => acceptedAt !== null || told.includes(nameOf(ask))).map(({ ask }) => nameOf(ask));
+    if (status.state === 'completed' && said !== judged) return [`its canary was judged ${said} times, not ${judged}`];
     const wrong = told.join() === order.join() ? [] : [`its timeline tells of ${told.join() || 'nothing'}, not of ${order.join()}`];
     const states = timeline.filter(({ kind }) => kind === 'state').map(({ state }) => state);
     const isWhole = states[0] === 'planning' && states.at(-1) === status.state;

@@ -60,6 +60,15 @@ export const VARIANTS: Variant[] = [
         spec: { partition: { items: 450 } },
         strikes: /control|HEAD progress/,
     },
+    // What its first items came to is found, stored and judged.
+    {
+        name: 'canary',
+        items: 30,
+        paceMs: 30,
+        concurrency: 64,
+        spec: { canary: { items: 10, approval: 'automatic', maxPercent: 0 } },
+        strikes: /canary|(HEAD|PUT) control$/,
+    },
     {
         name: 'upload',
         items: 30,
