@@ -2,6 +2,7 @@
 import { shareOf } from '../concurrency';
 import {
     CRASHES_BEFORE_ISOLATION,
+    DUE_SOON_MS,
     budgetFor,
     earliest,
     given,
@@ -93,11 +94,14 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
 
     const budget = budgetFor(state);
-    if (budget === null)
+    if (budget !== null) {
+        const resumed = takeDue(state, cancel, now);
+        const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
+        if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
+    }
+    // Only where there is something to do: of a job that is through nobody has an allowance when its last items have used up the budget.
+    else if (earliest(state, now, 'worker') - now <= DUE_SOON_MS)
         return { kind: 'wait', until: now + 1000, code: 'WORK', why: 'other workers have what is left of the budget of failures' };
-    const resumed = takeDue(state, cancel, now);
-    const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
-    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
     if (othersMayGiveBack(state, worker, now))
         return {
             kind: 'wait',
