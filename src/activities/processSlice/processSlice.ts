@@ -174,6 +174,7 @@ class Slice {
             clock,
             chance,
             onSettled: (code) => this.budget.settled(code),
+            onOpen: (code, change) => this.budget.mayHaveFailed(code, change),
         });
         this.partitions = new LeasedPartitions({
             store,
