@@ -107,7 +107,11 @@ export class JobBench {
         this.max = max;
         this.total = partitions * items;
         const adaptive = { concurrency: { max, adaptive: false } };
-        this.slices = new SliceBench(partitions, { process: { processor: 'target' }, ...adaptive, ...(budget ? { budget } : {}), ...spec }, items);
+        this.slices = new SliceBench(
+            partitions,
+            { process: { processor: 'target' }, ...adaptive, ...(budget ? { budget } : {}), ...spec },
+            items,
+        );
         const { clock } = this.slices;
         this.registers = new MemoryRegisters(clock.now);
         this.limiters = Array.from({ length: processes }, (_, i) => new Limiters({ clock, chance: this.chance, holder: `process ${i}` }));

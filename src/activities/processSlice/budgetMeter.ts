@@ -47,7 +47,7 @@ export class BudgetMeter {
         this.open = change > 0 ? addSpent(this.open, one) : withoutSpent(this.open, one);
         if (change > 0) this.tell();
         // Whoever decides is not through yet.
-        else queueMicrotask(this.tell);
+        else process.nextTick(this.tell);
     }
 
     /** Goes by the budget in force now; a lease that was given a part of another one is given back. */

@@ -192,7 +192,8 @@ describe('what is stored', () => {
     });
 
     test('of a job with a canary or a budget is read by no version that would call everything without looking at them; of others, by all', () => {
-        const written = (more: object) => documents.jobDocument.write({ id: 'j', createdAt: 'T', spec: { ...specOf(more), source: { inline: 1 } } }).v;
+        const written = (more: object) =>
+            documents.jobDocument.write({ id: 'j', createdAt: 'T', spec: { ...specOf(more), source: { inline: 1 } } }).v;
         expect(written({})).toBe(1);
         expect(written({ canary: { items: 5 } })).toBe(2);
         expect(written({ budget: { failures: 5 } })).toBe(2);

@@ -66,3 +66,15 @@ test('a worker whose allowance others have waits while there is something for it
     const report = { ...failedAll(first!, 1), closed: 0, counts: noCounts(), untouched: first!.from };
     expect(told.lease(r, 0, report)).toMatchObject({ kind: 'wait', code: 'WORK' });
 });
+
+test('trouble with stopping a job by its budget is over when the job is stopped, whoever has done it', () => {
+    const told = new Told({ partitions: 2 });
+    const r = round(told.tell({ op: 'settle' }));
+    told.lease(r, 0, failedAll(given(told.lease(r, 0)), 5));
+    const trouble = { code: 'STORAGE_REFUSED' as const, message: 'no', since: 1, count: 1, until: 2_000 };
+    told.tell({ op: 'note', step: 'budget', trouble });
+    expect(told.state.troubles).toHaveProperty('budget');
+    told.tell({ op: 'control', generation: 1, desired: 'pause', ending: null });
+    expect(told.state.troubles).toEqual({});
+    expect(told.state.timeline.first.map(({ kind }) => kind)).toContain('recovered');
+});
