@@ -19,7 +19,7 @@ export async function judgeCanary(input: JudgeInput, store: JobStore, log = cons
         const findings = await findCanary(input, store);
         const control = await decided(job, findings, input, store);
         const { approval, generation } = control;
-        const asks = approval === null && control.desired !== 'cancel';
+        const asks = approval === null && control.desired !== 'cancel' && job.spec.canary!.approval === 'manual';
         own.info('canary was looked at', { ...findings.counts, verdict: approval?.is, by: approval?.by, generation });
         return { kind: 'control', control: seenOf(job, control), asks };
     } catch (error) {
@@ -33,7 +33,11 @@ export async function judgeCanary(input: JudgeInput, store: JobStore, log = cons
 function decided(job: StoredJob, findings: CanaryFindings, { jobId, overdue }: JudgeInput, store: JobStore): Promise<Control> {
     const { approval, maxPercent, timeout } = job.spec.canary!;
     const say = (move: ControlMove, by: string, reason: string): Promise<Control> =>
-        store.changeControl(jobId, (control) => (control.approval ? null : moved(control, move, { by, reason, at: Date.now() })));
+        store.changeControl(jobId, (control) => {
+            // Where somebody has paused the job meanwhile, it is judged when it is resumed: its approval would make it run.
+            if (control.approval || (control.desired === 'pause' && move === 'approve')) return null;
+            return moved(control, move, { by, reason, at: Date.now() });
+        });
     if (overdue) return say('reject', 'timeout', `nobody has approved or rejected the canary within ${timeout}`);
     if (approval === 'manual') return store.readControl(jobId);
     const { counts, items } = findings;

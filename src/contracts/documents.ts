@@ -55,10 +55,17 @@ const storedSpec = z.looseObject({
     startAt: z.string().optional(),
     canary: z.object({ items: count, approval: z.string(), maxPercent: z.number(), timeout: z.string() }).optional(),
 });
-export const jobDocument = contract(
-    'job spec',
-    z.object({ id: z.string(), createdAt: z.string(), spec: storedSpec }),
-) as Contract<object> as Contract<StoredJob>;
+const jobContract = contract('job spec', z.object({ id: z.string(), createdAt: z.string(), spec: storedSpec }), [
+    (older) => older,
+]) as Contract<object> as Contract<StoredJob>;
+/**
+ * An instance of version 1 would leave out a canary or a budget that it does not know, and call everything: it must not read such a job. All others it may go
+ * on with.
+ */
+export const jobDocument: Contract<StoredJob> = {
+    ...jobContract,
+    write: (job) => ({ ...jobContract.write(job), v: job.spec.canary || job.spec.budget ? jobContract.version : 1 }),
+};
 
 type EntryTuple = [offset: number, bytes: number, items: number, firstIndex: number];
 const isEntry = (entry: unknown): entry is EntryTuple =>

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { JobAtTarget } from '../../src/activities/limits/jobAtTarget';
 import { Limiters } from '../../src/activities/limits/limiters';
+import type { Budget } from '../../src/core/budget';
 import { moved } from '../../src/core/control';
 import {
     newLedger,
@@ -78,6 +79,8 @@ export interface JobOptions {
     spec?: object;
     max?: number;
     processes?: number;
+    /** Of failures; the job is at its end here when that is used up. */
+    budget?: Budget;
 }
 
 export class JobBench {
@@ -100,11 +103,15 @@ export class JobBench {
     private readonly max: number;
 
     constructor(private readonly o: JobOptions = {}) {
-        const { partitions = 4, items = 25, spec = {}, max = 32, processes = 1 } = o;
+        const { partitions = 4, items = 25, spec = {}, max = 32, processes = 1, budget } = o;
         this.max = max;
         this.total = partitions * items;
         const adaptive = { concurrency: { max, adaptive: false } };
-        this.slices = new SliceBench(partitions, { process: { processor: 'target' }, ...adaptive, ...spec }, items);
+        this.slices = new SliceBench(
+            partitions,
+            { process: { processor: 'target' }, ...adaptive, ...(budget ? { budget } : {}), ...spec },
+            items,
+        );
         const { clock } = this.slices;
         this.registers = new MemoryRegisters(clock.now);
         this.limiters = Array.from({ length: processes }, (_, i) => new Limiters({ clock, chance: this.chance, holder: `process ${i}` }));
@@ -141,8 +148,8 @@ export class JobBench {
 
     /** Begins the job. */
     start(): void {
-        const { partitions = 4 } = this.o;
-        this.tell({ op: 'open', jobId: 'job', total: this.total, invalid: 0, partitions, maxConcurrency: this.max });
+        const { partitions = 4, budget = null } = this.o;
+        this.tell({ op: 'open', jobId: 'job', total: this.total, invalid: 0, partitions, maxConcurrency: this.max, budget });
         this.story().catch((error: unknown) => (this.broken = error));
     }
     private broken: unknown = null;
@@ -150,8 +157,8 @@ export class JobBench {
     private async story(): Promise<void> {
         for (;;) {
             const next = (this.next = this.tell({ op: 'settle', seen: this.slices.control.generation }));
-            if (next.kind === 'done' || next.kind === 'ended') return;
-            if (next.kind === 'expire' || next.kind === 'judge' || next.kind === 'over') throw new Error(`this job knows no ${next.kind}`);
+            if (next.kind === 'done' || next.kind === 'ended' || next.kind === 'over') return;
+            if (next.kind === 'expire' || next.kind === 'judge') throw new Error(`this job knows no ${next.kind}`);
             if (next.kind === 'wait') await this.sleep(next.until, true);
             else await Promise.all(Array.from({ length: next.workers }, (_, slot) => this.worker(next.round, slot)));
         }
@@ -203,7 +210,7 @@ export class JobBench {
     }
 
     get isOver(): boolean {
-        return this.next?.kind === 'done' || this.next?.kind === 'ended';
+        return this.next?.kind === 'done' || this.next?.kind === 'ended' || this.next?.kind === 'over';
     }
 
     /** Lets time pass until it is so; fails when that takes longer. */

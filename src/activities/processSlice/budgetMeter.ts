@@ -9,6 +9,8 @@ import type { Lease } from '../../core/ledger';
 export class BudgetMeter {
     private counted = nothingSpent();
     private forgiven = nothingSpent();
+    /** Items that have failed unless their target was away: nobody can say yet. */
+    private open = nothingSpent();
     private outdated = false;
 
     /** `resumed`: the generation of the last resume, as the control document has it when the slice begins. `tell` is called when the answer of `isOut` may be another. */
@@ -36,6 +38,18 @@ export class BudgetMeter {
         if (this.lease && (code !== null || (this.lease.allowance.percent?.minimum ?? 0) > 0)) this.tell();
     }
 
+    /**
+     * An item may have failed with that code (1), or that is decided (-1). All of those may turn out to have failed at once, however many calls have ended since:
+     * for what may be risked they count.
+     */
+    mayHaveFailed(code: string, change: 1 | -1): void {
+        const one: Spent = { settled: 1, failed: 1, codes: { [code]: 1 } };
+        this.open = change > 0 ? addSpent(this.open, one) : withoutSpent(this.open, one);
+        if (change > 0) this.tell();
+        // Whoever decides is not through yet.
+        else process.nextTick(this.tell);
+    }
+
     /** Goes by the budget in force now; a lease that was given a part of another one is given back. */
     heed(budget: Budget | undefined, resumed: number): void {
         if (resumed > this.resumed) {
@@ -48,7 +62,8 @@ export class BudgetMeter {
     /** Nothing more may be called: its part of the budget is used up, or is none of the budget in force. */
     get isOut(): boolean {
         if (this.outdated) return true;
-        return this.lease !== undefined && usedUp(this.lease.allowance, withoutSpent(this.counted, this.forgiven)) !== null;
+        if (!this.lease) return false;
+        return usedUp(this.lease.allowance, addSpent(withoutSpent(this.counted, this.forgiven), this.open)) !== null;
     }
 
     get spent(): Spent & { resumed: number } {

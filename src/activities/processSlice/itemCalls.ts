@@ -40,6 +40,8 @@ export interface ItemCallsOptions {
     chance: () => number;
     /** An item has been given its outcome; `code`: it failed with that. */
     onSettled?: (code: string | null) => void;
+    /** Of an item's last attempt it became open whose fault its failure is, with that code (1), or that is decided (-1). */
+    onOpen?: (code: string, change: 1 | -1) => void;
 }
 
 /** What a call leads to: nothing more, or a retry that is due then (ms); or it is open whose fault its failure is, which `decide` finds out. */
@@ -102,6 +104,8 @@ interface Undecided extends Fault {
     told: Told;
     /** When it ended, in ms. */
     ended: number;
+    /** If it is the item's fault, the item has failed. */
+    isLast: boolean;
 }
 
 /** The calls of one slice. What they come to is taken to be recorded; whoever makes them sees to the flushing. */
@@ -175,7 +179,9 @@ export class ItemCalls {
         const verdict = fault.blame();
         if (verdict === 'item') return this.record(current, result, told, now);
         if (verdict !== 'open') return this.hold(current, result, verdict, now, true);
-        this.undecided.push({ current, result, told, ended: now, ...fault });
+        const isLast = current.attempt >= this.o.retry().attempts;
+        this.undecided.push({ current, result, told, ended: now, isLast, ...fault });
+        if (isLast) this.o.onOpen?.(result.error.code, 1);
         return OPEN;
     }
 
@@ -201,6 +207,7 @@ export class ItemCalls {
                 return [];
             }
             const { current, result, told, ended } = one;
+            if (one.isLast) this.o.onOpen?.(result.error.code, -1);
             const end =
                 verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
             const { partition, index } = current;

@@ -1,5 +1,5 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
-import { addSpent, nothingSpent, type Spent } from '../../core/budget';
+import type { Spent } from '../../core/budget';
 import { finished, sumOf, type Counts } from '../../core/counts';
 import type { Delayed, Lease, PartCounts, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
@@ -57,31 +57,33 @@ export class LeasedPartitions {
     }
 
     /**
-     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give: they took the partitions in the same order. Gives what they have
-     * brought to an end. Rejects as `openNext` does.
+     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give: they took the partitions in the same order. Tells of each what they have
+     * brought to an end in it, also where a later one cannot be opened. Rejects as `openNext` does.
      */
-    async openBegun(): Promise<Spent> {
+    async openBegun(tell: (spent: Spent) => void): Promise<void> {
         for (let isBegun = true; isBegun;) {
-            const partition = await this.takeNext(true);
+            // What is closed already needs no items: there may be dozens of those.
+            const partition = await this.takeNext('unless closed', tell);
             if (partition) this.ready.push(partition);
             isBegun = partition !== null && !partition.isNew;
         }
-        return this.ready.map(({ inherited }) => inherited).reduce(addSpent, nothingSpent());
     }
 
-    private async takeNext(withItems: boolean): Promise<PartitionWriter | null> {
+    private async takeNext(withItems: boolean | 'unless closed', tell?: (spent: Spent) => void): Promise<PartitionWriter | null> {
         const part = this.queue[0];
         if (part === undefined) return null;
         this.opening = part;
         const { store, job, lease, runId, clock, patience } = this.o;
         const entry = job.plan.partitions[part]!;
         const partition = new PartitionWriter({ store, jobId: job.plan.jobId, part, entry, ...epochsOf(lease), runId, clock, patience });
-        const items = withItems ? store.readPartition(job.plan, part) : null;
+        const items = withItems === true ? store.readPartition(job.plan, part) : null;
         const [taken, read] = await Promise.allSettled([partition.takeOver(), items]);
         if (taken.status === 'rejected') throw taken.reason;
         if (partition.redelivered) throw new Redelivered();
+        tell?.(partition.inherited);
         if (read.status === 'rejected') throw read.reason;
         if (read.value) partition.load(read.value);
+        else if (withItems && !isClosed(partition)) partition.load(await store.readPartition(job.plan, part));
         await this.excuse(partition);
         this.queue.shift();
         this.opening = null;

@@ -174,6 +174,7 @@ class Slice {
             clock,
             chance,
             onSettled: (code) => this.budget.settled(code),
+            onOpen: (code, change) => this.budget.mayHaveFailed(code, change),
         });
         this.partitions = new LeasedPartitions({
             store,
@@ -275,11 +276,14 @@ class Slice {
         const { occupant } = this.parts;
         // Where nothing may be called, no partition is opened for it.
         if (lease.mode !== 'cancel') {
-            if (stop.asked) return { why: stop.asked };
+            const inherits = lease.budget !== undefined && lease.epoch !== lease.first;
+            if (stop.asked && !inherits) return { why: stop.asked };
             const hold = admission.holdsOff(this.began);
-            if (hold) return { why: 'held', hold };
-            if (lease.budget && lease.epoch !== lease.first) this.budget.inherit(await partitions.openBegun());
+            if (hold && !inherits) return { why: 'held', hold };
+            // But whoever ends here without having looked would forget what runs that died have used up of the budget: nobody looks again.
+            if (inherits) await partitions.openBegun((spent) => this.budget.inherit(spent));
             if (stop.asked) return { why: stop.asked };
+            if (hold) return { why: 'held', hold };
         }
         return modes[lease.mode]({
             ...{ lease, job, store, partitions, calls, admission, occupant, clock, log, stop },

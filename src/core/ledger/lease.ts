@@ -2,6 +2,7 @@
 import { shareOf } from '../concurrency';
 import {
     CRASHES_BEFORE_ISOLATION,
+    DUE_SOON_MS,
     budgetFor,
     earliest,
     given,
@@ -93,11 +94,13 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
 
     const budget = budgetFor(state);
-    if (budget === null)
-        return { kind: 'wait', until: now + 1000, code: 'WORK', why: 'other workers have what is left of the budget of failures' };
-    const resumed = takeDue(state, cancel, now);
-    const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
-    if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
+    if (budget !== null) {
+        const resumed = takeDue(state, cancel, now);
+        const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
+        if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
+    }
+    // Only where there is something to do: of a job that is through nobody has an allowance when its last items have used up the budget.
+    else if (earliest(state, now, 'worker') - now <= DUE_SOON_MS) return withoutBudget(state, worker, slot, now);
     if (othersMayGiveBack(state, worker, now))
         return {
             kind: 'wait',
@@ -128,6 +131,17 @@ function sentAway(state: LedgerState, slot: number, now: number): string | null 
     return null;
 }
 
+/** Others have what is left of the budget: it is waited for, but not of a worker that may be gone. */
+function withoutBudget(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
+    if (Object.entries(state.leases).some(([name, held]) => name !== worker && now - held.since < OLD_LEASE_MS))
+        return { kind: 'wait', until: now + 1000, code: 'WORK', why: 'other workers have what is left of the budget of failures' };
+    const [orphan] = Object.values(state.orphans);
+    if (orphan) return regrant(state, worker, takeOver(state, orphan, worker, slot, now), now);
+    // Where it is only slow, the next round has all workers again.
+    state.sentAway = true;
+    return { kind: 'stop', why: 'the worker that has what is left of the budget of failures may be gone' };
+}
+
 function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {
     const alone = isolatedWorker === null || isolatedWorker === worker ? undefined : leases[isolatedWorker];
     return alone !== undefined && now - alone.since > LONGEST_ISOLATION_MS;
@@ -138,9 +152,12 @@ function adopt(state: LedgerState, worker: string, slot: number, now: number): v
     if (state.leases[worker]) return;
     const left = Object.values(state.orphans);
     const orphan = left.find((held) => placeOf(held) === slot) ?? left.find((held) => placeOf(held) >= places(state));
-    if (!orphan) return;
+    if (orphan) takeOver(state, orphan, worker, slot, now);
+}
+
+function takeOver(state: LedgerState, orphan: HeldLease, worker: string, slot: number, now: number): HeldLease {
     delete state.orphans[orphan.first];
-    state.leases[worker] = { ...orphan, ...concurrencyOf(state, slot), againAt: now };
+    return (state.leases[worker] = { ...orphan, ...concurrencyOf(state, slot), againAt: now });
 }
 
 const placeOf = ({ share: place }: HeldLease): number => place?.slot ?? 0;

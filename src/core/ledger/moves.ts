@@ -53,6 +53,8 @@ export function heard(state: LedgerState, seen: ControlSeen, now: number): void 
     if ((seen.resumed ?? 0) > state.resumed) Object.assign(state, { resumed: seen.resumed, spent: nothingSpent(), recentFailures: [] });
     lookAtBudget(state, now);
     heed(state, ending ?? null, now);
+    // Whoever has written it, or made it needless: what kept runJob from writing it is over.
+    if (!state.reached || state.desired !== 'run') keepTrouble(state, 'budget', undefined, now);
 }
 
 /** Finds out whether a limit of the budget is reached, or is not any more. */

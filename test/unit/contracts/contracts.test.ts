@@ -70,6 +70,7 @@ const spec = jobSpec.parse({
     source: { items: [1] },
     process: { http: { url: 'http://h/{id}' } },
     tags: { a: 'b' },
+    canary: { items: 1 },
 });
 const forms: [Contract<unknown>, unknown][] = [
     [documents.jobDocument, { id: 'j', createdAt: 'T', spec: { ...spec, keyForm: 2, source: { inline: 1 } } }],

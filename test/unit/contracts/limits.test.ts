@@ -191,6 +191,14 @@ describe('what is stored', () => {
         expect(documents.jobDocument.read(JSON.parse(JSON.stringify(documents.jobDocument.write(job))))).toEqual(job);
     });
 
+    test('of a job with a canary or a budget is read by no version that would call everything without looking at them; of others, by all', () => {
+        const written = (more: object) =>
+            documents.jobDocument.write({ id: 'j', createdAt: 'T', spec: { ...specOf(more), source: { inline: 1 } } }).v;
+        expect(written({})).toBe(1);
+        expect(written({ canary: { items: 5 } })).toBe(2);
+        expect(written({ budget: { failures: 5 } })).toBe(2);
+    });
+
     test('by a version before has no rate, gives up after three days, and has the limiter of its host', () => {
         const older = { ...specOf({}), source: { inline: 1 }, outage: undefined };
         const { spec } = documents.jobDocument.read(JSON.parse(JSON.stringify({ id: 'j', createdAt: 'T', spec: older })));
