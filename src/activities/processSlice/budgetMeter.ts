@@ -1,14 +1,17 @@
 // What a slice has of the budget of failures, and what it has used of that.
-import { addSpent, nothingSpent, usedUp, withoutSpent, type Budget, type Spent } from '../../core/budget';
+import { addSpent, isSameBudget, nothingSpent, usedUp, withoutSpent, type Budget, type Spent } from '../../core/budget';
 import type { Lease } from '../../core/ledger';
+import type { Spending } from './itemCalls';
 
 /**
- * Counts the items that come to an end, and says when no further failure may be risked. It counts from the first run of the lease on, or from the last
- * resume that it has seen: failures before that are forgiven.
+ * Counts the items that come to an end, and says when no further failure may be risked. What it counts is of the time since the last resume that it has seen:
+ * failures before that are forgiven. A lease is good for the budget, and the resume, that it was given under: under another it is given back.
  */
-export class BudgetMeter {
+export class BudgetMeter implements Spending {
     private counted = nothingSpent();
     private forgiven = nothingSpent();
+    /** Failures of which nobody can say yet whether they count, as if they did. */
+    private open = nothingSpent();
     private outdated = false;
 
     /** `resumed`: the generation of the last resume, as the control document has it when the slice begins. `tell` is called when the answer of `isOut` may be another. */
@@ -25,30 +28,38 @@ export class BudgetMeter {
         this.tell();
     }
 
-    /** An item has come to its end; `code`: it failed with that. */
     settled(code: string | null): void {
-        this.counted.settled++;
-        if (code !== null) {
-            this.counted.failed++;
-            this.counted.codes[code] = (this.counted.codes[code] ?? 0) + 1;
-        }
+        add(this.counted, code);
         // A success makes room, unless it is one of those before which the share does not count.
         if (this.lease && (code !== null || (this.lease.allowance.percent?.minimum ?? 0) > 0)) this.tell();
     }
 
-    /** Goes by the budget in force now; a lease that was given a part of another one is given back. */
+    opened(code: string): void {
+        add(this.open, code);
+        if (this.lease) this.tell();
+    }
+
+    decided(codes: string[]): void {
+        const decided = nothingSpent();
+        for (const code of codes) add(decided, code);
+        this.open = withoutSpent(this.open, decided);
+        if (this.lease) this.tell();
+    }
+
+    /** Goes by the budget in force now. */
     heed(budget: Budget | undefined, resumed: number): void {
         if (resumed > this.resumed) {
             this.resumed = resumed;
             this.forgiven = { ...this.counted, codes: { ...this.counted.codes } };
         }
-        this.outdated = !isSame(budget, this.lease?.of);
+        this.outdated = !isSameBudget(budget, this.lease?.of) || (this.lease !== undefined && this.resumed > this.lease.resumed);
     }
 
     /** Nothing more may be called: its part of the budget is used up, or is none of the budget in force. */
     get isOut(): boolean {
         if (this.outdated) return true;
-        return this.lease !== undefined && usedUp(this.lease.allowance, withoutSpent(this.counted, this.forgiven)) !== null;
+        if (!this.lease) return false;
+        return usedUp(this.lease.allowance, addSpent(withoutSpent(this.counted, this.forgiven), this.open)) !== null;
     }
 
     get spent(): Spent & { resumed: number } {
@@ -56,7 +67,9 @@ export class BudgetMeter {
     }
 }
 
-const isSame = (a: Budget | undefined, b: Budget | undefined): boolean => textOf(a) === textOf(b);
-
-const textOf = (budget: Budget | undefined): string =>
-    budget ? JSON.stringify([budget.failures, budget.percent, budget.minimum, budget.then, Object.entries(budget.codes ?? {}).sort()]) : '';
+function add(spent: Spent, code: string | null): void {
+    spent.settled++;
+    if (code === null) return;
+    spent.failed++;
+    spent.codes[code] = (spent.codes[code] ?? 0) + 1;
+}

@@ -134,6 +134,8 @@ export class CallScheduler {
     private endIfIdle(): void {
         if (this.phase.is !== 'closing' || this.inFlight > 0 || this.ahead.is === 'opening') return;
         this.decideAll();
+        // By that, what it was asked to stop for may have been taken back: it goes on then.
+        if (this.phase.is !== 'closing' || this.inFlight > 0) return;
         const { end } = this.phase;
         this.phase = { is: 'closed' };
         this.cancelFlush();

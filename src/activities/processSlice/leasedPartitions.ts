@@ -1,5 +1,5 @@
 // The partitions of one lease: taken over one after the other, and what the slice has come to in them.
-import { addSpent, nothingSpent, type Spent } from '../../core/budget';
+import type { Spent } from '../../core/budget';
 import { finished, sumOf, type Counts } from '../../core/counts';
 import type { Delayed, Lease, PartCounts, SliceDone } from '../../core/ledger';
 import { isClosed, wakesAt } from '../../core/partition';
@@ -57,16 +57,17 @@ export class LeasedPartitions {
     }
 
     /**
-     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give: they took the partitions in the same order. Gives what they have
-     * brought to an end. Rejects as `openNext` does.
+     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give, and the one behind it: they took the partitions in the same order.
+     * Tells what they have brought to an end in each. Rejects as `openNext` does.
      */
-    async openBegun(): Promise<Spent> {
+    async openBegun(tell: (spent: Spent) => void): Promise<void> {
         for (let isBegun = true; isBegun;) {
             const partition = await this.takeNext(true);
-            if (partition) this.ready.push(partition);
-            isBegun = partition !== null && !partition.isNew;
+            if (!partition) return;
+            this.ready.push(partition);
+            isBegun = partition.isBegunByLease;
+            tell(partition.inherited);
         }
-        return this.ready.map(({ inherited }) => inherited).reduce(addSpent, nothingSpent());
     }
 
     private async takeNext(withItems: boolean): Promise<PartitionWriter | null> {

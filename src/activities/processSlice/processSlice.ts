@@ -173,7 +173,7 @@ class Slice {
             admission: this.admission,
             clock,
             chance,
-            onSettled: (code) => this.budget.settled(code),
+            spending: this.budget,
         });
         this.partitions = new LeasedPartitions({
             store,
@@ -200,12 +200,13 @@ class Slice {
         this.cancelExpiry();
         const left = deadline - clock.now();
         if (left > 0 && left < SLICE_MS) this.cancelExpiry = clock.after(left, () => this.stop.ask('expired'));
+        // What asks to stop comes first: a call begins as soon as nothing does.
+        this.budget.heed(limits.budget, control.resumed);
+        this.stop.set('budget', this.budget.isOut);
         this.stop.set('expired', left <= 0);
         this.stop.set('cancelled', control.desired === 'cancel');
         this.stop.set('paused', control.desired === 'pause');
         this.stop.set('unseen', isBlind);
-        this.budget.heed(limits.budget, control.resumed);
-        this.stop.set('budget', this.budget.isOut);
         this.tellRetuned();
     }
 
@@ -275,11 +276,12 @@ class Slice {
         const { occupant } = this.parts;
         // Where nothing may be called, no partition is opened for it.
         if (lease.mode !== 'cancel') {
+            // But what earlier runs of the lease have brought to an end counts, and nobody else will look for it.
+            if (lease.budget && lease.epoch !== lease.first && !this.isCancelled)
+                await partitions.openBegun((spent) => this.budget.inherit(spent));
             if (stop.asked) return { why: stop.asked };
             const hold = admission.holdsOff(this.began);
             if (hold) return { why: 'held', hold };
-            if (lease.budget && lease.epoch !== lease.first) this.budget.inherit(await partitions.openBegun());
-            if (stop.asked) return { why: stop.asked };
         }
         return modes[lease.mode]({
             ...{ lease, job, store, partitions, calls, admission, occupant, clock, log, stop },
