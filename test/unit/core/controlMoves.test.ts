@@ -41,6 +41,7 @@ import {
     type JobState,
     type UserMove,
 } from '../../../src/core/states';
+import { expectCame, SELDOM } from '../../support/came';
 import { runs } from '../../support/runs';
 
 const spec: Limits = {
@@ -54,12 +55,6 @@ const budgetOf = (failures: number, then: Budget['then']): Budget => ({ failures
 const total = (counts: Counts[]): Counts => counts.reduce(addCounts, noCounts());
 const fail = (why: string): never => {
     throw new Error(why);
-};
-
-/** How often what comes seldom is to come at least: a test with few runs cannot expect it. */
-const SELDOM = runs(5) < 5 ? 0 : 1;
-const expectCame = (came: Map<string, number>, names: string[], times: number): void => {
-    for (const what of names) if ((came.get(what) ?? 0) < times) fail(`${what} came ${came.get(what) ?? 0} times`);
 };
 
 interface Worker {
