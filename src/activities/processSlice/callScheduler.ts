@@ -264,7 +264,10 @@ export class CallScheduler {
         const { calls, admission, opened, hasMore, clock } = this.o;
         if (!calls.hasOpen) return;
         const hasFresh = hasMore || this.ahead.is === 'ready' || opened.some((partition) => partition.hasFresh());
-        for (const retry of calls.decide(clock.now(), admission.lastWord(hasFresh))) this.addRetry(retry);
+        // What the budget would have to bear is not decided in haste: those items are called again, when others have been.
+        const isStopped = this.phase.is === 'closing' && this.phase.end.why === 'budget';
+        const rest = isStopped && hasFresh ? 'target' : admission.lastWord(hasFresh);
+        for (const retry of calls.decide(clock.now(), rest)) this.addRetry(retry);
     }
 
     private addRetry(retry: Retry): void {
