@@ -13,6 +13,12 @@ export interface Budget {
     then: 'pause' | 'cancel';
 }
 
+/** Whether both allow the same, and do the same then. */
+export const isSameBudget = (a: Budget | null | undefined, b: Budget | null | undefined): boolean => textOf(a) === textOf(b);
+
+const textOf = (budget: Budget | null | undefined): string =>
+    budget ? JSON.stringify([budget.failures, budget.percent, budget.minimum, budget.then, Object.entries(budget.codes ?? {}).sort()]) : '';
+
 /** Items that have come to an end, and those among them that failed, by code too. */
 export interface Spent {
     settled: number;

@@ -93,8 +93,9 @@ export const newControl = (): Control => ({
  * ends by it, where it does not go on.
  */
 export function moved(control: Control, move: ControlMove, asked: Asked, ending: Ending | null = endingOf[move] ?? null): Control | null {
-    const desired = desireOf[move];
     if (control.desired === 'cancel' || isDone(control, asked)) return null;
+    // A pause that was accepted while the canary came to its end is not taken back by the word on it.
+    const desired = move === 'approve' ? control.desired : desireOf[move];
     if (move === 'approve' ? control.approval !== null : control.desired === desired) return null;
     const after = { ...changed(control, { kind: 'move', move }, asked), desired, ending };
     if (move === 'resume') return { ...after, resumed: after.generation };

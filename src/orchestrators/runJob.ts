@@ -116,8 +116,9 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
     const { jobId } = story;
     const plan = yield* planOnce(context, story);
     if (plan.ok) {
-        const { ok: _, concurrency: maxConcurrency, ...opened } = plan;
-        yield* tellLedger(context, jobId, { op: 'open', jobId, maxConcurrency, deadline: null, ...opened });
+        const { total, invalid, partitions, concurrency: maxConcurrency, deadline = null, canary, budget } = plan;
+        const alone = { ...(canary ? { canary } : {}), ...(budget ? { budget } : {}) };
+        yield* tellLedger(context, jobId, { op: 'open', jobId, total, invalid, partitions, maxConcurrency, deadline, ...alone });
         Object.assign(story, { planned: true, trouble: undefined });
         return;
     }

@@ -2,14 +2,15 @@
 import { z } from 'zod';
 import { JobAtTarget } from '../../src/activities/limits/jobAtTarget';
 import { Limiters } from '../../src/activities/limits/limiters';
-import type { Budget } from '../../src/core/budget';
-import { moved } from '../../src/core/control';
+import { limitsSpec, type JobSpecInput } from '../../src/contracts/jobSpec';
+import { moved, type Asked, type Ending } from '../../src/core/control';
 import {
     newLedger,
     reduceLedger,
     type LedgerOperation,
     type LedgerReplies,
     type OperationOf,
+    type OverBudget,
     type SettleReply,
 } from '../../src/core/ledger';
 import type { ControlMove } from '../../src/core/states';
@@ -76,11 +77,9 @@ export interface JobOptions {
     partitions?: number;
     /** Of each partition. */
     items?: number;
-    spec?: object;
+    spec?: Partial<JobSpecInput>;
     max?: number;
     processes?: number;
-    /** Of failures; the job is at its end here when that is used up. */
-    budget?: Budget;
 }
 
 export class JobBench {
@@ -103,15 +102,11 @@ export class JobBench {
     private readonly max: number;
 
     constructor(private readonly o: JobOptions = {}) {
-        const { partitions = 4, items = 25, spec = {}, max = 32, processes = 1, budget } = o;
+        const { partitions = 4, items = 25, spec = {}, max = 32, processes = 1 } = o;
         this.max = max;
         this.total = partitions * items;
         const adaptive = { concurrency: { max, adaptive: false } };
-        this.slices = new SliceBench(
-            partitions,
-            { process: { processor: 'target' }, ...adaptive, ...(budget ? { budget } : {}), ...spec },
-            items,
-        );
+        this.slices = new SliceBench(partitions, { process: { processor: 'target' }, ...adaptive, ...spec }, items);
         const { clock } = this.slices;
         this.registers = new MemoryRegisters(clock.now);
         this.limiters = Array.from({ length: processes }, (_, i) => new Limiters({ clock, chance: this.chance, holder: `process ${i}` }));
@@ -148,7 +143,8 @@ export class JobBench {
 
     /** Begins the job. */
     start(): void {
-        const { partitions = 4, budget = null } = this.o;
+        const { partitions = 4 } = this.o;
+        const { budget = null } = limitsSpec.pick({ budget: true }).parse({ budget: this.o.spec?.budget });
         this.tell({ op: 'open', jobId: 'job', total: this.total, invalid: 0, partitions, maxConcurrency: this.max, budget });
         this.story().catch((error: unknown) => (this.broken = error));
     }
@@ -157,9 +153,10 @@ export class JobBench {
     private async story(): Promise<void> {
         for (;;) {
             const next = (this.next = this.tell({ op: 'settle', seen: this.slices.control.generation }));
-            if (next.kind === 'done' || next.kind === 'ended' || next.kind === 'over') return;
+            if (next.kind === 'done' || next.kind === 'ended') return;
             if (next.kind === 'expire' || next.kind === 'judge') throw new Error(`this job knows no ${next.kind}`);
-            if (next.kind === 'wait') await this.sleep(next.until, true);
+            if (next.kind === 'over') this.stop(next);
+            else if (next.kind === 'wait') await this.sleep(next.until, true);
             else await Promise.all(Array.from({ length: next.workers }, (_, slot) => this.worker(next.round, slot)));
         }
     }
@@ -170,7 +167,7 @@ export class JobBench {
         for (;;) {
             const reply = this.tell({ op: 'lease', round, worker, slot, seq: ++this.seq, report });
             report = null;
-            if (reply.kind === 'stop') return;
+            if (reply.kind === 'stop') return reply.over && this.stop(reply.over);
             if (reply.kind === 'wait') await this.sleep(reply.until, false);
             else {
                 this.began.push(this.now);
@@ -180,6 +177,13 @@ export class JobBench {
                 report = await this.slices.begin(reply.lease);
             }
         }
+    }
+
+    /** As stopOverBudget does. */
+    private stop({ generation, then }: OverBudget): void {
+        const { control } = this.slices;
+        if (control.generation <= generation && control.desired === 'run')
+            this.move(then, { by: 'budget', at: this.now }, then === 'cancel' ? 'overBudget' : undefined);
     }
 
     /** What a slice of this process takes for its target. */
@@ -200,12 +204,12 @@ export class JobBench {
     }
 
     /** A user's move: it is written, the ledger hears of it, and `runJob` is woken. */
-    move(move: ControlMove): void {
-        const control = moved(this.slices.control, move, { by: 'test', at: this.now });
+    move(move: ControlMove, asked: Asked = { by: 'test', at: this.now }, endsAs?: Ending): void {
+        const control = moved(this.slices.control, move, asked, endsAs);
         if (!control) throw new Error(`it is so already: ${move}`);
         this.slices.control = control;
-        const { generation, desired, ending } = control;
-        this.tell({ op: 'control', generation, desired, ending });
+        const { generation, desired, ending, resumed } = control;
+        this.tell({ op: 'control', generation, desired, ending, resumed });
         this.wake();
     }
 

@@ -65,6 +65,10 @@ processor('deadly', 'Ends the process at one item.', async (bench, _attempt, ind
     return bench.hold();
 });
 processor('held', 'Is at work until it is let go.', (bench) => bench.hold());
+processor('judged', 'Is at work until it is let go, and fails where the test says so.', async (bench, _attempt, index) => {
+    await bench.hold();
+    if (bench.fails(index)) throw new FatalError('no');
+});
 
 /** A job of so many partitions of ITEMS items each. */
 export class SliceBench {
@@ -78,6 +82,8 @@ export class SliceBench {
     isDead = false;
     /** The item that ends the process. */
     poison: number | null = null;
+    /** Whether an item fails for good at `judged`. */
+    fails: (index: number) => boolean = () => false;
     /** Told of each call of `deadly`, before it does anything. */
     look: (index: number) => void = () => undefined;
     control = newControl();
@@ -111,6 +117,7 @@ export class SliceBench {
     die(): void {
         this.isDead = true;
         this.outcomes = this.outcomes.map((outcomes) => outcomes.copy());
+        this.held = [];
     }
 
     hold(): Promise<void> {

@@ -14,7 +14,7 @@ interface Asked {
 let time = Date.parse('2026-11-25T00:00:00Z');
 
 /** Runs an orchestrator; `answer` gives what each task comes to, or throws. Says what was asked for, and how it ended. */
-function play(orchestrator: typeof runJob, input: unknown, answer: (asked: Asked) => unknown, timePasses = false) {
+function play(orchestrator: typeof runJob, input: unknown, answer: (asked: Asked) => unknown, timePasses = false, version?: string) {
     const now = new Date(time);
     let again: unknown;
     const task = (kind: Asked['kind'], name?: string, given?: unknown) => ({
@@ -26,6 +26,7 @@ function play(orchestrator: typeof runJob, input: unknown, answer: (asked: Asked
     });
     const df = {
         getInput: () => input,
+        version,
         currentUtcDateTime: now,
         isReplaying: true,
         callActivity: (name: string, given: unknown) => task('activity', name, given),
@@ -180,6 +181,115 @@ describe('runJob', () => {
         expect(again).toMatchObject({ jobId: 'j', planned: true });
     });
 
+    const over = { kind: 'over', generation: 3, then: 'pause', why: '20 items have failed' };
+    const judge = { kind: 'judge', generation: 3, partitions: 2, calls: { latencies: {}, statuses: {} }, ranForMs: 5, overdue: false };
+    const done = { kind: 'done', as: 'completed', total: 10, invalid: 0, error: null };
+    /** The story of a job that is planned, whose ledger answers so, one after the other, and whose activities answer that. */
+    const told = (settled: unknown[], activities: Record<string, () => unknown>, state = 'running') =>
+        play(runJob, { jobId: 'j', planned: true, startedAt: 'T' }, (a) => {
+            if (a.kind === 'timer' || a.kind === 'any') return undefined;
+            if (a.name === 'settle') return settled.shift();
+            if (a.name === 'foldJob') return { kind: 'ended', state: 'completed' };
+            return (activities[a.name ?? ''] ?? (() => ({ kind: 'ok', state })))();
+        });
+
+    test('plans with a canary and a budget, and the ledger hears of both', () => {
+        const with_ = { canary: { items: 5, partitions: 1, timeoutMs: 60_000 }, budget: { failures: 3, minimum: 50, then: 'pause' } };
+        const { asked } = play(runJob, { jobId: 'j' }, (a) => {
+            if (a.name === 'planJob') return { ...plan, ...with_, deadline: 99 };
+            if (a.name === 'settle') return done;
+            return a.name === 'foldJob' ? { kind: 'ended', state: 'completed' } : { kind: 'ok', state: 'completed' };
+        });
+        expect(asked[1]).toMatchObject({ name: 'open', input: { ...with_, deadline: 99, maxConcurrency: 32 } });
+    });
+
+    test('a limit of the budget that is reached is written to the control document, and the ledger hears what stands there', () => {
+        const control = { generation: 4, desired: 'pause', ending: null };
+        const { asked } = told([over, done], { stopOverBudget: () => ({ kind: 'control', control }) });
+        expect(names(asked)).toEqual(['settle', 'stopOverBudget', 'control', 'settle', 'foldJob', 'end']);
+        expect(asked[1]!.input).toMatchObject({ jobId: 'j', generation: 3, then: 'pause', why: '20 items have failed' });
+        expect(asked[2]!.input).toMatchObject(control);
+    });
+
+    test('where the document says that the job is to go on, the ledger is not asked again at once', () => {
+        const control = { generation: 4, desired: 'run', ending: null };
+        const { asked } = told([over, done], { stopOverBudget: () => ({ kind: 'control', control }) });
+        expect(names(asked)).toEqual(['settle', 'stopOverBudget', 'control', 'timer', 'settle', 'foldJob', 'end']);
+    });
+
+    test('a canary that has come to its end is judged, and the ledger hears the word on it', () => {
+        const control = { generation: 4, desired: 'run', ending: null, approval: 'approved' };
+        const { asked } = told([judge, done], { judgeCanary: () => ({ kind: 'control', control, asks: false }) });
+        expect(names(asked)).toEqual(['settle', 'judgeCanary', 'judged', 'settle', 'foldJob', 'end']);
+        expect(asked[1]!.input).toMatchObject({ jobId: 'j', partitions: 2, ranForMs: 5, overdue: false });
+        expect(asked[2]!.input).toMatchObject({ asks: false, approval: 'approved', generation: 4 });
+    });
+
+    test('while somebody is asked, an hour is waited, or until the job is woken; the timeout is asked about once a second where clocks differ', () => {
+        const approval = { kind: 'wait', until: time + 20 * 86_400_000, code: 'APPROVAL', why: 'somebody' };
+        const control = { generation: 4, desired: 'run', ending: null };
+        const judgeCanary = () => ({ kind: 'control', control, asks: true });
+        const { asked } = told([judge, approval, { ...judge, overdue: true }, done], { judgeCanary }, 'awaitingApproval');
+        expect(names(asked)).toEqual([
+            ...['settle', 'judgeCanary', 'judged', 'settle', 'any', 'settle', 'judgeCanary', 'judged', 'timer', 'settle', 'foldJob', 'end'],
+        ]);
+        const [, timer] = asked[4]!.input as Asked[];
+        expect((timer!.input as Date).getTime()).toBe(time + 3_600_000);
+        expect(asked[6]!.input).toMatchObject({ overdue: true });
+    });
+
+    test.each([
+        ['stopOverBudget', over],
+        ['judgeCanary', judge],
+    ] as const)('trouble of %s is waited for; refused for good, it ends the job by name', (activity, reply) => {
+        let wasGivenUp = false;
+        const { asked, output } = story((a) => {
+            if (a.name === 'planJob') return plan;
+            if (a.name === 'settle') return wasGivenUp ? { ...done, as: 'failed', error: refused } : reply;
+            if (a.name === 'giveUp') wasGivenUp = true;
+            if (a.name === activity) return { kind: 'trouble', trouble: refused };
+            return a.name === 'foldJob' ? { kind: 'ended', state: 'failed' } : { kind: 'ok', state: 'running' };
+        });
+        expect(asked.filter((a) => a.name === activity).length).toBeGreaterThanOrEqual(6);
+        expect(asked.find((a) => a.name === 'giveUp')?.input).toMatchObject({ error: { code: 'STORAGE_REFUSED' } });
+        expect(asked.filter((a) => a.name === 'giveUp')).toHaveLength(1);
+        expect(output).toMatchObject({ jobId: 'j' });
+    });
+
+    test('trouble of a step is told to the ledger, which shows it', () => {
+        const settled = [over, done];
+        const { asked } = play(
+            runJob,
+            { jobId: 'j', planned: true, startedAt: 'T' },
+            (a) => {
+                if (a.name === 'settle') return settled.shift();
+                if (a.name === 'stopOverBudget') return { kind: 'trouble', trouble: refused };
+                return a.name === 'foldJob' ? { kind: 'ended', state: 'completed' } : { kind: 'ok', state: 'completed' };
+            },
+            false,
+            '1.1',
+        );
+        expect(names(asked).slice(0, 4)).toEqual(['settle', 'stopOverBudget', 'note', 'any']);
+        expect(asked[2]!.input).toMatchObject({ step: 'budget', trouble: { code: 'STORAGE_REFUSED' } });
+    });
+
+    test('an activity whose process dies is asked again: what it had written stands', () => {
+        let deaths = 2;
+        const control = { generation: 4, desired: 'pause', ending: null };
+        const { asked } = told([over, done], {
+            stopOverBudget: () => {
+                if (deaths-- > 0) throw died();
+                return { kind: 'control', control };
+            },
+        });
+        expect(names(asked).filter((name) => name === 'stopOverBudget')).toHaveLength(3);
+    });
+
+    test('why it was not run to its end comes to its summary', () => {
+        const { asked } = told([{ ...done, as: 'cancelled', ending: 'rejected' }], {});
+        expect(asked.find((a) => a.name === 'foldJob')!.input).toMatchObject({ as: 'cancelled', ending: 'rejected' });
+    });
+
     test('a job that was brought to its end and has no summary yet is folded again when it is started anew', () => {
         const { asked } = play(runJob, { jobId: 'j' }, (a) => {
             if (a.name === 'planJob') return plan;
@@ -205,6 +315,37 @@ describe('runWorker', () => {
         expect(names(asked)).toEqual(['lease', 'processSlice', 'lease']);
         expect(asked[2]!.input).toMatchObject({ seq: 2, report: { epoch: 1, lost: 'crashed' } });
         expect(again).toEqual({ v: 2, jobId: 'j', round: 1, slot: 0, seq: 2, lease: { ...anyLease, ...lease, epoch: 2, first: 2 } });
+    });
+
+    const over = { generation: 3, then: 'pause', why: '20 items have failed' };
+    const ends = (stopped: () => unknown) =>
+        play(runWorker, { jobId: 'j', round: 1, slot: 0 }, (a) => {
+            if (a.name === 'stopOverBudget') return stopped();
+            return a.name === 'lease' ? { kind: 'stop', why: over.why, over } : { kind: 'ok', state: 'paused' };
+        });
+
+    test('a worker that meets a limit of the budget has it written at once, for the others of its round', () => {
+        const control = { generation: 4, desired: 'pause', ending: null };
+        const { asked, output } = ends(() => ({ kind: 'control', control }));
+        expect(names(asked)).toEqual(['lease', 'stopOverBudget', 'control']);
+        expect(asked[1]!.input).toMatchObject({ jobId: 'j', ...over });
+        expect(asked[2]!.input).toMatchObject(control);
+        expect(output).toEqual({ worker: 'r1w0', why: over.why });
+    });
+
+    test.each<[string, () => unknown]>([
+        [
+            'that dies',
+            () => {
+                throw died();
+            },
+        ],
+        ['that storage refuses', () => ({ kind: 'trouble', trouble: { code: 'STORAGE_REFUSED', message: 'no' } })],
+        ['of a newer version', () => ({ v: 99 })],
+    ])('an attempt at that %s is left to runJob', (_what, stopped) => {
+        const { asked, output } = ends(stopped);
+        expect(names(asked)).toEqual(['lease', 'stopOverBudget']);
+        expect(output).toEqual({ worker: 'r1w0', why: over.why });
     });
 
     test('an operation whose process dies is told again, and an answer to stop ends the worker', () => {

@@ -1,15 +1,16 @@
 // What a slice has of the budget of failures, and what it has used of that.
-import { addSpent, nothingSpent, usedUp, withoutSpent, type Budget, type Spent } from '../../core/budget';
+import { addSpent, isSameBudget, nothingSpent, usedUp, withoutSpent, type Budget, type Spent } from '../../core/budget';
 import type { Lease } from '../../core/ledger';
+import type { Spending } from './itemCalls';
 
 /**
- * Counts the items that come to an end, and says when no further failure may be risked. It counts from the first run of the lease on, or from the last
- * resume that it has seen: failures before that are forgiven.
+ * Counts the items that come to an end, and says when no further failure may be risked. What it counts is of the time since the last resume that it has seen:
+ * failures before that are forgiven. A lease is good for the budget, and the resume, that it was given under: under another it is given back.
  */
-export class BudgetMeter {
+export class BudgetMeter implements Spending {
     private counted = nothingSpent();
     private forgiven = nothingSpent();
-    /** Items that have failed unless their target was away: nobody can say yet. */
+    /** Failures of which nobody can say yet whether they count, as if they did. */
     private open = nothingSpent();
     private outdated = false;
 
@@ -27,36 +28,31 @@ export class BudgetMeter {
         this.tell();
     }
 
-    /** An item has come to its end; `code`: it failed with that. */
     settled(code: string | null): void {
-        this.counted.settled++;
-        if (code !== null) {
-            this.counted.failed++;
-            this.counted.codes[code] = (this.counted.codes[code] ?? 0) + 1;
-        }
+        add(this.counted, code);
         // A success makes room, unless it is one of those before which the share does not count.
         if (this.lease && (code !== null || (this.lease.allowance.percent?.minimum ?? 0) > 0)) this.tell();
     }
 
-    /**
-     * An item may have failed with that code (1), or that is decided (-1). All of those may turn out to have failed at once, however many calls have ended since:
-     * for what may be risked they count.
-     */
-    mayHaveFailed(code: string, change: 1 | -1): void {
-        const one: Spent = { settled: 1, failed: 1, codes: { [code]: 1 } };
-        this.open = change > 0 ? addSpent(this.open, one) : withoutSpent(this.open, one);
-        if (change > 0) this.tell();
-        // Whoever decides is not through yet.
-        else process.nextTick(this.tell);
+    opened(code: string): void {
+        add(this.open, code);
+        if (this.lease) this.tell();
     }
 
-    /** Goes by the budget in force now; a lease that was given a part of another one is given back. */
+    decided(codes: string[]): void {
+        const decided = nothingSpent();
+        for (const code of codes) add(decided, code);
+        this.open = withoutSpent(this.open, decided);
+        if (this.lease) this.tell();
+    }
+
+    /** Goes by the budget in force now. */
     heed(budget: Budget | undefined, resumed: number): void {
         if (resumed > this.resumed) {
             this.resumed = resumed;
             this.forgiven = { ...this.counted, codes: { ...this.counted.codes } };
         }
-        this.outdated = !isSame(budget, this.lease?.of);
+        this.outdated = !isSameBudget(budget, this.lease?.of) || (this.lease !== undefined && this.resumed > this.lease.resumed);
     }
 
     /** Nothing more may be called: its part of the budget is used up, or is none of the budget in force. */
@@ -71,7 +67,9 @@ export class BudgetMeter {
     }
 }
 
-const isSame = (a: Budget | undefined, b: Budget | undefined): boolean => textOf(a) === textOf(b);
-
-const textOf = (budget: Budget | undefined): string =>
-    budget ? JSON.stringify([budget.failures, budget.percent, budget.minimum, budget.then, Object.entries(budget.codes ?? {}).sort()]) : '';
+function add(spent: Spent, code: string | null): void {
+    spent.settled++;
+    if (code === null) return;
+    spent.failed++;
+    spent.codes[code] = (spent.codes[code] ?? 0) + 1;
+}

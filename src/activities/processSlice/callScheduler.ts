@@ -134,6 +134,8 @@ export class CallScheduler {
     private endIfIdle(): void {
         if (this.phase.is !== 'closing' || this.inFlight > 0 || this.ahead.is === 'opening') return;
         this.decideAll();
+        // By that, what it was asked to stop for may have been taken back: it goes on then.
+        if (this.phase.is !== 'closing' || this.inFlight > 0) return;
         const { end } = this.phase;
         this.phase = { is: 'closed' };
         this.cancelFlush();
@@ -262,7 +264,10 @@ export class CallScheduler {
         const { calls, admission, opened, hasMore, clock } = this.o;
         if (!calls.hasOpen) return;
         const hasFresh = hasMore || this.ahead.is === 'ready' || opened.some((partition) => partition.hasFresh());
-        for (const retry of calls.decide(clock.now(), admission.lastWord(hasFresh))) this.addRetry(retry);
+        // What the budget would have to bear is not decided in haste: those items are called again, when others have been.
+        const isStopped = this.phase.is === 'closing' && this.phase.end.why === 'budget';
+        const rest = isStopped && hasFresh ? 'target' : admission.lastWord(hasFresh);
+        for (const retry of calls.decide(clock.now(), rest)) this.addRetry(retry);
     }
 
     private addRetry(retry: Retry): void {

@@ -5,7 +5,8 @@ import { errorCodeOf } from '../../items/outcomeLines';
 
 export class InheritedSpending {
     readonly spent: Spent = nothingSpent();
-    private isOfLease = false;
+    /** A run of the lease has put up its fence. */
+    isOfLease = false;
 
     /** `first`: the epoch under which the lease was first given. */
     constructor(private readonly first: number) {}

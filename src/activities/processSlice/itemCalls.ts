@@ -24,6 +24,16 @@ export interface Call {
     rawItem: string;
 }
 
+/** Whoever is told how items end. */
+export interface Spending {
+    /** An item has been given its outcome; `code`: it failed with that. */
+    settled(code: string | null): void;
+    /** The last attempt at an item has failed with that, and nobody can say yet whether it counts. */
+    opened(code: string): void;
+    /** Of those somebody can say now: the ones that count were told as settled before. */
+    decided(codes: string[]): void;
+}
+
 export interface ItemCallsOptions {
     call: (call: Call) => Promise<ProcessorResult>;
     keyOf: (item: unknown, index: number) => ItemKey;
@@ -38,10 +48,7 @@ export interface ItemCallsOptions {
     clock: Clock;
     /** Uniform in [0, 1). */
     chance: () => number;
-    /** An item has been given its outcome; `code`: it failed with that. */
-    onSettled?: (code: string | null) => void;
-    /** Of an item's last attempt it became open whose fault its failure is, with that code (1), or that is decided (-1). */
-    onOpen?: (code: string, change: 1 | -1) => void;
+    spending?: Spending;
 }
 
 /** What a call leads to: nothing more, or a retry that is due then (ms); or it is open whose fault its failure is, which `decide` finds out. */
@@ -104,7 +111,7 @@ interface Undecided extends Fault {
     told: Told;
     /** When it ended, in ms. */
     ended: number;
-    /** If it is the item's fault, the item has failed. */
+    /** If it counts, its item has failed. */
     isLast: boolean;
 }
 
@@ -181,7 +188,7 @@ export class ItemCalls {
         if (verdict !== 'open') return this.hold(current, result, verdict, now, true);
         const isLast = current.attempt >= this.o.retry().attempts;
         this.undecided.push({ current, result, told, ended: now, isLast, ...fault });
-        if (isLast) this.o.onOpen?.(result.error.code, 1);
+        if (isLast) this.o.spending?.opened(result.error.code);
         return OPEN;
     }
 
@@ -197,8 +204,9 @@ export class ItemCalls {
     decide(now: number, rest: 'item' | 'target' | null = null): Retry[] {
         if (this.undecided.length === 0) return [];
         const open = this.undecided;
+        const decided: string[] = [];
         this.undecided = [];
-        return open.flatMap((one) => {
+        const retries = open.flatMap((one) => {
             const found = one.blame();
             const last = rest === 'item' && one.isUnreachable && !this.o.admission.targetWasThere ? 'target' : rest;
             const verdict = found === 'open' ? last : found;
@@ -207,13 +215,15 @@ export class ItemCalls {
                 return [];
             }
             const { current, result, told, ended } = one;
-            if (one.isLast) this.o.onOpen?.(result.error.code, -1);
+            if (one.isLast) decided.push(result.error.code);
             const end =
                 verdict === 'item' ? this.record(current, result, told, ended) : this.hold(current, result, verdict, now, found !== 'open');
             const { partition, index } = current;
             partition.inFlight--;
             return end.kind === 'retry' ? [{ partition, index, due: end.due }] : [];
         });
+        if (decided.length > 0) this.o.spending?.decided(decided);
+        return retries;
     }
 
     /** The item waits, and has used up no attempt. `isKnown`: that the target is away is known, and not only supposed. */
@@ -249,7 +259,7 @@ export class ItemCalls {
             const output = this.keep(result, told);
             const text = outcomeLine({ index, outcome: 'succeeded', key, attempts: attempt, ...told }, output);
             partition.record({ text, index, outcome: 'succeeded', attempts: attempt });
-            this.o.onSettled?.(null);
+            this.o.spending?.settled(null);
             return ENDED;
         }
         const { code, message, retryable } = result.error;
@@ -284,7 +294,7 @@ export class ItemCalls {
         this.failed.add({ index, key, at: told.at, status: told.status, error, ...called, output: () => output });
         const text = outcomeLine({ index, outcome: 'failed', key, attempts: attempt, ...told, error, ...called }, output);
         partition.record({ text, index, outcome: 'failed', attempts: attempt });
-        this.o.onSettled?.(error.code);
+        this.o.spending?.settled(error.code);
     }
 
     /** ISO text of a time; a thousand answers share a millisecond or two. */

@@ -57,15 +57,16 @@ export class LeasedPartitions {
     }
 
     /**
-     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give: they took the partitions in the same order. Tells of each what they have
-     * brought to an end in it, also where a later one cannot be opened. Rejects as `openNext` does.
+     * Takes over whatever earlier runs of the lease have begun, for `openNext` to give, and the one behind it: they took the partitions in the same order.
+     * Tells of each what they have brought to an end in it, also where a later one cannot be opened. Rejects as `openNext` does.
      */
     async openBegun(tell: (spent: Spent) => void): Promise<void> {
         for (let isBegun = true; isBegun;) {
             // What is closed already needs no items: there may be dozens of those.
             const partition = await this.takeNext('unless closed', tell);
-            if (partition) this.ready.push(partition);
-            isBegun = partition !== null && !partition.isNew;
+            if (!partition) return;
+            this.ready.push(partition);
+            isBegun = partition.isBegunByLease;
         }
     }
 

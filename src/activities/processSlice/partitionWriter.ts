@@ -103,8 +103,6 @@ export class PartitionWriter {
     cursor = 0;
     /** What earlier runs of the lease have brought to an end here. */
     private readonly inheritance: InheritedSpending;
-    /** The partition's outcomes were begun by this run. */
-    isNew = false;
     /** Set while storage does not take an append: nothing new is called until it does. */
     stalled: (Trouble & { since: number }) | null = null;
 
@@ -142,10 +140,14 @@ export class PartitionWriter {
         return this.inheritance.spent;
     }
 
+    /** An earlier run of the lease has taken the partition over. */
+    get isBegunByLease(): boolean {
+        return this.inheritance.isOfLease;
+    }
+
     /** Reads what is done, then puts up the fence. From here on every earlier run stops at its next append. */
     async takeOver(): Promise<void> {
-        this.isNew = await this.o.store.createOutcomes(this.o.jobId, this.part, 0);
-        if (!this.isNew) await this.readBack();
+        if (!(await this.o.store.createOutcomes(this.o.jobId, this.part, 0))) await this.readBack();
         if (this.redelivered) return;
         reach('partition.read');
         await this.appendLine(fenceLine({ fence: this.o.epoch, run: this.o.runId }));

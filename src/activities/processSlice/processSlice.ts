@@ -173,8 +173,7 @@ class Slice {
             admission: this.admission,
             clock,
             chance,
-            onSettled: (code) => this.budget.settled(code),
-            onOpen: (code, change) => this.budget.mayHaveFailed(code, change),
+            spending: this.budget,
         });
         this.partitions = new LeasedPartitions({
             store,
@@ -201,12 +200,13 @@ class Slice {
         this.cancelExpiry();
         const left = deadline - clock.now();
         if (left > 0 && left < SLICE_MS) this.cancelExpiry = clock.after(left, () => this.stop.ask('expired'));
+        // What asks to stop comes first: a call begins as soon as nothing does.
+        this.budget.heed(limits.budget, control.resumed);
+        this.stop.set('budget', this.budget.isOut);
         this.stop.set('expired', left <= 0);
         this.stop.set('cancelled', control.desired === 'cancel');
         this.stop.set('paused', control.desired === 'pause');
         this.stop.set('unseen', isBlind);
-        this.budget.heed(limits.budget, control.resumed);
-        this.stop.set('budget', this.budget.isOut);
         this.tellRetuned();
     }
 
@@ -276,13 +276,11 @@ class Slice {
         const { occupant } = this.parts;
         // Where nothing may be called, no partition is opened for it.
         if (lease.mode !== 'cancel') {
-            const inherits = lease.budget !== undefined && lease.epoch !== lease.first;
-            if (stop.asked && !inherits) return { why: stop.asked };
-            const hold = admission.holdsOff(this.began);
-            if (hold && !inherits) return { why: 'held', hold };
-            // But whoever ends here without having looked would forget what runs that died have used up of the budget: nobody looks again.
-            if (inherits) await partitions.openBegun((spent) => this.budget.inherit(spent));
+            // But what earlier runs of the lease have brought to an end counts, and nobody else will look for it.
+            if (lease.budget && lease.epoch !== lease.first && !this.isCancelled)
+                await partitions.openBegun((spent) => this.budget.inherit(spent));
             if (stop.asked) return { why: stop.asked };
+            const hold = admission.holdsOff(this.began);
             if (hold) return { why: 'held', hold };
         }
         return modes[lease.mode]({

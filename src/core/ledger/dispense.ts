@@ -1,9 +1,9 @@
 // What there is to do, as far as nobody holds it, and how much of it a worker takes.
-import { leftOf, shareOf, workersWithin } from '../budget';
+import { isSameBudget, leftOf, shareOf, workersWithin } from '../budget';
 import type { WaitCode } from '../codes';
 import { isCalling } from '../states';
 import type { Trouble } from '../trouble';
-import type { Delayed, Hold, LeasedBudget, LedgerState, OverBudget, Range } from './state';
+import type { Delayed, HeldLease, Hold, LeasedBudget, LedgerState, OverBudget, Range } from './state';
 
 /** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
 export const SLICE_MS = 15_000;
@@ -53,11 +53,16 @@ const MAX_PROCESSES = 20;
 export const given = ({ canary, partitions, state }: LedgerState): number =>
     canary && canary.verdict === null && state !== 'cancelling' ? Math.min(canary.partitions, partitions) : partitions;
 
-/** The part of the budget that one more worker may have; null: others have all that is left of it, undefined: there is no budget. */
+/**
+ * The part of the budget that one more worker may have; null: others have all that is left of it, undefined: there is no budget. Nor is there a part of it
+ * while a lease of another budget, or of before the last resume, is out: how much fails in that, nobody has reckoned with.
+ */
 export function budgetFor(state: LedgerState): LeasedBudget | null | undefined {
     const { budget, spent, resumed, leases, orphans, width } = state;
     if (!budget || state.state === 'cancelling') return undefined;
     const held = [...Object.values(leases), ...Object.values(orphans)];
+    const isOfNow = (lease: HeldLease): boolean => isSameBudget(lease.budget?.of, budget) && lease.budget?.resumed === resumed;
+    if (!held.every(isOfNow)) return null;
     const others = held.flatMap((lease) => lease.budget?.allowance ?? []);
     const allowance = shareOf(leftOf(budget, spent), others, Math.max(1, width - held.length));
     return allowance && { of: budget, resumed, allowance };

@@ -1,9 +1,9 @@
 // Leases: a worker reports on the one it had, and gets its next, or a wait, or the end of its work.
 import { shareOf } from '../concurrency';
 import {
+    budgetFor,
     CRASHES_BEFORE_ISOLATION,
     DUE_SOON_MS,
-    budgetFor,
     earliest,
     given,
     holdNow,
@@ -77,7 +77,10 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     }
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
     const over = overBudget(state);
-    if (over && given(state) > state.closed) return { kind: 'stop', why: over.why, over };
+    if (over && given(state) > state.closed) {
+        state.sentAway = true;
+        return { kind: 'stop', why: over.why, over };
+    }
     // Others were sent away, and what sent them has been taken back: the next round has all of them again.
     if (state.sentAway && state.width > 1) return { kind: 'stop', why: 'workers of this round are gone: the next has them again' };
     const cancel = state.state === 'cancelling';
@@ -94,13 +97,12 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     if (trouble && trouble.until > now) return { kind: 'wait', until: trouble.until, ...waitOut(trouble) };
 
     const budget = budgetFor(state);
+    if (budget === null && earliest(state, now, 'worker') <= now + DUE_SOON_MS) return withoutBudget(state, worker, slot, now);
     if (budget !== null) {
         const resumed = takeDue(state, cancel, now);
         const fresh = cancel || state.delayed.length < MAX_DELAYED ? takeFresh(state, now) : NOTHING;
         if (resumed.length > 0 || fresh.to > fresh.from) return grant(state, { worker, slot }, { resumed, fresh, budget }, now, before);
     }
-    // Only where there is something to do: of a job that is through nobody has an allowance when its last items have used up the budget.
-    else if (earliest(state, now, 'worker') - now <= DUE_SOON_MS) return withoutBudget(state, worker, slot, now);
     if (othersMayGiveBack(state, worker, now))
         return {
             kind: 'wait',
@@ -113,6 +115,18 @@ function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: n
     return until - now <= MAX_WORKER_WAIT_MS
         ? { kind: 'wait', until, ...waitFor(state, until) }
         : { kind: 'stop', why: 'the next retry is far off' };
+}
+
+/** There is something to do, of which nothing may fail: what is left of the budget is in leases that are out, until they are reported on. */
+function withoutBudget(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
+    const why = 'other workers have what is left of the budget of failures';
+    if (Object.values(state.leases).some(({ since }) => now - since <= OLD_LEASE_MS))
+        return { kind: 'wait', until: now + 1000, code: 'WORK', why };
+    const [orphan] = Object.values(state.orphans);
+    if (orphan) return regrant(state, worker, takeOver(state, orphan, { worker, slot }, now), now);
+    // Whoever has it may be gone: the round ends, and the next takes it over.
+    state.sentAway = true;
+    return { kind: 'stop', why };
 }
 
 /** Why a worker has nothing to do for now, though that may be taken back; null when nothing keeps it. */
@@ -131,17 +145,6 @@ function sentAway(state: LedgerState, slot: number, now: number): string | null 
     return null;
 }
 
-/** Others have what is left of the budget: it is waited for, but not of a worker that may be gone. */
-function withoutBudget(state: LedgerState, worker: string, slot: number, now: number): LeaseReply {
-    if (Object.entries(state.leases).some(([name, held]) => name !== worker && now - held.since < OLD_LEASE_MS))
-        return { kind: 'wait', until: now + 1000, code: 'WORK', why: 'other workers have what is left of the budget of failures' };
-    const [orphan] = Object.values(state.orphans);
-    if (orphan) return regrant(state, worker, takeOver(state, orphan, worker, slot, now), now);
-    // Where it is only slow, the next round has all workers again.
-    state.sentAway = true;
-    return { kind: 'stop', why: 'the worker that has what is left of the budget of failures may be gone' };
-}
-
 function isIsolationStale({ isolatedWorker, leases }: LedgerState, worker: string, now: number): boolean {
     const alone = isolatedWorker === null || isolatedWorker === worker ? undefined : leases[isolatedWorker];
     return alone !== undefined && now - alone.since > LONGEST_ISOLATION_MS;
@@ -152,10 +155,10 @@ function adopt(state: LedgerState, worker: string, slot: number, now: number): v
     if (state.leases[worker]) return;
     const left = Object.values(state.orphans);
     const orphan = left.find((held) => placeOf(held) === slot) ?? left.find((held) => placeOf(held) >= places(state));
-    if (orphan) takeOver(state, orphan, worker, slot, now);
+    if (orphan) takeOver(state, orphan, { worker, slot }, now);
 }
 
-function takeOver(state: LedgerState, orphan: HeldLease, worker: string, slot: number, now: number): HeldLease {
+function takeOver(state: LedgerState, orphan: HeldLease, { worker, slot }: { worker: string; slot: number }, now: number): HeldLease {
     delete state.orphans[orphan.first];
     return (state.leases[worker] = { ...orphan, ...concurrencyOf(state, slot), againAt: now });
 }

@@ -96,7 +96,7 @@ class World {
                 this.now = reply.until;
                 continue;
             }
-            if (reply.kind === 'expire') throw new Error('this job has no deadline');
+            if (reply.kind !== 'work') throw new Error(`this job knows no ${reply.kind}`);
             const workers = Array.from({ length: reply.workers }, (_, slot) => ({
                 slot,
                 seq: 0,

@@ -6,7 +6,7 @@ import { noCounts } from '../../../src/core/counts';
 import type { FailureGroup } from '../../../src/core/failures';
 import { newLedger, type HeldLease, type LedgerState } from '../../../src/core/ledger';
 import { NEWS_MS, statusOf, type Aged, type SliceProgress, type StatusAsked, type StepProgress } from '../../../src/core/status';
-import { states } from '../../../src/core/states';
+import { states, type Desire } from '../../../src/core/states';
 import { runs } from '../../support/runs';
 
 const NOW = 1_800_000_000_000;
@@ -26,6 +26,9 @@ const held = (slot: number, over: Partial<HeldLease> = {}): HeldLease => ({
     ...over,
 });
 
+/** What is wanted of the job, and how often that has changed. */
+const wanted = (generation: number, desired: Desire): StatusAsked['control'] => ({ generation, desired, approval: null });
+
 const told = (slot: number, over: Partial<Aged<SliceProgress>> = {}): Aged<SliceProgress> => ({
     ...{ worker: `r1w${slot}`, epoch: 7, first: 7, parts: [], before: null, inFlight: 2, rate: 4, calls: noCalls(), at: 'T', age: 500 },
     ...over,
@@ -34,7 +37,7 @@ const told = (slot: number, over: Partial<Aged<SliceProgress>> = {}): Aged<Slice
 const shown = (over: Omit<Partial<StatusAsked>, 'progress'> & { slices?: Aged<SliceProgress>[]; steps?: Aged<StepProgress>[] }) => {
     const { slices = [], steps = [], ...rest } = over;
     return statusOf({
-        ...{ ledger: running(), control: { generation: 0, desired: 'run' }, createdAt: NOW - 70_000, startsAt: NOW - 70_000, now: NOW },
+        ...{ ledger: running(), control: wanted(0, 'run'), createdAt: NOW - 70_000, startsAt: NOW - 70_000, now: NOW },
         ...rest,
         progress: { slices, steps },
     });
@@ -95,7 +98,7 @@ describe('the end that is foreseen', () => {
                 });
                 const { eta, waiting, rate, state } = shown({
                     ledger,
-                    control: { generation: 0, desired },
+                    control: wanted(0, desired),
                     slices: slices.map((slice, slot) => told(slot, slice)),
                 });
                 expect(rate >= 0 && Number.isFinite(rate)).toBe(true);
@@ -136,7 +139,7 @@ describe('the end that is foreseen', () => {
     test.each(standing)('is not known while a job waits for %s', (code) => {
         const waiting = { code, for: 'test', until: NOW + 5_000 };
         const state = code === 'PAUSED' ? 'paused' : code === 'SCHEDULED' ? 'scheduled' : 'running';
-        const control = { generation: 0, desired: code === 'PAUSED' ? ('pause' as const) : ('run' as const) };
+        const control = wanted(0, code === 'PAUSED' ? 'pause' : 'run');
         expect(shown({ control, ledger: running({ state, waiting, leases: { r1w0: held(0) } }), slices: [told(0)] }).eta).toBeNull();
     });
 });
@@ -192,7 +195,7 @@ describe('what slices wait for', () => {
         const slices = both({ waits: waits(NOW + 3_000) }, { waits: waits(NOW + 3_000) });
         expect(shown({ ledger, slices }).waiting).toMatchObject({ code: 'BREAKER_OPEN' });
         expect(shown({ ledger, slices: both({ waits: waits(NOW + 3_000) }, {}) }).waiting).toMatchObject({ code: 'RETRY_DUE' });
-        expect(shown({ ledger, slices, control: { generation: 0, desired: 'pause' } }).waiting).toMatchObject({ code: 'PAUSED' });
+        expect(shown({ ledger, slices, control: wanted(0, 'pause') }).waiting).toMatchObject({ code: 'PAUSED' });
         expect(shown({ ledger: { ...ledger, state: 'cancelling' }, slices }).waiting).toMatchObject({ code: 'RETRY_DUE' });
     });
 });
@@ -247,7 +250,7 @@ describe('what is waited for', () => {
     });
 
     test('is that what was asked for reaches the workers, until the ledger has heard of it', () => {
-        const control = { generation: 3, desired: 'run' as const };
+        const control = wanted(3, 'run');
         expect(shown({ ledger: running({ generation: 2 }), control }).waiting).toMatchObject({ code: 'CONTROL', until: null });
         expect(shown({ ledger: running({ generation: 3 }), control }).waiting).toBeNull();
     });
@@ -263,7 +266,7 @@ describe('the state', () => {
     });
 
     test('is paused as soon as that is wanted, and waits for somebody to resume it, or for the deadline', () => {
-        const pause = { generation: 1, desired: 'pause' as const };
+        const pause = wanted(1, 'pause');
         const paused = { state: 'paused', eta: null, waiting: { code: 'PAUSED', until: null } };
         expect(shown({ control: pause })).toMatchObject(paused);
         expect(shown({ ledger: running({ state: 'paused', generation: 1 }), control: pause })).toMatchObject(paused);
@@ -275,7 +278,7 @@ describe('the state', () => {
 
     test('is running again as soon as that is wanted, and what the pause waited for is not', () => {
         const ledger = running({ state: 'paused', generation: 1, waiting: { code: 'PAUSED', for: 'test', until: NOW + 3_600_000 } });
-        expect(shown({ ledger, control: { generation: 2, desired: 'run' } })).toMatchObject({
+        expect(shown({ ledger, control: wanted(2, 'run') })).toMatchObject({
             ...{ state: 'running', waiting: { code: 'CONTROL' } },
         });
     });

@@ -237,7 +237,7 @@ class Job {
         const { now } = this;
         const slices = this.looked.map(({ at, told }) => ({ ...told, age: now - at }));
         this.looked = null;
-        const control = { generation: this.generation, desired: this.desired };
+        const control = { generation: this.generation, desired: this.desired, approval: null };
         const { counts } = statusOf({ ledger: this.stored, control, progress: { slices, steps: [] }, createdAt: 0, startsAt: 0, now });
         const recorded = total(this.recorded);
         for (const name of countNames) {
@@ -287,7 +287,7 @@ test('what a worker that failed has recorded still counts when the job is given 
         parts: [{ part: lease.from, counts: { ...noCounts(), succeeded: 7 } }],
     };
     const seen = () => {
-        const control = { generation: ledger.generation, desired: 'run' as const };
+        const control = { generation: ledger.generation, desired: 'run' as const, approval: null };
         const progress = { slices: [{ ...told, age: 0 }], steps: [] };
         return statusOf({ ledger, control, progress, createdAt: 0, startsAt: 0, now }).counts.succeeded;
     };
