@@ -2,9 +2,14 @@
 import { target } from '../egress/outgoing';
 import { REDACTED, type Redactor } from './redact';
 
-/** Names of parameters that hold what gives access, whatever is before them: `token`, `access_token`, `X-Amz-Signature`, `apiKey`. */
-const GIVES_ACCESS =
-    /(?:token|secret|passw(?:or)?d|pwd|signature|credentials?|api[-_]?key|[-_.]key|[a-z]Key)$|^(?:key|sig|auth|authorization)$/;
+/** Names of parameters that hold what gives access, whatever is before them: `token`, `access_token`, `X-Amz-Signature`, `apiKey`, `auth[token]`. */
+const GIVES_ACCESS = new RegExp(
+    [
+        '(?:token|secret|passw(?:or)?d|passphrase|passcode|pwd|signature|credentials?|jwt|hmac|otp|session(?:[-_]?id)?',
+        '|(?:api|access|secret|auth|private|shared)[-_]?key|access[-_]?key[-_]?id|[-_.]key|[a-z]Key)$',
+        '|^(?:key|sig|sid|pass|auth|authorization|bearer)$',
+    ].join(''),
+);
 /** `code` is a function key to some, a country to others: so long, it is a key. */
 const KEY_LENGTH = 20;
 
@@ -19,9 +24,21 @@ export function requestLine(method: string, url: string, redact: Redactor | null
 }
 
 const withoutAccess = (query: string): string =>
-    query.replace(/([?&])([^=&]*)=([^&]*)/g, (all, sign: string, name: string, value: string) =>
-        value !== '' &&
-        (GIVES_ACCESS.test(name) || GIVES_ACCESS.test(name.toLowerCase()) || (name === 'code' && value.length >= KEY_LENGTH))
-            ? `${sign}${name}=${REDACTED}`
-            : all,
+    query.replace(/([?&;])([^=&;]*)=([^&;]*)/g, (all, sign: string, name: string, value: string) =>
+        value !== '' && givesAccess(decoded(name), value) ? `${sign}${name}=${REDACTED}` : all,
     );
+
+/** Brackets name a field within another. */
+function givesAccess(name: string, value: string): boolean {
+    const bare = name.replace(/\[\d*\]$/, '').replace(/\]$/, '');
+    return GIVES_ACCESS.test(bare) || GIVES_ACCESS.test(bare.toLowerCase()) || (bare === 'code' && value.length >= KEY_LENGTH);
+}
+
+/** Of a name whose percent-encoding is none, as it stands. */
+function decoded(name: string): string {
+    try {
+        return decodeURIComponent(name.replaceAll('+', ' '));
+    } catch {
+        return name;
+    }
+}

@@ -24,6 +24,15 @@ test('a request that is never answered is given up and made again', async () => 
     }
 });
 
+test('no line separator stands in a row: Azurite finds none in a transaction that has one', async () => {
+    const rows: { value?: string }[] = [];
+    const table = { upsertEntity: async (row: { value?: string }) => void rows.push(row) };
+    const store = new (HubStore as unknown as new (...given: unknown[]) => HubStore)(table, null);
+    await store.deliver('i', 'm-1', { answer: 'a\u2028b\u2029c' });
+    expect(rows[0]!.value).not.toMatch(/[\u2028\u2029]/);
+    expect(JSON.parse(rows[0]!.value!)).toEqual({ answer: 'a\u2028b\u2029c' });
+});
+
 describe('a transaction whose answer was lost', () => {
     type Row = Record<string, unknown> & { partitionKey: string; rowKey: string };
     const rows = new Map<string, Row>();

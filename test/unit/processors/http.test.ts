@@ -284,6 +284,25 @@ describe('a failure names the call', () => {
             `GET ${base}/x?subscription-key=[redacted]&apiKey=[redacted]&code=DE&monkey=ape&key=`,
         );
         expect(await asked(`code=${'k'.repeat(56)}`)).toBe(`GET ${base}/x?code=[redacted]`);
+        // However a name is written: within another, percent-encoded, behind a semicolon, in small letters.
+        expect(await asked('auth[token]=a&auth%5Btoken%5D=b&token[]=c&api%5Fkey=d&x=1;token=e')).toBe(
+            `GET ${base}/x?auth[token]=[redacted]&auth%5Btoken%5D=[redacted]&token[]=[redacted]&api%5Fkey=[redacted]&x=1;token=[redacted]`,
+        );
+        for (const name of [
+            'accesskey',
+            'secretkey',
+            'AWSAccessKeyId',
+            'pass',
+            'passphrase',
+            'jwt',
+            'sessionid',
+            'sid',
+            'otp',
+            'bearer',
+            'hmac',
+        ])
+            expect(await asked(`${name}=a`)).toBe(`GET ${base}/x?${name}=[redacted]`);
+        expect(await asked('monkey=a&compass=b&max_tokens=9&100%=c')).toBe(`GET ${base}/x?monkey=a&compass=b&max_tokens=9&100%=c`);
     });
 
     test('a success names none', async () => {
