@@ -197,7 +197,7 @@ export const waitingCodes: Record<WaitCode, Entry> = {
     SCHEDULED: { means: 'The job is to start then (`startAt`).', remedy: 'Nothing; or cancel it.' },
     PAUSED: { means: 'Somebody has paused the job.', remedy: 'Resume it, or cancel it.' },
     APPROVAL: {
-        means: 'The canary has come to its end, and somebody is to say whether the rest is called. At `until` the job is rejected.',
+        means: 'The canary has come to its end, and somebody is to say whether the rest is called. At `until` the job is rejected, or its deadline has come.',
         remedy: 'Look at `canary` in the status; then `approve` or `reject`.',
     },
     BUDGET: {
