@@ -67,7 +67,7 @@ export async function controlJob(ports: ControlPorts, jobId: string, { move, ...
 
 /** Of a move that comes too early something else is to be said than of one that comes too late, or never would have been in time. */
 const cannotBe = (state: JobState, move: UserMove): string =>
-    state === 'scheduled' || state === 'planning' || state === 'canary' || move === 'approve' || move === 'reject'
+    ['scheduled', 'planning', 'canary', 'awaitingApproval'].includes(state) || move === 'approve' || move === 'reject'
         ? 'cannot be'
         : 'can no longer be';
 

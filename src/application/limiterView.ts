@@ -170,9 +170,15 @@ export interface Allowed {
 export function allowedFor(jobId: string, own: readonly Rate[], before: Register, now: number): Allowed {
     const register = aged(before, now);
     const { set, learned, hint, holders, asked } = register;
+    // What the job itself has asked for there may have been changed since.
+    const beside = {
+        ...register,
+        holders: Object.fromEntries(Object.entries(holders).filter(([, { jobs }]) => Object.keys(jobs).some((job) => job !== jobId))),
+        asked: asked.filter(({ jobs }) => jobs.some((job) => job !== jobId)),
+    };
     const others = [...Object.values(holders).flatMap(({ jobs }) => Object.keys(jobs)), ...asked.flatMap(({ jobs }) => jobs)];
     return {
-        rates: set && set.rates.length > 0 ? set.rates : strictest([...own, ...ratesOf(register)]),
+        rates: set && set.rates.length > 0 ? set.rates : strictest([...own, ...ratesOf(beside)]),
         inFlight: set?.inFlight ?? null,
         perSecond: allowedBy({ learned, hint }, now),
         jobs: new Set([...others, jobId]).size,

@@ -49,7 +49,11 @@ export const planReplyMessage: Contract<PlanReply> = contract('reply of planJob'
 
 const sliceInput = z.object({ jobId: z.string(), worker: z.string(), lease });
 export type SliceInput = z.output<typeof sliceInput>;
-export const sliceInputMessage = contract('input of processSlice', sliceInput, [withLease]);
+export const sliceInputMessage = contract('input of processSlice', sliceInput, [
+    withLease,
+    // Version 2 knew no budget, and ended no items as not approved.
+    (older) => older,
+]);
 
 function withLease(older: Record<string, unknown>): Record<string, unknown> {
     return older.lease ? { ...older, lease: upgradeLease(older.lease as Record<string, unknown>) } : older;

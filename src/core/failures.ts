@@ -46,8 +46,8 @@ export const OTHER = 'other';
 
 const others = { fingerprint: OTHER, code: 'OTHER', status: null, message: 'failures of other kinds' };
 
-/** A text as a sample holds it. */
-export const sampleText = (text: string): string => cutText(text, SAMPLE_CHARACTERS);
+/** A text as a sample holds it. Line separators, which no answer needs and which emulated storage cannot hold in a row of a table, are blanks. */
+export const sampleText = (text: string): string => cutText(text, SAMPLE_CHARACTERS).replace(/[\u2028\u2029]/g, ' ');
 
 /**
  * Adds two lists of groups, in an order that is always the same: the most frequent first, what is left last. At most `most` kinds stay, the rest is one

@@ -55,13 +55,15 @@ export class FailureTally {
 function sampleOf({ index, key, at, status, error = UNKNOWN, request, output }: FailedItem): FailureSample {
     const answer = answerOf(output());
     return {
-        ...{ index, key: plainKey(key), at },
+        ...{ index, key: sampleKey(plainKey(key)), at },
         ...(status === undefined ? {} : { status }),
         message: sampleText(error.message),
         ...(request === undefined ? {} : { request: sampleText(request) }),
         ...(answer ? { answer: sampleText(answer) } : {}),
     };
 }
+
+const sampleKey = (key: string | number | null): string | number | null => (typeof key === 'string' ? sampleText(key) : key);
 
 /** An output that is a text is shown as it came; any other, and one that is torn, as it stands. */
 function answerOf(json: string | undefined): string {

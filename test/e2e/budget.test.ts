@@ -36,7 +36,7 @@ test('a job pauses when so many items have failed, whatever the number of its wo
     });
     expect(standing.waiting!.groups).toEqual([expect.objectContaining({ code: 'HTTP_STATUS', count: standing.counts.failed })]);
     const events = await timeline(id);
-    expect(events.find(({ kind }) => kind === 'budget')).toMatchObject({ limit: 'failures', groups: [{ code: 'HTTP_STATUS' }] });
+    expect(events.find(({ kind }) => kind === 'budget')).toMatchObject({ limit: '/budget/failures', groups: [{ code: 'HTTP_STATUS' }] });
     expect(events.find(({ kind }) => kind === 'move')).toMatchObject({ move: 'pause', by: 'budget' });
     expect(await story(id)).toEqual(['planning', 'running', 'budget', 'pause', 'paused']);
     await move(id, 'cancel');
@@ -87,7 +87,7 @@ test('failures of one code have a limit of their own, and a job may end by it', 
     expect(end.counts.failed).toBeGreaterThanOrEqual(20);
     expect(end.counts.failed).toBeLessThanOrEqual(20 + 16);
     expect(target.calls).toHaveLength(end.counts.failed + end.counts.succeeded);
-    expect((await timeline(id)).find(({ kind }) => kind === 'budget')).toMatchObject({ limit: 'codes/HTTP_STATUS' });
+    expect((await timeline(id)).find(({ kind }) => kind === 'budget')).toMatchObject({ limit: '/budget/codes/HTTP_STATUS' });
     await expectConserved(end);
 });
 

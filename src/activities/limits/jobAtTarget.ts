@@ -67,6 +67,7 @@ export class JobAtTarget {
             evidence,
             began,
             isProven: isProven || isOld,
+            isRepeated: isOld && (evidence === 'suspect' || evidence === 'unreachable'),
             why,
             looksAway: result.status !== 500,
             retryAfterMs,

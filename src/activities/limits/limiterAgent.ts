@@ -26,8 +26,10 @@ export interface TargetCall {
     evidence: Evidence;
     /** In ms, by the clock of the agent. */
     began: number;
-    /** Its item has failed before. */
+    /** Its item has failed before: that it fails again tells nothing new. */
     isProven: boolean;
+    /** What it failed of before was not its own fault, as far as was known: the target still fails. */
+    isRepeated?: boolean;
     /** What happened, in words; and whether it looks as if nobody was there. */
     why: string;
     looksAway?: boolean | undefined;
@@ -219,7 +221,7 @@ export class LimiterAgent {
         else if (call.hint && isAnswered) this.hinted(call.hint, now);
         if (wasAway) {
             if (isAnswered) keeper.hurry(0);
-        } else if (!isAnswered && !call.isProven && health.away(now)) {
+        } else if (!isAnswered && (!call.isProven || call.isRepeated) && health.away(now)) {
             // Nothing succeeds any more: this process stops at once, and tells the others.
             keeper.news.isAway = true;
             this.o.log.warn('target is away', { limiter: this.o.name, why: call.why });

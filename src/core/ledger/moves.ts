@@ -61,18 +61,22 @@ export function heard(state: LedgerState, seen: ControlSeen, now: number): void 
 export function lookAtBudget(state: LedgerState, now: number): void {
     const { budget, spent, recentFailures } = state;
     const limit = budget && reachedLimit(budget, spent);
-    if (!budget || !limit) {
+    // A share is of all that has settled: what others have not told yet may bring it down again. Nobody is given any more meanwhile.
+    const isOpen = limit === 'percent' && Object.keys(state.leases).length + Object.keys(state.orphans).length > 0;
+    if (!budget || !limit || isOpen) {
         state.reached = null;
         return;
     }
     const why = limitText(limit, budget, spent);
     if (state.reached?.limit !== limit)
-        tell(state, { at: now, kind: 'budget', limit, why, groups: recentFailures.slice(0, TOLD_GROUPS).map(briefly) });
-    state.reached = { limit, why, groups: recentFailures };
+        tell(state, { at: now, kind: 'budget', limit: `/budget/${limit}`, why, groups: recentFailures.slice(0, TOLD_GROUPS).map(briefly) });
+    state.reached = { limit, why, groups: recentFailures.slice(0, SHOWN) };
 }
 
 const briefly = ({ code, count, sample }: FailureGroup) => ({ code, message: sample.message.slice(0, TOLD_CHARACTERS), count });
 
+/** Kinds of failure that a wait tells of. */
+const SHOWN = 5;
 /** Kinds of failure that the timeline tells of. */
 const TOLD_GROUPS = 3;
 

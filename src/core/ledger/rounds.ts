@@ -32,7 +32,11 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     const until = earliest(state, now, 'round');
     // Nothing to do and yet something left cannot be; the fold finds out what is missing.
     if (state.failure || (state.startedAt !== null && (left === 0 || until === Infinity))) {
-        if (state.state === 'canary' && !state.failure && given(state) < state.partitions) return judges(state, now, false);
+        if (state.state === 'canary' && !state.failure && given(state) < state.partitions) {
+            // Nobody is asked whether to go on with what the budget stops.
+            const stops = overBudget(state);
+            return stops ? { kind: 'over', ...stops } : judges(state, now, false);
+        }
         // Asked again after the answer was lost, the state is folding already: the first answer holds.
         state.endsAs ??= state.state === 'cancelling' ? endStateOf[state.ending ?? 'cancelled'] : state.failure ? 'failed' : 'completed';
         move(state, 'fold', now);
