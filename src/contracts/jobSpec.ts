@@ -154,7 +154,7 @@ const rate = z.custom<string | string[]>().transform((given: unknown, check): st
 export const DEFAULT_GIVE_UP_AFTER = 'P3D';
 
 /** Codes with which items fail. */
-const failureCodes = Object.keys(itemCodes).filter((code) => code !== 'NOT_APPROVED') as [ItemCode, ...ItemCode[]];
+export const failureCodes = Object.keys(itemCodes).filter((code) => code !== 'NOT_APPROVED') as [ItemCode, ...ItemCode[]];
 const failures = z.int().min(1).max(1_000_000_000);
 const budget = z
     .strictObject({
@@ -167,6 +167,8 @@ const budget = z
     })
     .refine(({ failures, percent, codes = {} }) => failures !== undefined || percent !== undefined || Object.keys(codes).length > 0, {
         error: 'it limits nothing; give failures, percent or codes',
+        // Of a limit that is wrong nobody need be told that it is none.
+        when: ({ issues }) => issues.length === 0,
     });
 
 const canary = z.strictObject({
@@ -301,6 +303,9 @@ function allowedBy(issue: Issue): string | undefined {
 function knownFields(path: PropertyKey[], fields: string[]): string | undefined {
     if (path.length === 0) return fields.length > 0 ? fields.join(', ') : undefined;
     if (path.length === 1 && path[0] === 'source') return alternatives.source!.allowed;
+    if (path.length === 1 && path[0] === 'canary') return Object.keys(canary.shape).join(', ');
+    if (path.length === 1 && path[0] === 'budget') return Object.keys(budget.shape).join(', ');
+    if (path.length === 2 && path[1] === 'codes') return failureCodes.join(', ');
     if (path.length === 2 && path[1] === 'csv') return Object.keys(csvOptions.shape).join(', ');
     if (path.length === 2 && path[1] === 'http') return Object.keys(httpProcess.shape).join(', ');
     return undefined;

@@ -97,9 +97,7 @@ describe('the word on a canary', () => {
     const found = jest.mocked(findCanary);
     /** Of fifty items. */
     const finds = (failed: number) =>
-        found.mockResolvedValue({ items: 50, counts: { ...noCounts(), succeeded: 50 - failed, failed } } as Awaited<
-            ReturnType<typeof findCanary>
-        >);
+        found.mockResolvedValue({ items: 50, counts: { ...noCounts(), succeeded: 50 - failed, failed } });
     beforeEach(() => void finds(0));
     const judge = (store: JobStore, overdue = false) =>
         judgeCanary({ jobId: 'j', partitions: 1, calls: noCalls(), ranForMs: 5, overdue }, store, log);
