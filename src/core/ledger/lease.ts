@@ -70,17 +70,18 @@ function cameTo(state: LedgerState, worker: string, report: SliceReport): Lease[
 /** What a worker without a report of its own does next. */
 function nextFor(state: LedgerState, { worker, slot }: { worker: string; slot: number }, now: number, before: Lease['before']): LeaseReply {
     if (state.failure) return { kind: 'stop', why: `the job ends: ${state.failure.message}` };
+    // Before any other reason: who meets it has it written, and the others stop by that.
+    const over = overBudget(state);
+    if (over && given(state) > state.closed) {
+        state.sentAway = true;
+        return { kind: 'stop', why: over.why, over };
+    }
     const away = sentAway(state, slot, now);
     if (away) {
         state.sentAway = true;
         return { kind: 'stop', why: away };
     }
     if (!isAtWork(state)) return { kind: 'stop', why: `the job is ${state.state}` };
-    const over = overBudget(state);
-    if (over && given(state) > state.closed) {
-        state.sentAway = true;
-        return { kind: 'stop', why: over.why, over };
-    }
     // Others were sent away, and what sent them has been taken back: the next round has all of them again.
     if (state.sentAway && state.width > 1) return { kind: 'stop', why: 'workers of this round are gone: the next has them again' };
     const cancel = state.state === 'cancelling';
