@@ -54,7 +54,7 @@ describe('a job that was not run to its end', () => {
 });
 
 test('a job that waits for a word says what may be done about it, and its limits', () => {
-    const canary = { items: 5, partitions: 1, timeoutMs: 60_000, until: NOW + 60_000, verdict: null };
+    const canary = { items: 5, partitions: 1, timeoutMs: 60_000, ranForMs: 7, until: NOW + 60_000, verdict: null };
     const ledger: LedgerState = { ...newLedger('j'), state: 'awaitingApproval', startedAt: 1, canary };
     const status = statusFrom(job, { summary: null, ledger, control: newControl() }, NOW);
     expect(status).toMatchObject({ state: 'awaitingApproval', allowed: ['cancel', 'approve', 'reject'], waiting: { code: 'APPROVAL' } });

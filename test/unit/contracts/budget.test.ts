@@ -10,6 +10,7 @@ import { limitsOf, moved, newControl, retuned, seenOf, type Control, type Limits
 import { noCounts } from '../../../src/core/counts';
 import type { Problem } from '../../../src/core/errors';
 import { newLedger, reduceLedger, type LedgerState, type OperationOf } from '../../../src/core/ledger';
+import { groupOf } from '../../support/failureGroup';
 import { anyLease } from '../../support/lease';
 import { controlAfter } from '../../support/moves';
 
@@ -164,7 +165,7 @@ describe('a patch', () => {
 });
 
 const budget: Budget = { failures: 5, percent: 2.5, minimum: 50, codes: { TIMEOUT: 3 }, then: 'cancel' };
-const group = { code: 'TIMEOUT', count: 2, sample: { index: 1, key: null, message: 'm' } };
+const group = groupOf('TIMEOUT', 2);
 const leased = {
     ...anyLease,
     budget: { of: budget, resumed: 3, allowance: { failures: 2, percent: { of: 2.5, room: 12.5, minimum: 0 }, codes: { TIMEOUT: 1 } } },
@@ -177,7 +178,7 @@ const over = { generation: 3, then: 'pause' as const, why: 'five items have fail
 const ledger = (): LedgerState => ({
     ...newLedger('j'),
     ...{ state: 'awaitingApproval', generation: 3, total: 9, partitions: 3, next: 1, closed: 1, startedAt: 1, round: 2, counts },
-    canary: { items: 3, partitions: 1, timeoutMs: 60_000, until: 99, verdict: null },
+    canary: { items: 3, partitions: 1, timeoutMs: 60_000, ranForMs: 7, until: 99, verdict: null },
     ...{ budget, spent, resumed: 3, recentFailures: [group], reached: { limit: 'codes/TIMEOUT', why: 'three', groups: [group] } },
     orphans: { '1': { ...leased, crashes: 1, base: counts, resumed: [], since: 3, againAt: null } },
     answered: { r2w0: { seq: 1, reply: { kind: 'stop', why: 'over', over } }, r2w1: { seq: 2, reply: { kind: 'work', lease: leased } } },
@@ -382,7 +383,7 @@ describe('a version before', () => {
         const told = operationMessage.read({ v: 2, op: 'control', generation: 3, desired: 'run' }) as OperationOf<'control'>;
         expect(told).toEqual({ op: 'control', generation: 3, desired: 'run' });
         // A word that says nothing of the budget, or of the canary, takes nothing of them back.
-        const canary = { items: 3, partitions: 1, timeoutMs: 60_000, until: null, verdict: 'approved' as const };
+        const canary = { items: 3, partitions: 1, timeoutMs: 60_000, ranForMs: 7, until: null, verdict: 'approved' as const };
         const { state } = reduceLedger({ ...ledger(), state: 'running', canary }, told, 5);
         expect(state).toMatchObject({ budget, resumed: 3, spent, canary });
     });

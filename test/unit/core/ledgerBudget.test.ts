@@ -2,6 +2,7 @@
 import type { Budget } from '../../../src/core/budget';
 import { noCounts } from '../../../src/core/counts';
 import type { Lease, SliceDone } from '../../../src/core/ledger';
+import { groupOf } from '../../support/failureGroup';
 import { LedgerJob } from '../../support/ledgerJob';
 
 const budget = (over: Partial<Budget> = {}): Budget => ({ failures: 8, minimum: 50, then: 'pause', ...over });
@@ -9,7 +10,7 @@ const budget = (over: Partial<Budget> = {}): Budget => ({ failures: 8, minimum: 
 const worked = (settled: number, failed: number, over: Partial<SliceDone> = {}): Partial<SliceDone> => ({
     worked: true,
     spent: { settled, failed, codes: failed > 0 ? { TIMEOUT: failed } : {}, resumed: 0 },
-    failures: failed > 0 ? [{ code: 'TIMEOUT', count: failed, sample: { index: 3, key: null, message: 'no answer in time' } }] : [],
+    failures: failed > 0 ? [groupOf('TIMEOUT', failed, 'no answer in time')] : [],
     ...over,
 });
 /** The same of one that has closed all that it was given. */

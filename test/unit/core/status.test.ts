@@ -7,6 +7,7 @@ import type { FailureGroup } from '../../../src/core/failures';
 import { newLedger, type HeldLease, type LedgerState } from '../../../src/core/ledger';
 import { NEWS_MS, statusOf, type Aged, type SliceProgress, type StatusAsked, type StepProgress } from '../../../src/core/status';
 import { states, type Desire } from '../../../src/core/states';
+import { groupOf } from '../../support/failureGroup';
 import { runs } from '../../support/runs';
 
 const NOW = 1_800_000_000_000;
@@ -277,11 +278,7 @@ describe('the state', () => {
     });
 
     test('is paused by its budget: the wait says which limit that was, and what has failed since the last resume', () => {
-        const groups = Array.from({ length: 7 }, (_, i) => ({
-            code: `C${i}`,
-            count: 9 - i,
-            sample: { index: i, key: null, message: 'm' },
-        }));
+        const groups = Array.from({ length: 7 }, (_, i) => groupOf(`C${i}`, 9 - i));
         const reached = { limit: 'codes/TIMEOUT' as const, why: '10 items have failed with TIMEOUT; budget.codes allows 10', groups };
         const ledger = running({ state: 'paused', generation: 1, reached });
         const waiting = {
@@ -299,7 +296,7 @@ describe('the state', () => {
         expect(shown({ ledger: { ...ledger, reached: null }, control: wanted(1, 'pause') }).waiting).toMatchObject({ code: 'PAUSED' });
     });
 
-    const canary = { items: 10, partitions: 1, timeoutMs: 60_000, until: NOW + 60_000, verdict: null };
+    const canary = { items: 10, partitions: 1, timeoutMs: 60_000, ranForMs: 7, until: NOW + 60_000, verdict: null };
     test('is canary while the first items run alone, and awaitingApproval until somebody says what comes after them, the timeout, or the deadline', () => {
         const own = running({ state: 'canary', canary: { ...canary, until: null } });
         expect(shown({ ledger: own })).toMatchObject({ state: 'canary', waiting: null });
