@@ -1,6 +1,6 @@
 // A merge patch of the limits of a job: what they become, checked as those of a spec are.
 import type { StoredJob } from '../contracts/documents';
-import { fieldErrors, limiterOfJob, limitsSpec } from '../contracts/jobSpec';
+import { failureCodes, fieldErrors, limiterOfJob, limitsSpec } from '../contracts/jobSpec';
 import { deadlineAt, limitNames, startsAt, type Limits } from '../core/control';
 import { badFields, type FieldError } from '../core/errors';
 
@@ -59,10 +59,18 @@ function unknownIn(patch: Record<string, unknown>): Record<string, unknown> {
         if (!Object.hasOwn(namesIn, name)) return [[name, 'unknown']];
         if (!isObject(value)) return [];
         const known = namesIn[name as keyof typeof namesIn];
-        const inner = Object.keys(value).filter((key) => !known.includes(key));
-        return inner.length > 0 ? [[name, { ...value, ...Object.fromEntries(inner.map((key) => [key, 'unknown'])) }]] : [];
+        const inner = { ...unknownOf(value, known), ...(isObject(value.codes) ? unknownCodesIn(value.codes) : {}) };
+        return Object.keys(inner).length > 0 ? [[name, { ...value, ...inner }]] : [];
     });
     return Object.fromEntries(wrong);
+}
+
+const unknownOf = (fields: Record<string, unknown>, known: readonly string[]): Record<string, unknown> =>
+    Object.fromEntries(Object.keys(fields).flatMap((key) => (known.includes(key) ? [] : [[key, 'unknown']])));
+
+function unknownCodesIn(codes: Record<string, unknown>): { codes?: Record<string, unknown> } {
+    const wrong = unknownOf(codes, failureCodes);
+    return Object.keys(wrong).length > 0 ? { codes: { ...codes, ...wrong } } : {};
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

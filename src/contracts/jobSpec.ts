@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { wrongInBlobName } from '../core/blobName';
 import { isTimeZone, MAX_WINDOWS, parseWindow, WINDOW_FORM } from '../core/callingWindows';
-import { itemCodes } from '../core/codes';
+import { itemCodes, type ItemCode } from '../core/codes';
 import { parseDuration } from '../core/duration';
 import type { FieldError } from '../core/errors';
 import { isLimiterName, LIMITER_FORM, limiterOf } from '../core/limiter/name';
@@ -154,23 +154,21 @@ const rate = z.custom<string | string[]>().transform((given: unknown, check): st
 export const DEFAULT_GIVE_UP_AFTER = 'P3D';
 
 /** Codes with which items fail. */
-const failureCodes = new Set(Object.keys(itemCodes).filter((code) => code !== 'NOT_APPROVED'));
+export const failureCodes = Object.keys(itemCodes).filter((code) => code !== 'NOT_APPROVED') as [ItemCode, ...ItemCode[]];
 const failures = z.int().min(1).max(1_000_000_000);
-const codes = z.record(z.string(), failures).check(({ value, issues }) => {
-    for (const code of Object.keys(value).filter((name) => !failureCodes.has(name)))
-        issues.push({ code: 'custom', message: 'no code with which items fail; docs/codes.md has them', path: [code], input: value });
-});
 const budget = z
     .strictObject({
         failures: failures.optional(),
         percent: z.number().min(0.001).max(100).optional(),
         /** Items that have their outcome before their share counts. */
         minimum: z.int().min(1).max(100_000).default(50),
-        codes: codes.optional(),
+        codes: z.partialRecord(z.enum(failureCodes), failures).optional(),
         then: z.enum(['pause', 'cancel']).default('pause'),
     })
     .refine(({ failures, percent, codes = {} }) => failures !== undefined || percent !== undefined || Object.keys(codes).length > 0, {
         error: 'it limits nothing; give failures, percent or codes',
+        // Of a limit that is wrong nobody need be told that it is none.
+        when: ({ issues }) => issues.length === 0,
     });
 
 const canary = z.strictObject({
@@ -305,6 +303,9 @@ function allowedBy(issue: Issue): string | undefined {
 function knownFields(path: PropertyKey[], fields: string[]): string | undefined {
     if (path.length === 0) return fields.length > 0 ? fields.join(', ') : undefined;
     if (path.length === 1 && path[0] === 'source') return alternatives.source!.allowed;
+    if (path.length === 1 && path[0] === 'canary') return Object.keys(canary.shape).join(', ');
+    if (path.length === 1 && path[0] === 'budget') return Object.keys(budget.shape).join(', ');
+    if (path.length === 2 && path[1] === 'codes') return failureCodes.join(', ');
     if (path.length === 2 && path[1] === 'csv') return Object.keys(csvOptions.shape).join(', ');
     if (path.length === 2 && path[1] === 'http') return Object.keys(httpProcess.shape).join(', ');
     return undefined;

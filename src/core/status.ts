@@ -118,6 +118,9 @@ const STANDS_STILL = new Set<WaitCode>([
     ...(['NO_NEWS', 'STORAGE', 'VERSION', 'CONTROL'] as const),
 ]);
 
+/** Kinds of failure that a wait tells of. */
+const TOLD_GROUPS = 5;
+
 const iso = (ms: number) => new Date(ms).toISOString();
 
 /** One lease, and what is known of its slice. */
@@ -221,7 +224,7 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
             for: `somebody to resume it: ${reached.why}`,
             until: deadline === null ? null : iso(deadline),
             limit: `/budget/${reached.limit}`,
-            groups: reached.groups,
+            groups: reached.groups.slice(0, TOLD_GROUPS),
         };
     if (state === 'paused' && (ledger.deadline ?? Infinity) > now)
         return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };

@@ -70,13 +70,11 @@ export function lookAtBudget(state: LedgerState, now: number): void {
     const why = limitText(limit, budget, spent);
     if (state.reached?.limit !== limit)
         tell(state, { at: now, kind: 'budget', limit: `/budget/${limit}`, why, groups: recentFailures.slice(0, TOLD_GROUPS).map(briefly) });
-    state.reached = { limit, why, groups: recentFailures.slice(0, SHOWN) };
+    state.reached = { limit, why, groups: recentFailures };
 }
 
 const briefly = ({ code, count, sample }: FailureGroup) => ({ code, message: sample.message.slice(0, TOLD_CHARACTERS), count });
 
-/** Kinds of failure that a wait tells of. */
-const SHOWN = 5;
 /** Kinds of failure that the timeline tells of. */
 const TOLD_GROUPS = 3;
 

@@ -152,7 +152,9 @@ describe('the word on a canary', () => {
 
     test('does not take back a pause, and is none on a job that is cancelled', async () => {
         const paused = storeOf(controlAfter('pause'), canary());
-        expect(await judge(paused.store)).toMatchObject({ asks: false, control: { desired: 'pause', approval: 'approved' } });
+        // Nor is anything said of it then: resumed, the canary is looked at again.
+        expect(await judge(paused.store)).toMatchObject({ asks: false, control: { generation: 1, desired: 'pause' } });
+        expect(paused.held.control.approval).toBeNull();
         const cancelled = storeOf(controlAfter('cancel'), canary());
         expect(await judge(cancelled.store)).toMatchObject({
             asks: false,

@@ -51,10 +51,13 @@ test('a job whose last items use up its budget ends: no worker waits for an allo
     expect(told.tell({ op: 'settle' })).toMatchObject({ kind: 'done', as: 'completed' });
 });
 
-test('and so does a canary: what it came to is looked at', () => {
+test('and so does a canary, unless the budget stops its job: then nobody is asked before it is resumed', () => {
     const told = new Told({ partitions: 2, canary: { items: 5, partitions: 1, timeoutMs: 60_000 } });
     const r = round(told.tell({ op: 'settle' }));
     expect(told.lease(r, 0, failedAll(given(told.lease(r, 0)), 5))).toMatchObject({ kind: 'stop' });
+    expect(told.tell({ op: 'settle' })).toMatchObject({ kind: 'over', then: 'pause' });
+    told.tell({ op: 'control', generation: 1, desired: 'pause' });
+    told.tell({ op: 'control', generation: 2, desired: 'run', resumed: 2 });
     expect(told.tell({ op: 'settle' })).toMatchObject({ kind: 'judge', overdue: false });
 });
 

@@ -1,73 +1,8 @@
 // What holds calls off, and how many workers there are for what may be called: what the ledger makes of that.
-import { noCounts } from '../../../src/core/counts';
-import {
-    newLedger,
-    reduceLedger,
-    type Hold,
-    type LeaseReply,
-    type LedgerOperation,
-    type LedgerReplies,
-    type OperationOf,
-    type SettleReply,
-    type SliceDone,
-} from '../../../src/core/ledger';
+import type { LeaseReply } from '../../../src/core/ledger';
+import { LedgerJob as Job, nothing } from '../../support/ledgerJob';
 
 const MINUTE = 60_000;
-const nothing = { closed: 0, counts: noCounts(), open: [], unreached: [], failures: [], rate: 1, limit: null };
-
-/** A running job whose workers come one after the other. */
-class Job {
-    state = newLedger('job');
-    now = 1_000_000;
-    private round = 0;
-    private seq = 0;
-
-    constructor(maxConcurrency: number, partitions = 1_000) {
-        this.tell({ op: 'open', jobId: 'job', total: partitions * 100, invalid: 0, partitions, maxConcurrency });
-    }
-
-    tell<Op extends LedgerOperation['op']>(operation: OperationOf<Op>): LedgerReplies[Op] {
-        const { state, reply } = reduceLedger(this.state, operation, this.now);
-        this.state = state;
-        return reply;
-    }
-
-    settle(): SettleReply {
-        const reply = this.tell({ op: 'settle' });
-        if (reply.kind === 'work') this.round = reply.round;
-        return reply;
-    }
-
-    /** Workers of the next round. */
-    workers(): number {
-        const reply = this.settle();
-        if (reply.kind !== 'work') throw new Error(`no round but ${JSON.stringify(reply)}`);
-        return reply.workers;
-    }
-
-    ask(slot: number, report: SliceDone | null = null): LeaseReply {
-        return this.tell({ op: 'lease', round: this.round, worker: `r${this.round}w${slot}`, slot, seq: ++this.seq, report });
-    }
-
-    /** A worker gets a lease, and its slice comes back with this. */
-    slice(slot: number, said: Partial<SliceDone>): LeaseReply {
-        const reply = this.ask(slot);
-        if (reply.kind !== 'work') throw new Error(`no lease but ${JSON.stringify(reply)}`);
-        const { epoch, from, resume } = reply.lease;
-        return this.ask(slot, { ...nothing, epoch, untouched: from, unreached: resume, worked: false, ...said });
-    }
-
-    hold(code: Hold['code'], forMs: number): Hold {
-        return { code, why: 'HTTP 503', until: this.now + forMs, generation: 0 };
-    }
-
-    get told(): string[] {
-        const { first, last } = this.state.timeline;
-        return [...first, ...last].flatMap((event) =>
-            event.kind === 'held' || event.kind === 'released' ? [`${event.kind} ${event.code}`] : [],
-        );
-    }
-}
 
 describe.each(['BREAKER_OPEN', 'GATE_CLOSED'] as const)('a hold that one call finds the end of (%s)', (code) => {
     test('ends the round; the next begins at its time with one worker, and the one after that has all again', () => {

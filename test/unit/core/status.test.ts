@@ -7,6 +7,7 @@ import type { FailureGroup } from '../../../src/core/failures';
 import { newLedger, type HeldLease, type LedgerState } from '../../../src/core/ledger';
 import { NEWS_MS, statusOf, type Aged, type SliceProgress, type StatusAsked, type StepProgress } from '../../../src/core/status';
 import { states, type Desire } from '../../../src/core/states';
+import { groupOf } from '../../support/failureGroup';
 import { runs } from '../../support/runs';
 
 const NOW = 1_800_000_000_000;
@@ -274,6 +275,51 @@ describe('the state', () => {
         expect(shown({ ledger: running({ state: 'paused', deadline }), control: pause }).waiting!.until).toBe(iso(deadline));
         // However long ago it was heard of.
         expect(shown({ ledger: running({ state: 'paused', heardAt: NOW - 1e9 }), control: pause })).toMatchObject(paused);
+    });
+
+    test('is paused by its budget: the wait says which limit that was, and what has failed since the last resume', () => {
+        const groups = Array.from({ length: 7 }, (_, i) => groupOf(`C${i}`, 9 - i));
+        const reached = { limit: 'codes/TIMEOUT' as const, why: '10 items have failed with TIMEOUT; budget.codes allows 10', groups };
+        const ledger = running({ state: 'paused', generation: 1, reached });
+        const waiting = {
+            ...{ code: 'BUDGET', for: `somebody to resume it: ${reached.why}`, until: null, limit: '/budget/codes/TIMEOUT' },
+            groups: groups.slice(0, 5),
+        };
+        expect(shown({ ledger, control: wanted(1, 'pause') })).toMatchObject({ state: 'paused', eta: null, waiting });
+        const deadline = NOW + 3_600_000;
+        expect(shown({ ledger: { ...ledger, deadline }, control: wanted(1, 'pause') }).waiting!.until).toBe(iso(deadline));
+        // A limit that is reached while the job is not paused yet is no wait.
+        expect(shown({ ledger: { ...ledger, state: 'running' }, control: wanted(1, 'run') }).waiting).toBeNull();
+        // Resumed, it waits for the word of that, and not for a budget that begins anew.
+        expect(shown({ ledger, control: wanted(2, 'run') })).toMatchObject({ state: 'running', waiting: { code: 'CONTROL' } });
+        // Another budget has made it no limit, and it is paused as ever.
+        expect(shown({ ledger: { ...ledger, reached: null }, control: wanted(1, 'pause') }).waiting).toMatchObject({ code: 'PAUSED' });
+    });
+
+    const canary = { items: 10, partitions: 1, timeoutMs: 60_000, ranForMs: 7, until: NOW + 60_000, verdict: null };
+    test('is canary while the first items run alone, and awaitingApproval until somebody says what comes after them, the timeout, or the deadline', () => {
+        const own = running({ state: 'canary', canary: { ...canary, until: null } });
+        expect(shown({ ledger: own })).toMatchObject({ state: 'canary', waiting: null });
+        expect(shown({ ledger: own, control: wanted(1, 'pause') })).toMatchObject({ state: 'paused', waiting: { code: 'PAUSED' } });
+        const ledger = running({ state: 'awaitingApproval', canary, heardAt: NOW - 1e9 });
+        const waiting = { code: 'APPROVAL', for: 'somebody to approve or reject what comes after the canary' };
+        expect(shown({ ledger })).toMatchObject({
+            state: 'awaitingApproval',
+            eta: null,
+            waiting: { ...waiting, until: iso(NOW + 60_000) },
+        });
+        expect(shown({ ledger: { ...ledger, deadline: NOW + 5_000 } }).waiting).toMatchObject({ ...waiting, until: iso(NOW + 5_000) });
+    });
+
+    test('is running, paused or cancelling as soon as somebody has said what comes after the canary, before the ledger has heard of it', () => {
+        const ledger = running({
+            ...{ state: 'awaitingApproval', canary, generation: 1 },
+            waiting: { code: 'APPROVAL', for: 'test', until: NOW + 60_000 },
+        });
+        const said = (is: 'approved' | 'rejected', desired: Desire) => ({ ...wanted(2, desired), approval: { is, by: 'me', at: NOW } });
+        expect(shown({ ledger, control: said('approved', 'run') })).toMatchObject({ state: 'running', waiting: { code: 'CONTROL' } });
+        expect(shown({ ledger, control: said('approved', 'pause') })).toMatchObject({ state: 'paused', waiting: { code: 'PAUSED' } });
+        expect(shown({ ledger, control: said('rejected', 'cancel') })).toMatchObject({ state: 'cancelling', waiting: { code: 'CONTROL' } });
     });
 
     test('is running again as soon as that is wanted, and what the pause waited for is not', () => {
