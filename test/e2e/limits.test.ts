@@ -4,16 +4,17 @@ import { FanfoldClient } from '../../src/client';
 import { mostASecond, mostWithin, Stillness, within } from '../support/callTimes';
 import { until } from '../support/until';
 import { BITES_MS, called, seen, specOf, WAKES_MS } from './controlSupport';
-import { baseUrl, ended, expectConserved, job, move, observe, past, patch, start, startTarget, useHost } from './support';
+import { baseUrl, ended, expectConserved, job, move, observe, past, patch, start, startTarget, testAtOnce, useHost } from './support';
 
 useHost();
 
 const stillness = new Stillness();
 const started: string[] = [];
-afterEach(async () => {
-    // What a test has left, also one that has failed, must not be in the way of the next.
+/** What a test has left, also one that has failed, must not be in the way of the next. */
+const cancelAll = async (): Promise<void> => {
     for (const id of started.splice(0)) await move(id, 'cancel');
-});
+};
+afterEach(cancelAll);
 afterAll(() => stillness.stop());
 
 const client = (): FanfoldClient => new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY, retry: { forMs: 0 } });
@@ -90,74 +91,78 @@ test('a job that comes to a target which another is calling has its half of the 
     expect(mostASecond(all, all[0]!, Infinity, stillness).calls).toBeLessThanOrEqual(most(40));
 });
 
-test('a window that is used up keeps calls off, and the status says which, and until when', async () => {
-    const target = await startTarget({ latencyMs: 20, record: true });
-    const id = await begin(target, 'a', 150, { rate: ['50/s', '60/min'] });
-    const standing = await seen(id, 'waiting for a window', ({ waiting }) => waiting?.code === 'NO_SHARE');
-    expect(standing.waiting!.for).toContain('60/min');
-    const { until: at } = standing.waiting!;
-    expect(Date.parse(at!)).toBeGreaterThan(Date.now());
-    expect(Date.parse(at!)).toBeLessThan(Date.now() + 75_000);
-    expect(standing.limiter).toMatchObject({ quotaLeft: 0 });
-    expect(standing.counts).toMatchObject({ failed: 0, retries: 0 });
-    // Longer than anybody renews: nobody is given another call.
-    await past(Date.now() + 7_000);
-    const { length } = timesOf(target);
-    expect(length).toBeLessThanOrEqual(60);
-    expect(length).toBeGreaterThanOrEqual(54);
-    await move(id, 'cancel');
-    expect((await ended(id)).state).toBe('cancelled');
-    expect(timesOf(target)).toHaveLength(length);
-});
+describe('at the same time', () => {
+    afterAll(cancelAll);
 
-test('calls at once that are set for a target are few within seconds, and more again when that is taken back', async () => {
-    const target = await observe({ latencyMs: 250 });
-    const name = new URL(target.url).host;
-    const { id } = await start(specOf(target, 5_000, { concurrency: { max: 24, adaptive: false } }));
-    started.push(id);
-    const open = (count: number, withinMs?: number) =>
-        until(
-            () => target.open() >= count,
-            () => `there are ${target.open()} calls in flight`,
-            withinMs,
-        );
-    await open(24);
-    await client().setLimiter(name, { inFlight: 3 });
-    // Six seconds after PUT it is in force where a slice runs; then calls are over that had begun before.
-    await past(Date.now() + 6_000 + BITES_MS);
-    const from = Date.now();
-    await past(from + 3_000);
-    const few = target.between(from, from + 3_000);
-    expect(Math.max(...few.map((call) => call.open))).toBeLessThanOrEqual(3);
-    // All three are used: twelve calls a second, four for each place.
-    expect(few.length).toBeGreaterThan(18);
-    expect(await client().limiter(name)).toMatchObject({ inFlight: { limit: 3 } });
-    await client().setLimiter(name, {});
-    await open(20, WAKES_MS);
-});
-
-test('a rate that is lowered while a job runs is kept to within eight seconds, and one that is taken away is none', async () => {
-    const target = await startTarget({ latencyMs: 20, record: true });
-    const id = await begin(target, 'a', 3_000, { rate: '100/s', concurrency: { max: 32, adaptive: false } });
-    await came(target, 'a', 100);
-    expect(await patch(id, { rate: ['20/s', '100000/day'] })).toMatchObject({
-        status: 200,
-        said: { limits: { rate: ['20/s', '100000/day'] } },
+    testAtOnce('a window that is used up keeps calls off, and the status says which, and until when', async () => {
+        const target = await startTarget({ latencyMs: 20, record: true });
+        const id = await begin(target, 'a', 150, { rate: ['50/s', '60/min'] });
+        const standing = await seen(id, 'waiting for a window', ({ waiting }) => waiting?.code === 'NO_SHARE');
+        expect(standing.waiting!.for).toContain('60/min');
+        const { until: at } = standing.waiting!;
+        expect(Date.parse(at!)).toBeGreaterThan(Date.now());
+        expect(Date.parse(at!)).toBeLessThan(Date.now() + 75_000);
+        expect(standing.limiter).toMatchObject({ quotaLeft: 0 });
+        expect(standing.counts).toMatchObject({ failed: 0, retries: 0 });
+        // Longer than anybody renews: nobody is given another call.
+        await past(Date.now() + 7_000);
+        const { length } = timesOf(target);
+        expect(length).toBeLessThanOrEqual(60);
+        expect(length).toBeGreaterThanOrEqual(54);
+        await move(id, 'cancel');
+        expect((await ended(id)).state).toBe('cancelled');
+        expect(timesOf(target)).toHaveLength(length);
     });
-    const lowered = Date.now() + 6_000 + BITES_MS;
-    await past(lowered + 4_000);
-    const times = timesOf(target);
-    expect(mostASecond(times, lowered, lowered + 4_000, stillness).calls).toBeLessThanOrEqual(most(20));
-    expect(within(times, lowered, lowered + 4_000)).toBeGreaterThanOrEqual(0.8 * 4 * 20);
-    expect((await job(id)).limiter).toMatchObject({ paced: 19 });
 
-    const before = timesOf(target).length;
-    expect(await patch(id, { rate: null })).toMatchObject({ status: 200 });
-    const end = await ended(id);
-    expect(end).toMatchObject({ state: 'completed', counts: { succeeded: 3_000, retries: 0 } });
-    // Hundreds a second: at twenty it would have taken minutes.
-    expect(within(timesOf(target), Date.now() - 60_000, Infinity)).toBeGreaterThan(before);
-    await expectConserved(end);
+    testAtOnce('calls at once that are set for a target are few within seconds, and more again when that is taken back', async () => {
+        const target = await observe({ latencyMs: 250 });
+        const name = new URL(target.url).host;
+        const { id } = await start(specOf(target, 5_000, { concurrency: { max: 24, adaptive: false } }));
+        started.push(id);
+        const open = (count: number, withinMs?: number) =>
+            until(
+                () => target.open() >= count,
+                () => `there are ${target.open()} calls in flight`,
+                withinMs,
+            );
+        await open(24);
+        await client().setLimiter(name, { inFlight: 3 });
+        // Six seconds after PUT it is in force where a slice runs; then calls are over that had begun before.
+        await past(Date.now() + 6_000 + BITES_MS);
+        const from = Date.now();
+        await past(from + 3_000);
+        const few = target.between(from, from + 3_000);
+        expect(Math.max(...few.map((call) => call.open))).toBeLessThanOrEqual(3);
+        // All three are used: twelve calls a second, four for each place.
+        expect(few.length).toBeGreaterThan(18);
+        expect(await client().limiter(name)).toMatchObject({ inFlight: { limit: 3 } });
+        await client().setLimiter(name, {});
+        await open(20, WAKES_MS);
+    });
+
+    testAtOnce('a rate that is lowered while a job runs is kept to within eight seconds, and one that is taken away is none', async () => {
+        const target = await startTarget({ latencyMs: 20, record: true });
+        const id = await begin(target, 'a', 3_000, { rate: '100/s', concurrency: { max: 32, adaptive: false } });
+        await came(target, 'a', 100);
+        expect(await patch(id, { rate: ['20/s', '100000/day'] })).toMatchObject({
+            status: 200,
+            said: { limits: { rate: ['20/s', '100000/day'] } },
+        });
+        const lowered = Date.now() + 6_000 + BITES_MS;
+        await past(lowered + 4_000);
+        const times = timesOf(target);
+        expect(mostASecond(times, lowered, lowered + 4_000, stillness).calls).toBeLessThanOrEqual(most(20));
+        expect(within(times, lowered, lowered + 4_000)).toBeGreaterThanOrEqual(0.8 * 4 * 20);
+        expect((await job(id)).limiter).toMatchObject({ paced: 19 });
+
+        const before = timesOf(target).length;
+        expect(await patch(id, { rate: null })).toMatchObject({ status: 200 });
+        const end = await ended(id);
+        expect(end).toMatchObject({ state: 'completed', counts: { succeeded: 3_000, retries: 0 } });
+        // Hundreds a second: at twenty it would have taken minutes.
+        expect(within(timesOf(target), Date.now() - 60_000, Infinity)).toBeGreaterThan(before);
+        await expectConserved(end);
+    });
 });
 
 test('a job of three items makes its first call within ten seconds beside one that has 512 calls out', async () => {
