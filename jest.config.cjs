@@ -12,9 +12,10 @@ const common = {
     },
     transformIgnorePatterns: [`/node_modules/(?!(${esm.join('|')})/)`],
 };
-// What judges rates by the clock on the wall, or what a job makes of the latencies that it meets: on a machine that is full they would judge the machine.
+// What judges rates by the clock on the wall, what a job makes of the latencies that it meets, or how many calls it makes until it sees that its target is
+// away: on a machine that is full they would judge the machine.
 // `npm test` runs them after the rest, two at a time.
-const timed = ['**/test/e2e/{adaptive,limits,throttling}.test.ts', '**/test/guarantees/limits.test.ts'];
+const timed = ['**/test/e2e/{adaptive,limits,outages,throttling}.test.ts', '**/test/guarantees/limits.test.ts'];
 // The fault matrix: what it draws must end within times of their own, on a machine that has nothing else to do.
 const alone = ['**/test/guarantees/matrix.test.ts'];
 const built = { ...common, globalSetup: '<rootDir>/test/support/freshBuild.cjs' };
