@@ -1,6 +1,6 @@
 // Adaptive concurrency in real time: what a job settles at, how fast it rises, and what the next job knows of it.
 import { FanfoldClient } from '../../src/client';
-import { until } from '../support/until';
+import { PAUSE_MS, until } from '../support/until';
 import { seen } from './controlSupport';
 import { baseUrl, ended, job, move, past, start, startTarget, useHost } from './support';
 
@@ -23,6 +23,7 @@ async function watched(id: string, forMs: number): Promise<number[]> {
         },
         () => 'it is looked at for longer than it may take',
         forMs + 10_000,
+        PAUSE_MS,
     );
     return found;
 }

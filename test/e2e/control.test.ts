@@ -1,7 +1,7 @@
 // What users want of a job that is posted: pause, resume and cancel, in every state, with every body; and its timeline.
 import { fallen } from '../support/fallen';
 import type { ObservedTarget } from '../support/observedTarget';
-import { until } from '../support/until';
+import { DEADLINE_MS, PAUSE_MS, until } from '../support/until';
 import { BITES_MS, called, inMs, paused, pointersOf, seen, slowKey, slowRows, specOf, WAKES_MS } from './controlSupport';
 import {
     api,
@@ -33,12 +33,17 @@ function watch(id: string): { stop: () => Promise<string[]> } {
     const wrong: string[] = [];
     let last: Job | null = null;
     let over = false;
-    const looking = until(async () => {
-        const next = await job(id);
-        if (last) wrong.push(...fallen(last, next));
-        last = next;
-        return over || next.ended;
-    });
+    const looking = until(
+        async () => {
+            const next = await job(id);
+            if (last) wrong.push(...fallen(last, next));
+            last = next;
+            return over || next.ended;
+        },
+        () => `job ${id} is watched for longer than it may take`,
+        DEADLINE_MS,
+        PAUSE_MS,
+    );
     return {
         stop: async () => {
             over = true;

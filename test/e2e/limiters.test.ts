@@ -4,7 +4,7 @@ import type { ApiError } from '../../src/client';
 import { FanfoldClient, type Limiter } from '../../src/client';
 import { until } from '../support/until';
 import { BITES_MS, seen, specOf, WAKES_MS } from './controlSupport';
-import { api, baseUrl, ended, expectConserved, job, observe, patch, start, startTarget, useHost } from './support';
+import { api, baseUrl, ended, expectConserved, job, observe, patch, start, startTarget, testAtOnce, useHost } from './support';
 
 useHost();
 
@@ -55,7 +55,7 @@ test('a path that names none is refused, and so is a method that is not there', 
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, PUT']);
 });
 
-test('a job goes at its rate, and its limiter shows who holds it back', async () => {
+testAtOnce('a job goes at its rate, and its limiter shows who holds it back', async () => {
     const target = await startTarget({ latencyMs: 20, record: true });
     const name = hostOf(target.url);
     const { id } = await start({
@@ -83,7 +83,7 @@ test('a job goes at its rate, and its limiter shows who holds it back', async ()
     await seenLimiter(name, 'free', ({ holders }) => holders.length === 0);
 });
 
-test('a change of the rate is felt: by PATCH, and by PUT, which comes before it', async () => {
+testAtOnce('a change of the rate is felt: by PATCH, and by PUT, which comes before it', async () => {
     const target = await observe({ latencyMs: 20 });
     const name = hostOf(target.url);
     const { id } = await start(specOf(target, 3_000, { concurrency: { max: 32, adaptive: false }, rate: '20/s' }));
@@ -112,34 +112,37 @@ test('a change of the rate is felt: by PATCH, and by PUT, which comes before it'
     expect(end).toMatchObject({ state: 'completed', counts: { succeeded: 3_000 } });
 });
 
-test('a target that is away is left alone, the job says so, and goes on when it is back: no item has lost an attempt but those in flight', async () => {
-    const target = await startTarget({ latencyMs: 50, record: true });
-    const name = hostOf(target.url);
-    const { id } = await start({
-        source: { items: Array.from({ length: 3_000 }, (_, i) => ({ id: i })) },
-        ...{ process: { http: { url: `${target.url}/x` } }, key: 'id', concurrency: { max: 16, adaptive: false } },
-    });
-    await until(
-        () => target.stats().requests > 200,
-        () => 'the job does not call',
-    );
-    await target.goAway({ how: 'refuse' });
-    const waiting = await seen(id, 'waiting for its target', (j) => j.waiting?.code === 'BREAKER_OPEN');
-    expect(waiting).toMatchObject({ state: 'running', eta: null, limiter: { name, breaker: 'open' } });
-    const { breaker, log } = await client().limiter(name);
-    expect(breaker).toMatchObject({ state: 'open', why: waiting.waiting!.for });
-    expect(log[0]).toMatchObject({ kind: 'breakerOpened' });
-    await target.comeBack();
+testAtOnce(
+    'a target that is away is left alone, the job says so, and goes on when it is back: no item has lost an attempt but those in flight',
+    async () => {
+        const target = await startTarget({ latencyMs: 50, record: true });
+        const name = hostOf(target.url);
+        const { id } = await start({
+            source: { items: Array.from({ length: 3_000 }, (_, i) => ({ id: i })) },
+            ...{ process: { http: { url: `${target.url}/x` } }, key: 'id', concurrency: { max: 16, adaptive: false } },
+        });
+        await until(
+            () => target.stats().requests > 200,
+            () => 'the job does not call',
+        );
+        await target.goAway({ how: 'refuse' });
+        const waiting = await seen(id, 'waiting for its target', (j) => j.waiting?.code === 'BREAKER_OPEN');
+        expect(waiting).toMatchObject({ state: 'running', eta: null, limiter: { name, breaker: 'open' } });
+        const { breaker, log } = await client().limiter(name);
+        expect(breaker).toMatchObject({ state: 'open', why: waiting.waiting!.for });
+        expect(log[0]).toMatchObject({ kind: 'breakerOpened' });
+        await target.comeBack();
 
-    const end = await ended(id);
-    expect(end).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: 3_000 } });
-    expect(end.counts.retries).toBeLessThanOrEqual(16);
-    const after = await client().limiter(name);
-    expect(after).toMatchObject({ breaker: { state: 'closed' } });
-    expect(after.log[0]).toMatchObject({ kind: 'breakerClosed' });
-    // An item that was called meanwhile says how often, and how long it waited.
-    const held = (await expectConserved(end)).find(({ throttled }) => (throttled ?? 0) > 0)!;
-    expect(held).toMatchObject({ outcome: 'succeeded', waitedMs: expect.any(Number) });
-    const { attempts } = await client().getItem(id, held.index);
-    expect(attempts.at(-1)).toMatchObject({ throttled: held.throttled, waitedMs: held.waitedMs });
-});
+        const end = await ended(id);
+        expect(end).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: 3_000 } });
+        expect(end.counts.retries).toBeLessThanOrEqual(16);
+        const after = await client().limiter(name);
+        expect(after).toMatchObject({ breaker: { state: 'closed' } });
+        expect(after.log[0]).toMatchObject({ kind: 'breakerClosed' });
+        // An item that was called meanwhile says how often, and how long it waited.
+        const held = (await expectConserved(end)).find(({ throttled }) => (throttled ?? 0) > 0)!;
+        expect(held).toMatchObject({ outcome: 'succeeded', waitedMs: expect.any(Number) });
+        const { attempts } = await client().getItem(id, held.index);
+        expect(attempts.at(-1)).toMatchObject({ throttled: held.throttled, waitedMs: held.waitedMs });
+    },
+);

@@ -3,7 +3,21 @@ import type { Target } from '../../samples/target';
 import { FanfoldClient, type Limiter } from '../../src/client';
 import { DEADLINE_MS, until } from '../support/until';
 import { BITES_MS, seen, WAKES_MS } from './controlSupport';
-import { baseUrl, ended, expectConserved, job, move, observe, results, start, startTarget, timeline, useHost, type Job } from './support';
+import {
+    baseUrl,
+    ended,
+    expectConserved,
+    job,
+    move,
+    observe,
+    results,
+    start,
+    startTarget,
+    testAtOnce,
+    timeline,
+    useHost,
+    type Job,
+} from './support';
 
 useHost();
 
@@ -83,7 +97,9 @@ test('a target that is away for 25 s in the middle of a job costs no item more t
     }
 });
 
-test('a target that is away when the job begins: no item loses an attempt by it', async () => {
+// From here on each waits for its target, and all of them at once: the three jobs of the test before them are by themselves, for it counts their calls and when they come back.
+
+testAtOnce('a target that is away when the job begins: no item loses an attempt by it', async () => {
     const target = await startTarget({ latencyMs: 20, outages: [{ fromMs: 0, toMs: 20_000, how: 'refuse' }] });
     await until(() => target.stats().outages.length > 0);
     const { id } = await start(specAt(target.url, 200, { retry: { attempts: 2, initialDelay: 'PT0.1S', maxDelay: 'PT1S' } }));
@@ -93,22 +109,25 @@ test('a target that is away when the job begins: no item loses an attempt by it'
     expect(end).toMatchObject({ outcome: 'succeeded', counts: { succeeded: 200, retries: 0 } });
 });
 
-test('items that fail for good among others are no outage: the job ends, and they have failed after exactly their attempts', async () => {
-    const target = await startTarget({ latencyMs: 20, badShare: 0.3 });
-    const retry = { attempts: 3, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' };
-    const end = await ended((await start(specAt(target.url, 600, { retry }))).id);
-    const bad = items(600).filter(({ id }) => target.isBad(String(id))).length;
-    expect(bad).toBeGreaterThan(120);
-    expect(end).toMatchObject({ state: 'completed', outcome: 'partial', counts: { succeeded: 600 - bad, failed: bad } });
-    const outcomes = await expectConserved(end);
-    for (const { key, outcome, attempts } of outcomes)
-        expect([outcome, attempts]).toEqual(target.isBad(String(key)) ? ['failed', 3] : ['succeeded', 1]);
-    const { perKey } = target.stats();
-    expect(Object.entries(perKey).filter(([key, { calls }]) => calls !== (target.isBad(key.split(':')[1]!) ? 3 : 1))).toEqual([]);
-    expect(await openings(target.url)).toBe(0);
-});
+testAtOnce(
+    'items that fail for good among others are no outage: the job ends, and they have failed after exactly their attempts',
+    async () => {
+        const target = await startTarget({ latencyMs: 20, badShare: 0.3 });
+        const retry = { attempts: 3, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' };
+        const end = await ended((await start(specAt(target.url, 600, { retry }))).id);
+        const bad = items(600).filter(({ id }) => target.isBad(String(id))).length;
+        expect(bad).toBeGreaterThan(120);
+        expect(end).toMatchObject({ state: 'completed', outcome: 'partial', counts: { succeeded: 600 - bad, failed: bad } });
+        const outcomes = await expectConserved(end);
+        for (const { key, outcome, attempts } of outcomes)
+            expect([outcome, attempts]).toEqual(target.isBad(String(key)) ? ['failed', 3] : ['succeeded', 1]);
+        const { perKey } = target.stats();
+        expect(Object.entries(perKey).filter(([key, { calls }]) => calls !== (target.isBad(key.split(':')[1]!) ? 3 : 1))).toEqual([]);
+        expect(await openings(target.url)).toBe(0);
+    },
+);
 
-test('a job whose last hundred items are all bad ends, those items failed after exactly their attempts', async () => {
+testAtOnce('a job whose last hundred items are all bad ends, those items failed after exactly their attempts', async () => {
     const target = await observe({ latencyMs: 20, status: (key) => (Number(key) >= 900 ? 500 : 200) });
     const retry = { attempts: 3, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' };
     const end = await ended((await start(specAt(target.url, 1_000, { retry }))).id);
@@ -117,7 +136,7 @@ test('a job whose last hundred items are all bad ends, those items failed after 
     expect(failed.filter(([key, attempts]) => Number(key) < 900 || attempts !== 3)).toEqual([]);
 });
 
-test('a job pauses when its target is away for longer than it bears, says so, and goes on when it is resumed', async () => {
+testAtOnce('a job pauses when its target is away for longer than it bears, says so, and goes on when it is resumed', async () => {
     const target = await startTarget({ latencyMs: 100 });
     const { id } = await start(
         specAt(target.url, 600, { outage: { giveUpAfter: 'PT1M' }, retry: { attempts: 2, initialDelay: 'PT0.5S' } }),
@@ -141,7 +160,7 @@ test('a job pauses when its target is away for longer than it bears, says so, an
     expect(end).toMatchObject({ outcome: 'succeeded', counts: { succeeded: 600, failed: 0 } });
 });
 
-test.each(['cancel', 'pause'])('%s bites while the breaker is open', async (name) => {
+testAtOnce.each(['cancel', 'pause'])('%s bites while the breaker is open', async (name) => {
     const target = await startTarget({ latencyMs: 100 });
     const { id } = await start(specAt(target.url, 1_000));
     await cameTo(target, 100);

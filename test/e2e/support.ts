@@ -1,10 +1,11 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
 import * as sample from '../../samples/target';
-import { FanfoldClient, isEnded, type Job, type JobSpec, type Outcome, type Timeline } from '../../src/client';
+import { FanfoldClient, type Job, type JobSpec, type Outcome, type Timeline } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { observedTarget, type ObservedOptions, type ObservedTarget } from '../support/observedTarget';
 import { DEADLINE_MS, until } from '../support/until';
+import { untilEnded } from '../support/untilEnded';
 
 export type { Job, Outcome };
 
@@ -24,6 +25,12 @@ export function useHost(): void {
         await host?.stop();
     });
 }
+
+/**
+ * For tests that wait for most of their time, each with jobs and targets of its own: on the host of their file they all wait at once. On one that
+ * FANFOLD_URL names they come one after the other, as other files call it too. `beforeEach` and `afterEach` are not run for them.
+ */
+export const testAtOnce = process.env.FANFOLD_URL ? test : test.concurrent;
 
 const targets: { stop(): Promise<void> }[] = [];
 
@@ -112,8 +119,7 @@ export const start = (spec: object, headers: { 'idempotency-key'?: string } = {}
 
 export const job = (id: string): Promise<Job> => client().getJob(id);
 
-export const ended = (id: string, deadlineMs = DEADLINE_MS): Promise<Job> =>
-    client().waitUntil(id, isEnded, { everyMs: 50, timeoutMs: deadlineMs });
+export const ended = (id: string, deadlineMs = DEADLINE_MS): Promise<Job> => untilEnded(client(), id, { timeoutMs: deadlineMs });
 
 export const run = async (spec: object): Promise<Job> => ended((await start(spec)).id);
 

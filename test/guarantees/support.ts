@@ -1,8 +1,9 @@
 // Jobs against a host that tests may kill: calls that survive its absence, and the checks that every promise ends with.
 import path from 'node:path';
-import { FanfoldClient, isEnded, isUnavailable, WaitTimeout, type CallError, type Job, type JobSpec, type Outcome } from '../../src/client';
+import { FanfoldClient, isUnavailable, WaitTimeout, type CallError, type Job, type JobSpec, type Outcome } from '../../src/client';
 import type { RunningHost } from '../support/host';
 import { DEADLINE_MS } from '../support/until';
+import { untilEnded } from '../support/untilEnded';
 
 export type { Job, Outcome };
 
@@ -31,7 +32,7 @@ export async function ended(host: RunningHost, id: string, deadlineMs: number): 
         return true;
     };
     try {
-        return await clientOf(host).waitUntil(id, isEnded, { everyMs: 50, timeoutMs: deadlineMs, retry: { forMs: Infinity, on } });
+        return await untilEnded(clientOf(host), id, { timeoutMs: deadlineMs, retry: { forMs: Infinity, on } });
     } catch (error) {
         if (!(error instanceof WaitTimeout)) throw error;
         throw new Error(`${error.message}\nlast error: ${String(last)}\n${host.output()}`, { cause: error });
