@@ -39,6 +39,11 @@ export interface EstimateAsked {
 
 /** What a measured time may come to be off by, in either direction: a canary is few calls, made at one time of the day. */
 const MARGIN = 1.25;
+/**
+ * The first calls over a connection take longer than those behind them: where a canary has made few for each of its places, most of its calls were such, and
+ * the rest may be as many times as fast at best.
+ */
+const COLD = { callsAPlace: 8, times: 2 };
 /** What a rate that is kept to may be off by. */
 const RATE_MARGIN = 1.1;
 /** Until workers are there and call, after a job begins to run or a window opens, in ms. */
@@ -192,8 +197,9 @@ function concurrencyBound(
     const reached = seconds > 0 ? Math.max(measured, least) : Infinity;
     const places = Math.min(max, calls);
     const latencies = `${seen < places ? `${told(seen)} to ` : ''}${told(places)} at once of ${told(p50)} ms (p50) to ${told(p95)} ms (p95)`;
+    const warming = attempts < COLD.callsAPlace * max ? COLD.times : 1;
     return {
-        best: Math.min(p50, mean) / Math.min(max, fewest) / MARGIN,
+        best: Math.min(p50, mean) / Math.min(max, fewest) / MARGIN / warming,
         cautious: Math.min(alike, reached) * MARGIN,
         why: reached < alike && measured >= least ? `${latencies}, at least ${rate}` : latencies,
     };
@@ -251,9 +257,9 @@ function endOf(
 const filled = (buckets: Bucket[], ms: number, calls = 0): Bucket[] =>
     buckets.map(({ n, perMs, left }) => ({ n, perMs, left: Math.max(0, Math.min(n, left + (n * ms) / perMs - calls)) }));
 
-/** Seconds below an hour, minutes above; no job is over within a second. */
+/** Seconds below an hour, minutes above. */
 const unitOf = (ms: number): number => (ms < HOUR_MS ? 1_000 : 60_000);
-const roundedDown = (ms: number): number => Math.max(1_000, Math.floor(ms / unitOf(ms)) * unitOf(ms));
+const roundedDown = (ms: number): number => Math.floor(ms / unitOf(ms)) * unitOf(ms);
 const roundedUp = (ms: number): number => Math.max(1_000, Math.ceil(ms / unitOf(ms)) * unitOf(ms));
 
 interface Found {

@@ -40,6 +40,17 @@ const estimate = (...args: Parameters<typeof asked>) => {
     return { ...found, earliest: durationMs(found.duration.earliest), latest: durationMs(found.duration.latest) };
 };
 
+test('a canary of first calls may have been slower than the rest, and no job is too small to be over at once', () => {
+    // Eight calls at eight places, against eighty.
+    const of = (calls: number) =>
+        estimate(
+            { concurrency: { max: 8, adaptive: false }, total: calls + 8_000 },
+            { items: calls, counts: { ...noCounts(), succeeded: calls }, calls: callsOf(Array<number>(calls).fill(80)), seconds: 1 },
+        );
+    expect(of(80).earliest / of(8).earliest).toBeCloseTo(2, 0);
+    expect(estimate({ total: 101 }).earliest).toBe(0);
+});
+
 describe('the reason', () => {
     const cases: [string, Parameters<typeof asked>, RegExp][] = [
         [
