@@ -134,7 +134,7 @@ async function unwanted(job: StoredJob, store: JobStore, control: Watch): Promis
 }
 
 function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {
-    const { concurrency, budget = null } = limitsOf(job.spec, control.seen());
+    const { concurrency, budget } = limitsOf(job.spec, control.seen());
     return {
         ok: true,
         total: plan.total,
@@ -143,7 +143,7 @@ function planned(plan: Plan, job: StoredJob, control: Watch): PlanReply {
         concurrency: concurrency.max,
         deadline: deadlineOf(job, control.seen()),
         ...canaryOf(job.spec, plan),
-        budget,
+        ...(budget ? { budget } : {}),
     };
 }
 
