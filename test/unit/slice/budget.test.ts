@@ -175,6 +175,10 @@ const withBudget = (control: Control, to: Budget | undefined): Control => {
     const stored = jobSpec.parse({ source: { blob: 'x' }, ...spec });
     return retuned(control, stored, { ...limitsOf(stored, control), budget: to }, { by: 'test', at: 0 })!;
 };
+const withConcurrency = (control: Control, max: number): Control => {
+    const stored = jobSpec.parse({ source: { blob: 'x' }, ...spec });
+    return retuned(control, stored, { ...limitsOf(stored, control), concurrency: { max, adaptive: false } }, { by: 'test', at: 0 })!;
+};
 /** How many times each partition was taken over under the epoch. */
 const fences = (bench: SliceBench, epoch: number) => bench.outcomes.map((o) => o.text().split(`{"fence":${epoch},`).length - 1);
 
@@ -250,12 +254,12 @@ describe('a slice', () => {
 
     test('a resume begins no call of a slice whose part was given before it', async () => {
         const bench = judging(3);
-        const slice = bench.begin({ budget: leased({ failures: 20 }) });
+        const slice = bench.begin({ budget: leased({ failures: 20 }), share: { slot: 0, of: 1 } });
         await bench.clock.pass(100);
         bench.control = controlAfter('pause');
         await bench.clock.pass(1_000);
-        // Two of four are answered.
-        bench.control = controlAfter('pause', 'resume');
+        // There would be room for two calls beside the four that are in flight.
+        bench.control = withConcurrency(controlAfter('pause', 'resume'), 6);
         await bench.clock.pass(1_000);
         await letGo(bench);
         await slice;
