@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { afterSuccess, afterThrottle, learnedOf, newConcurrency, shareOf, withMax, type Concurrency } from '../../../src/core/concurrency';
 import { workersFor } from '../../../src/core/ledger/dispense';
+import { SELDOM } from '../../support/came';
 import { runs } from '../../support/runs';
 
 const max = fc.oneof(fc.nat(20), fc.nat(512));
@@ -78,7 +79,7 @@ test('a limit is a whole number between one and the maximum, whatever that becom
         }),
         { numRuns: runs(300) },
     );
-    expect(dips).toBeGreaterThan(0);
+    expect(dips).toBeGreaterThanOrEqual(SELDOM);
 });
 
 test('what a slice goes on with is its limit, also when it ends in a dip; where nothing adapts there is none', () => {
