@@ -34,7 +34,7 @@ function decided(job: StoredJob, findings: CanaryFindings, { jobId, overdue }: J
     const { approval, maxPercent, timeout } = job.spec.canary!;
     const say = (move: ControlMove, by: string, reason: string): Promise<Control> =>
         store.changeControl(jobId, (control) => {
-            // Where somebody has paused the job meanwhile, it is judged when it is resumed: its approval would make it run.
+            // Where somebody has paused the job meanwhile, it is judged when it is resumed.
             if (control.approval || (control.desired === 'pause' && move === 'approve')) return null;
             return moved(control, move, { by, reason, at: Date.now() });
         });
