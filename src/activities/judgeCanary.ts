@@ -3,31 +3,21 @@ import { failureShare, isWithin } from '../core/canary';
 import { moved, seenOf, type Control } from '../core/control';
 import type { ControlMove } from '../core/states';
 import type { StoredJob } from '../contracts/documents';
-import { blobs } from '../contracts/names';
 import type { JudgeInput, JudgeReply } from '../contracts/payloads';
 import { consoleLog } from '../log';
 import type { JobStore } from '../storage/jobStore';
-import { missing } from '../storage/trouble';
 import { findCanary, type CanaryFindings } from './canaryFindings';
+import { onControl } from './onControl';
 
-export async function judgeCanary(input: JudgeInput, store: JobStore, log = consoleLog): Promise<JudgeReply> {
-    const { jobId } = input;
-    const own = log.about({ job: jobId });
-    try {
-        const job = await store.readJob(jobId);
-        if (!job) throw missing(blobs.spec(jobId));
+export const judgeCanary = (input: JudgeInput, store: JobStore, log = consoleLog): Promise<JudgeReply> =>
+    onControl(input.jobId, store, { log, failed: 'canary could not be looked at' }, async (job, own) => {
         const findings = await findCanary(input, store);
         const control = await decided(job, findings, input, store);
         const { approval, generation } = control;
         const asks = approval === null && control.desired !== 'cancel' && job.spec.canary!.approval === 'manual';
         own.info('canary was looked at', { ...findings.counts, verdict: approval?.is, by: approval?.by, generation });
         return { kind: 'control', control: seenOf(job, control), asks };
-    } catch (error) {
-        const trouble = await store.diagnose(error);
-        own.warn('canary could not be looked at', { why: trouble.code, message: trouble.message });
-        return { kind: 'trouble', trouble };
-    }
-}
+    });
 
 /** The control document with a word on the canary, where it is not a person's, or none has said it in time. What somebody has said before holds. */
 function decided(job: StoredJob, findings: CanaryFindings, { jobId, overdue }: JudgeInput, store: JobStore): Promise<Control> {

@@ -22,7 +22,7 @@ import { isItem, SourceError, type Row } from '../sources/row';
 import { ItemsWriter } from '../storage/itemsWriter';
 import type { Plan, StoredJob } from '../contracts/documents';
 import { blobs } from '../contracts/names';
-import { isStatus, type JobStore } from '../storage/jobStore';
+import { isStatus, storedJob, type JobStore } from '../storage/jobStore';
 import { missing, STEP_PATIENCE_MS } from '../storage/trouble';
 import { readUpload } from '../storage/uploads';
 import { systemClock } from './processSlice/clock';
@@ -64,8 +64,7 @@ export async function planJob({ jobId }: { jobId: string }, store: JobStore, log
 }
 
 async function plan(jobId: string, store: JobStore, log: Log): Promise<PlanReply> {
-    const job = await store.readJob(jobId);
-    if (!job) throw missing(blobs.spec(jobId));
+    const job = await storedJob(store, jobId);
     const control = watchControl(store, jobId, systemClock, log);
     try {
         return await planUnless(job, store, log, control);

@@ -20,7 +20,7 @@ import { noCounts, finished, type Counts } from '../core/counts';
 import type { Failure } from '../core/errors';
 import { shownFailures, type ShownGroup } from '../core/failures';
 import { newLedger, type LedgerState } from '../core/ledger';
-import { allowedMoves, isCalling, isEnded, type Desire, type JobState, type UserMove } from '../core/states';
+import { allowedMoves, isCalling, isEnded, type Desire, type EndState, type JobState, type UserMove } from '../core/states';
 import { noProgress, statusOf, type AllProgress, type Eta, type StepProgress, type Wait } from '../core/status';
 import { latestOf } from '../core/timeline';
 import type { JobStore } from '../storage/jobStore';
@@ -157,7 +157,7 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         ...nameOf(job),
         state,
         allowed: [],
-        ...endingOf(state === 'cancelled' || state === 'expired' ? (summary.ending ?? state) : null),
+        ...endingOf(endingAs(state, summary.ending)),
         ...(summary.outcome ? { outcome: summary.outcome } : {}),
         ended: true,
         ...(summary.startedAt ? { startedAt: summary.startedAt } : {}),
@@ -176,6 +176,10 @@ function endedStatus(job: StoredJob, summary: NonNullable<JobFacts['summary']>, 
         ...limitsAndTags(job, control),
     };
 }
+
+/** Why a job ends as that, where it is not run to its end: earlier versions have told of no other reason than how it ends. */
+const endingAs = (as: EndState | null, ending: Ending | null | undefined): Ending | null =>
+    as === 'cancelled' || as === 'expired' ? (ending ?? as) : null;
 
 const endingOf = (ending: Ending | null): Pick<JobStatus, 'ending' | 'endedBy'> =>
     ending ? { ending: endStateOf[ending], endedBy: endedByOf[ending] } : {};
@@ -217,8 +221,7 @@ function liveStatus(job: StoredJob, facts: JobFacts, now: number, read: Seen): J
     const accepted = state === ledger.state || isEnded(ledger.state) ? undefined : latestOf(control.changes)?.at;
     const entered = { ...ledger.entered, ...(accepted === undefined ? {} : { [state]: accepted }) };
     // A cancel that came when the job was at its end already ends nothing.
-    const folded = ledger.endsAs === 'cancelled' || ledger.endsAs === 'expired' ? (ledger.ending ?? ledger.endsAs) : null;
-    const ending = state === 'cancelling' ? (control.ending ?? ledger.ending) : folded;
+    const ending = state === 'cancelling' ? (control.ending ?? ledger.ending) : endingAs(ledger.endsAs, ledger.ending);
     return {
         ...nameOf(job),
         state,

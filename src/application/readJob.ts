@@ -3,7 +3,7 @@ import type { StoredJob, Summary } from '../contracts/documents';
 import { newControl, seenState, startsAt, type Control, type Controlled } from '../core/control';
 import { ledgerState } from '../core/status';
 import { problem } from '../core/errors';
-import { hasCanary, type LedgerState } from '../core/ledger';
+import { openCanary, type LedgerState } from '../core/ledger';
 import { isEnded, type JobState } from '../core/states';
 import type { JobStore } from '../storage/jobStore';
 import type { JobEngine } from './jobEngine';
@@ -46,6 +46,6 @@ export function stateOf(facts: JobFacts, job: Controlled, now: number): JobState
     const { summary, ledger, control } = facts;
     if (summary) return summary.state;
     const state = ledgerState(ledger, startsAt(job), now);
-    if (!isEnded(state)) return seenState(state, control, ledger !== null && hasCanary(ledger));
+    if (!isEnded(state)) return seenState(state, control, ledger !== null && openCanary(ledger) !== null);
     return failureWithoutSummary(facts) ? state : 'folding';
 }

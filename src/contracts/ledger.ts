@@ -1,6 +1,7 @@
 // The ledger's state as the entity keeps it, what it is told, and what it answers.
 import { z } from 'zod';
 import {
+    ledgerSteps,
     newLedger,
     type HeldLease,
     type Hold,
@@ -302,7 +303,7 @@ const operations = {
     schedule: z.object({ op: z.literal('schedule'), startAt: time }),
     note: z.object({
         op: z.literal('note'),
-        step: z.enum(['plan', 'fold', 'expire', 'canary', 'budget']),
+        step: z.enum(ledgerSteps),
         ends: ending.exactOptional(),
         crashed: z.boolean().exactOptional(),
         trouble: persisting.nullable().exactOptional(),

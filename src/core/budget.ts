@@ -83,7 +83,7 @@ export const reachedLimit = (budget: Budget, spent: Spent): BudgetLimit | null =
  * The allowance of one more worker, where `among` of them are to be given one and others hold theirs; null while those have all that is left. Until the
  * minimum of a share has settled, one worker alone has an allowance: nobody else knows how many have.
  */
-export function shareOf(left: Allowance, others: Allowance[], among: number): Allowance | null {
+export function allowanceOf(left: Allowance, others: Allowance[], among: number): Allowance | null {
     const part = (all: number, held: number): number | null => {
         const free = all - held;
         return free < 1 ? null : Math.max(1, Math.floor(free / among));

@@ -2,7 +2,7 @@
 import { addCalls, noCalls, summaryOf, type CallStats, type CallSummary } from './callStats';
 import type { WaitCode } from './codes';
 import { seenState, type Control } from './control';
-import { hasCanary, isOver, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
+import { AWAITED, isOver, openCanary, type FinishedLease, type HeldLease, type LedgerState, type PartCounts } from './ledger';
 import { addCounts, finished, sumOf, type Counts } from './counts';
 import { shownFailures, type FailureGroup, type ShownGroup } from './failures';
 import { isCalling, isEnded, type JobState } from './states';
@@ -139,7 +139,7 @@ export function statusOf(asked: StatusAsked): LiveStatus {
     const counts = [...holders, ...left].reduce((all, h) => addCounts(all, h.counts), addCounts(ledger.counts, sumOf(ledger.delayed)));
     const calls = [...holders, ...left].reduce((all, h) => addCalls(all, h.calls), ledger.calls);
     const pending = ledger.total === null ? null : Math.max(0, ledger.total - finished(counts));
-    const state = seenState(ledgerState(ledger, asked.startsAt, now), control, hasCanary(ledger));
+    const state = seenState(ledgerState(ledger, asked.startsAt, now), control, openCanary(ledger) !== null);
     const rate = rateOf(ledger, holders, counts, now);
     const waiting = waitOf(asked, state, holders);
     const isHeard = progress.slices.some(({ age }) => age <= NEWS_MS);
@@ -217,21 +217,12 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     const { ledger, control, startsAt, now } = asked;
     if (state === 'scheduled' && startsAt > now)
         return { code: 'SCHEDULED', for: 'the time at which it is to start', until: iso(startsAt) };
-    const { reached, deadline } = ledger;
-    if (state === 'paused' && (deadline ?? Infinity) > now && reached && control.desired === 'pause')
-        return {
-            code: 'BUDGET',
-            for: `somebody to resume it: ${reached.why}`,
-            until: deadline === null ? null : iso(deadline),
-            limit: `/budget/${reached.limit}`,
-            groups: reached.groups.slice(0, TOLD_GROUPS),
-        };
-    if (state === 'paused' && (ledger.deadline ?? Infinity) > now)
-        return { code: 'PAUSED', for: 'somebody to resume it', until: ledger.deadline === null ? null : iso(ledger.deadline) };
+    const { deadline } = ledger;
+    if (state === 'paused' && (deadline ?? Infinity) > now) return waitOfPaused(asked);
     if (state === 'awaitingApproval' && ledger.canary?.until)
         return {
             code: 'APPROVAL',
-            for: 'somebody to approve or reject what comes after the canary',
+            for: AWAITED.APPROVAL,
             until: iso(Math.min(ledger.canary.until, deadline ?? Infinity)),
         };
     if (isEnded(state)) return null;
@@ -247,6 +238,13 @@ function waitOf(asked: StatusAsked, state: JobState, holders: Holder[]): Wait | 
     if (isOver(ledger, now)) return { code: 'CONTROL', for: 'its deadline, which has come, to reach the workers', until: null };
     if (isOutdated) return { code: 'CONTROL', for: 'what was asked for to reach the workers', until: null };
     return null;
+}
+
+function waitOfPaused({ ledger: { reached, deadline }, control }: StatusAsked): Wait {
+    const until = deadline === null ? null : iso(deadline);
+    if (!reached || control.desired !== 'pause') return { code: 'PAUSED', for: AWAITED.PAUSED, until };
+    const groups = reached.groups.slice(0, TOLD_GROUPS);
+    return { code: 'BUDGET', for: `${AWAITED.PAUSED}: ${reached.why}`, until, limit: `/budget/${reached.limit}`, groups };
 }
 
 /** Waits that are seen from the job's state, and say nothing of another. */

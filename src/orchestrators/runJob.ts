@@ -25,7 +25,7 @@ import {
 } from '../contracts/payloads';
 import type { WaitCode } from '../core/codes';
 import type { Failure } from '../core/errors';
-import type { JudgedCanary, OverBudget, Told } from '../core/ledger';
+import type { JudgedCanary, LedgerStep, OverBudget, Told } from '../core/ledger';
 import { endStateOf } from '../core/control';
 import type { PlanReply } from '../core/plan';
 import { isHopeless, persisting, type Trouble } from '../core/trouble';
@@ -132,8 +132,7 @@ function* planned(context: OrchestrationContext, story: Story): Step<void> {
     if (!plan.trouble) return yield* ends(plan.error);
     const refused = hopeless(context, story, plan.trouble);
     if (refused) return yield* ends(refused);
-    yield* noted(context, story, 'plan');
-    const { cancel } = yield* woken(context, story.trouble!.until);
+    const { cancel } = yield* troubled(context, story, 'plan');
     // What is wanted stands in the control document, which planning reads; orchestrations of version 1.0 went by the event alone.
     if (cancel && !tellsSteps(context))
         yield* ends({ code: 'CANCELLED', message: `the job was cancelled while it waited: ${plan.trouble.message}` });
@@ -165,13 +164,10 @@ function* scheduled(context: OrchestrationContext, story: Story, startAt: number
     if (!cancel) yield* tellLedger(context, story.jobId, { op: 'schedule', startAt });
 }
 
-/** Tells the ledger of the trouble that a step has, or that it is over. */
-function* noted(
-    context: OrchestrationContext,
-    { jobId, trouble }: Story,
-    step: 'plan' | 'fold' | 'expire' | 'canary' | 'budget',
-): Step<void> {
+/** Tells the ledger of the trouble that a step has, and waits until it is tried again; gives what the job was woken up for. */
+function* troubled(context: OrchestrationContext, { jobId, trouble }: Story, step: LedgerStep): Step<Wake> {
     if (tellsSteps(context)) yield* tellLedger(context, jobId, { op: 'note', step, trouble: trouble ?? null });
+    return yield* woken(context, trouble!.until);
 }
 
 /** The deadline has come: it is written to the control document, which may say otherwise, and the ledger hears what stands there. */
@@ -187,10 +183,7 @@ function* expired(context: OrchestrationContext, story: Story, generation: numbe
         // Where storage lets nobody write it, the ledger alone knows of it.
         yield* tellLedger(context, jobId, { op: 'control', generation, desired: 'cancel', ending: 'expired' });
         story.trouble = undefined;
-    } else {
-        yield* noted(context, story, 'expire');
-        yield* woken(context, story.trouble!.until);
-    }
+    } else yield* troubled(context, story, 'expire');
 }
 
 /** A limit of the budget is reached: the job is paused or cancelled by that, unless its control document says more than the ledger has heard of. */
@@ -225,10 +218,7 @@ function* withstood(context: OrchestrationContext, story: Story, step: 'canary' 
     if (refused) {
         yield* tellLedger(context, story.jobId, { op: 'giveUp', error: refused });
         story.trouble = undefined;
-    } else {
-        yield* noted(context, story, step);
-        yield* woken(context, story.trouble!.until);
-    }
+    } else yield* troubled(context, story, step);
 }
 
 function* planOnce(context: OrchestrationContext, story: Story): Step<PlanReply> {
@@ -275,10 +265,7 @@ function* folded(context: OrchestrationContext, story: Story, ending: Ending): S
         return null;
     }
     const refused = hopeless(context, story, reply.trouble, as === 'cancelled' || as === 'expired');
-    if (!refused) {
-        yield* noted(context, story, 'fold');
-        yield* woken(context, story.trouble!.until);
-    }
+    if (!refused) yield* troubled(context, story, 'fold');
     // Refused is even what tells of a refusal: the ledger alone knows how the job has ended.
     else if (error) return yield* recorded(context, jobId, as, error);
     else Object.assign(story, { ending: { ...ending, as: as === 'completed' ? 'failed' : as, error: refused }, trouble: undefined });

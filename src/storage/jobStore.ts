@@ -27,7 +27,7 @@ import { dataContainer } from './container';
 import { LimiterStore } from './limiterStore';
 import { withCheckedNames } from './names';
 import { readBlob, readInto, type ReadOptions } from './readBlob';
-import { apart, diagnose, isStatus, messageOf, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
+import { apart, diagnose, isStatus, messageOf, missing, StorageContradiction, STEP_PATIENCE_MS } from './trouble';
 
 export { isStatus };
 
@@ -63,6 +63,13 @@ const PROGRESS_LIMIT_MS = 10_000;
 // The client library writes to the options that it is given: these are only ever copied.
 const json = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/json' } });
 const ndjson = Object.freeze({ blobHTTPHeaders: { blobContentType: 'application/x-ndjson' } });
+
+/** A job that is there, for it has been started. @throws StorageContradiction where storage says that it is not */
+export async function storedJob(store: Pick<JobStore, 'readJob'>, jobId: string): Promise<StoredJob> {
+    const job = await store.readJob(jobId);
+    if (!job) throw missing(blobs.spec(jobId));
+    return job;
+}
 
 export class JobStore {
     readonly container: ContainerClient;

@@ -4,8 +4,10 @@ import * as sample from '../../samples/target';
 import { FanfoldClient, type Job, type JobSpec, type Outcome, type Timeline } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { observedTarget, type ObservedOptions, type ObservedTarget } from '../support/observedTarget';
-import { DEADLINE_MS, until } from '../support/until';
+import { DEADLINE_MS } from '../support/until';
 import { untilEnded } from '../support/untilEnded';
+
+export { past } from '../support/until';
 
 export type { Job, Outcome };
 
@@ -110,9 +112,6 @@ export const story = async (id: string): Promise<string[]> =>
     (await timeline(id)).map(({ kind, state, move: made }) => String(kind === 'state' ? state : kind === 'move' ? made : kind));
 
 export const timeline = async (id: string): Promise<Timeline['events']> => (await client().getTimeline(id)).events;
-
-/** Waits until the clock shows this time, in ms: what is promised within a time, or for one, is seen no sooner. */
-export const past = (time: number): Promise<unknown> => until(() => Date.now() >= time);
 
 export const start = (spec: object, headers: { 'idempotency-key'?: string } = {}): Promise<Job> =>
     client().startJob(spec as JobSpec, { idempotencyKey: headers['idempotency-key'] });

@@ -1,12 +1,11 @@
 // What somebody decides on a canary holds, whatever becomes of the host: it dies while the canary runs, while it is waited for, and in the very moment in
 // which the word is said. The same of a budget of failures, of a job beside them.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isUnavailable, type RetryOptions } from '../../src/client';
 import { dice } from '../support/dice';
-import { startHost, type RunningHost } from '../support/host';
-import { observedTarget, type ObservedTarget } from '../support/observedTarget';
-import { DEADLINE_MS, until } from '../support/until';
-import { breaches, clientOf, ended, guaranteesApp, job, results, startJob, type Job } from './support';
+import type { ObservedTarget } from '../support/observedTarget';
+import { past, until } from '../support/until';
+import { again, useKilledHost } from './killedHost';
+import { breaches, clientOf, ended, job, results, startJob, type Job } from './support';
 
 const SEED = Number(process.env.FANFOLD_KILLS_SEED ?? 20_261_130);
 const ITEMS = 200;
@@ -14,23 +13,8 @@ const CANARY = 40;
 const FAILURES = 60;
 const IN_FLIGHT = 8;
 
-let host: RunningHost;
-const targets: ObservedTarget[] = [];
-beforeAll(async () => void (host = await startHost({ app: guaranteesApp })));
-afterAll(async () => {
-    await host?.stop();
-    await Promise.all(targets.map((target) => target.stop()));
-});
-
-const past = (time: number) => until(() => Date.now() >= time);
-/** A word is said again where the host died with the request: it may have been heard, and counts once. */
-const again: RetryOptions = { forMs: DEADLINE_MS, on: isUnavailable };
+const killed = useKilledHost();
 const roll = dice(SEED);
-
-async function restart(): Promise<void> {
-    await host.kill9();
-    await host.restart();
-}
 
 interface Begun {
     id: string;
@@ -38,10 +22,9 @@ interface Begun {
 }
 
 async function start(spec: object, items = ITEMS, status: (key: number) => number = () => 200): Promise<Begun> {
-    const target = await observedTarget({ latencyMs: 50, status: (key) => status(Number(key)) });
-    targets.push(target);
+    const target = await killed.observe({ latencyMs: 50, status: (key) => status(Number(key)) });
     const id = await startJob(
-        host,
+        killed.host,
         Array.from({ length: items }, (_, id) => ({ id })),
         {
             process: { http: { url: `${target.url}/x` } },
@@ -58,7 +41,7 @@ async function start(spec: object, items = ITEMS, status: (key: number) => numbe
 const seen = (id: string, is: (j: Job) => boolean): Promise<Job> => {
     let last: Job;
     return until(
-        async () => (is((last = await job(host, id))) ? last : null),
+        async () => (is((last = await job(killed.host, id))) ? last : null),
         () => `the job is ${JSON.stringify(last)}`,
         120_000,
     );
@@ -76,44 +59,44 @@ test(`the word on a canary holds, and a budget of failures, though the host dies
     const all = [approved, rejected, automatic];
     const failing = await start({ budget: { failures: FAILURES }, concurrency: { max: IN_FLIGHT, adaptive: false } }, ITEMS, () => 422);
     await until(() => [...all, failing].every(({ target }) => target.calls.length >= 10));
-    await restart();
+    await killed.restart();
     await Promise.all([awaits(approved), awaits(rejected), seen(automatic.id, ({ ended: isOver }) => isOver)]);
 
-    await restart();
+    await killed.restart();
     const still = Date.now();
     await past(still + 4_000);
     for (const begun of all) {
         expect(begun.target.between(still, Infinity)).toEqual([]);
         expect(Math.max(...keysOf(begun))).toBeLessThan(CANARY);
     }
-    expect(await job(host, approved.id)).toMatchObject({ state: 'awaitingApproval', waiting: { code: 'APPROVAL' } });
+    expect(await job(killed.host, approved.id)).toMatchObject({ state: 'awaitingApproval', waiting: { code: 'APPROVAL' } });
 
     const said = Promise.all([
-        clientOf(host).approveJob(approved.id, { reason: 'good', retry: again }),
-        clientOf(host).rejectJob(rejected.id, { reason: 'bad', retry: again }),
+        clientOf(killed.host).approveJob(approved.id, { reason: 'good', retry: again }),
+        clientOf(killed.host).rejectJob(rejected.id, { reason: 'bad', retry: again }),
     ]);
     await sleep(roll() * 60);
-    await restart();
+    await killed.restart();
     await said;
-    await restart();
+    await killed.restart();
 
     const standing = await seen(failing.id, ({ state, workers }) => state === 'paused' && workers.active === 0);
     expect(standing.waiting).toMatchObject({ code: 'BUDGET', limit: '/budget/failures' });
     expect(standing.counts.failed).toBeGreaterThanOrEqual(FAILURES);
     expect(standing.counts.failed).toBeLessThanOrEqual(FAILURES + IN_FLIGHT);
-    await clientOf(host).cancelJob(failing.id, { retry: again });
-    expect((await ended(host, failing.id, 60_000)).counts.failed).toBe(standing.counts.failed);
+    await clientOf(killed.host).cancelJob(failing.id, { retry: again });
+    expect((await ended(killed.host, failing.id, 60_000)).counts.failed).toBe(standing.counts.failed);
 
-    const ends = await Promise.all(all.map(({ id }) => ended(host, id, 120_000)));
+    const ends = await Promise.all(all.map(({ id }) => ended(killed.host, id, 120_000)));
     expect(ends[0]).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { succeeded: ITEMS } });
     expect(ends[1]).toMatchObject({ state: 'cancelled', endedBy: 'reject', counts: { succeeded: CANARY, skipped: ITEMS - CANARY } });
     expect(ends[2]).toMatchObject({ state: 'cancelled', endedBy: 'reject', counts: { failed: 10, skipped: ITEMS - CANARY } });
     for (const { id } of [...all, failing]) {
-        expect(breaches(await results(host, id), ITEMS)).toEqual([]);
-        expect(await clientOf(host).verifyJob(id)).toMatchObject({ ok: true });
+        expect(breaches(await results(killed.host, id), ITEMS)).toEqual([]);
+        expect(await clientOf(killed.host).verifyJob(id)).toMatchObject({ ok: true });
     }
     for (const begun of [rejected, automatic]) expect(Math.max(...keysOf(begun))).toBeLessThan(CANARY);
     const words = async ({ id }: Begun) =>
-        (await clientOf(host).getTimeline(id)).events.flatMap(({ kind, move }) => (kind === 'move' ? [String(move)] : []));
+        (await clientOf(killed.host).getTimeline(id)).events.flatMap(({ kind, move }) => (kind === 'move' ? [String(move)] : []));
     expect(await Promise.all(all.map(words))).toEqual([['approve'], ['reject'], ['reject']]);
 }, 300_000);

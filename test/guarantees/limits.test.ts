@@ -9,7 +9,7 @@ import { startTarget, type Target } from '../../samples/target';
 import { mostASecond, mostWithin, Stillness, within } from '../support/callTimes';
 import { startHost, type RunningHost } from '../support/host';
 import { freePorts } from '../support/ports';
-import { DEADLINE_MS, until } from '../support/until';
+import { DEADLINE_MS, past, until } from '../support/until';
 import { clientOf, job, startJob } from './support';
 
 jest.setTimeout(DEADLINE_MS * 4);
@@ -89,8 +89,6 @@ const comeBack = (host: RunningHost): Promise<unknown> =>
         () => 'the hub is still in use',
         20_000,
     );
-
-const past = (time: number): Promise<unknown> => until(() => Date.now() >= time);
 
 test('two processes share a rate, and one that is killed leaves its share to the other within 15 s', async () => {
     const rate = 50;

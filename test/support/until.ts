@@ -33,3 +33,6 @@ export async function until<T>(
         await new Promise((resolve) => setTimeout(resolve, Math.min(pause, end + 1 - now)));
     }
 }
+
+/** Waits until the clock shows this time, in ms: what is promised within a time, or for one, is seen no sooner. */
+export const past = (time: number): Promise<unknown> => until(() => Date.now() >= time);

@@ -1,6 +1,7 @@
 // What a slice has of the budget of failures, and what it has used of that.
 import { addSpent, isSameBudget, nothingSpent, usedUp, withoutSpent, type Budget, type Spent } from '../../core/budget';
 import type { Lease } from '../../core/ledger';
+import { countEnd } from './countEnd';
 import type { Spending } from './itemCalls';
 
 /**
@@ -29,19 +30,19 @@ export class BudgetMeter implements Spending {
     }
 
     settled(code: string | null): void {
-        add(this.counted, code);
+        countEnd(this.counted, code);
         // A success makes room, unless it is one of those before which the share does not count.
         if (this.lease && (code !== null || (this.lease.allowance.percent?.minimum ?? 0) > 0)) this.tell();
     }
 
     opened(code: string): void {
-        add(this.open, code);
+        countEnd(this.open, code);
         if (this.lease) this.tell();
     }
 
     decided(codes: string[]): void {
         const decided = nothingSpent();
-        for (const code of codes) add(decided, code);
+        for (const code of codes) countEnd(decided, code);
         this.open = withoutSpent(this.open, decided);
         if (this.lease) this.tell();
     }
@@ -65,11 +66,4 @@ export class BudgetMeter implements Spending {
     get spent(): Spent & { resumed: number } {
         return { ...withoutSpent(this.counted, this.forgiven), resumed: this.resumed };
     }
-}
-
-function add(spent: Spent, code: string | null): void {
-    spent.settled++;
-    if (code === null) return;
-    spent.failed++;
-    spent.codes[code] = (spent.codes[code] ?? 0) + 1;
 }

@@ -2,6 +2,7 @@
 import { nothingSpent, type Spent } from '../../core/budget';
 import type { OutcomeKind } from '../../core/counts';
 import { errorCodeOf } from '../../items/outcomeLines';
+import { countEnd } from './countEnd';
 
 export class InheritedSpending {
     readonly spent: Spent = nothingSpent();
@@ -18,11 +19,6 @@ export class InheritedSpending {
 
     /** `start` gives so many bytes of the outcome's line as text. */
     outcome(kind: OutcomeKind, start: (bytes: number) => string): void {
-        if (!this.isOfLease) return;
-        this.spent.settled++;
-        if (kind !== 'failed') return;
-        this.spent.failed++;
-        const code = errorCodeOf(start);
-        this.spent.codes[code] = (this.spent.codes[code] ?? 0) + 1;
+        if (this.isOfLease) countEnd(this.spent, kind === 'failed' ? errorCodeOf(start) : null);
     }
 }

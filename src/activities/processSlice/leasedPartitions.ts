@@ -76,7 +76,17 @@ export class LeasedPartitions {
         this.opening = part;
         const { store, job, lease, runId, clock, patience } = this.o;
         const entry = job.plan.partitions[part]!;
-        const partition = new PartitionWriter({ store, jobId: job.plan.jobId, part, entry, ...epochsOf(lease), runId, clock, patience });
+        const partition = new PartitionWriter({
+            store,
+            jobId: job.plan.jobId,
+            part,
+            entry,
+            epoch: lease.epoch,
+            first: lease.first,
+            runId,
+            clock,
+            patience,
+        });
         const items = withItems === true ? store.readPartition(job.plan, part) : null;
         const [taken, read] = await Promise.allSettled([partition.takeOver(), items]);
         if (taken.status === 'rejected') throw taken.reason;
@@ -152,8 +162,6 @@ export class LeasedPartitions {
         };
     }
 }
-
-const epochsOf = ({ epoch, first }: Lease): { epoch: number; first: number } => ({ epoch, first });
 
 /** A begun partition as the ledger keeps it. */
 function delayed({ part, counts, items, waiting, cursor }: PartitionWriter): Delayed {

@@ -1,9 +1,9 @@
 // What there is to do, as far as nobody holds it, and how much of it a worker takes.
-import { isSameBudget, leftOf, shareOf, workersWithin } from '../budget';
+import { allowanceOf, isSameBudget, leftOf, workersWithin } from '../budget';
 import type { WaitCode } from '../codes';
 import { isCalling } from '../states';
 import type { Trouble } from '../trouble';
-import type { Delayed, HeldLease, Hold, LeasedBudget, LedgerState, OverBudget, Range } from './state';
+import type { Canary, Delayed, HeldLease, Hold, LeasedBudget, LedgerState, OverBudget, Range } from './state';
 
 /** A slice runs about this long; a lease holds what the measured rate finishes in that time. */
 export const SLICE_MS = 15_000;
@@ -49,9 +49,12 @@ export function seenIn(processes: LedgerState['processes'], process: string, now
 
 const MAX_PROCESSES = 20;
 
+/** The canary of which there is no word: its items run alone, once the job runs. Null: there is none. */
+export const openCanary = ({ canary }: Pick<LedgerState, 'canary'>): Canary | null => (canary?.verdict === null ? canary : null);
+
 /** Partitions that may be worked on: until there is a word on the canary, those of the canary. */
-export const given = ({ canary, partitions, state }: LedgerState): number =>
-    canary && canary.verdict === null && state !== 'cancelling' ? Math.min(canary.partitions, partitions) : partitions;
+export const given = (state: LedgerState): number =>
+    state.state === 'cancelling' ? state.partitions : Math.min(openCanary(state)?.partitions ?? Infinity, state.partitions);
 
 /**
  * The part of the budget that one more worker may have; null: others have all that is left of it, undefined: there is no budget. Nor is there a part of it
@@ -64,7 +67,7 @@ export function budgetFor(state: LedgerState): LeasedBudget | null | undefined {
     const isOfNow = (lease: HeldLease): boolean => isSameBudget(lease.budget?.of, budget) && lease.budget?.resumed === resumed;
     if (!held.every(isOfNow)) return null;
     const others = held.flatMap((lease) => lease.budget?.allowance ?? []);
-    const allowance = shareOf(leftOf(budget, spent), others, Math.max(1, width - held.length));
+    const allowance = allowanceOf(leftOf(budget, spent), others, Math.max(1, width - held.length));
     return allowance && { of: budget, resumed, allowance };
 }
 

@@ -6,8 +6,8 @@ import { control, end, giveUp, judged, note, open, reopen, schedule } from './mo
 import { nextRound } from './rounds';
 import type { LedgerOperation, LedgerReplies, LedgerReply, LedgerState, OperationOf } from './state';
 
-export { INSTANCE_PLACES, SLICE_MS } from './dispense';
-export { hasCanary, isOver } from './moves';
+export { INSTANCE_PLACES, openCanary, SLICE_MS } from './dispense';
+export { isOver } from './moves';
 export * from './state';
 
 /** Applies one operation; `now` in ms. The given state is left as it was. */

@@ -5,8 +5,8 @@ import type { FailureGroup } from '../failures';
 import { isCalling, next, type Move } from '../states';
 import { appended, type LedgerEvent } from '../timeline';
 import type { Persisting } from '../trouble';
-import { waitOut } from './dispense';
-import type { LedgerState, OkReply, OperationOf, Told } from './state';
+import { openCanary, waitOut } from './dispense';
+import { ledgerSteps, type LedgerState, type OkReply, type OperationOf, type Told } from './state';
 
 /** Makes a move where it is legal; says whether it was. */
 export function move(state: LedgerState, by: Move, now: number): boolean {
@@ -90,16 +90,14 @@ function heed(state: LedgerState, ending: LedgerState['ending'], now: number): v
     else move(state, resumeMove(state), now);
 }
 
-/** Whether the first items run alone, once the job runs. */
-export const hasCanary = ({ canary }: Pick<LedgerState, 'canary'>): boolean => canary !== null && canary.verdict === null;
-
-const resumeMove = (state: LedgerState): Move => (hasCanary(state) && state.state === 'paused' ? 'resumeCanary' : 'resume');
+const resumeMove = (state: LedgerState): Move => (openCanary(state) && state.state === 'paused' ? 'resumeCanary' : 'resume');
 
 /** The canary has been looked at. */
 export function judged(state: LedgerState, { asks, ...seen }: OperationOf<'judged'>, now: number): OkReply {
     keepTrouble(state, 'canary', undefined, now);
     heard(state, seen, now);
-    if (asks && state.canary && hasCanary(state) && move(state, 'ask', now)) state.canary.until = now + state.canary.timeoutMs;
+    const canary = openCanary(state);
+    if (asks && canary && move(state, 'ask', now)) canary.until = now + canary.timeoutMs;
     return { kind: 'ok', state: state.state };
 }
 
@@ -188,7 +186,7 @@ export function open(state: LedgerState, o: OperationOf<'open'>, now: number): O
 
 export function end(state: LedgerState, o: OperationOf<'end'>, now: number): OkReply {
     const by = { completed: 'complete', failed: 'fail', cancelled: 'endCancelled', expired: 'endExpired' } as const;
-    for (const step of ['plan', 'fold', 'expire', 'canary', 'budget']) keepTrouble(state, step, undefined, now);
+    for (const step of ledgerSteps) keepTrouble(state, step, undefined, now);
     // Planning that met a cancel or the deadline ends the job before the ledger has heard of either.
     if (o.state === 'cancelled') move(state, 'cancel', now);
     if (o.state === 'expired') move(state, 'expire', now);

@@ -5,7 +5,7 @@ import { DUE_SOON_MS, earliest, given, holdNow, overBudget, waitFor, wantedWorke
 import { endStateOf } from '../control';
 import { OLD_LEASE_MS, WORTH_WAITING_MS } from './lease';
 import { heard, isOver, move, toldOf } from './moves';
-import type { LedgerState, OperationOf, SettleReply } from './state';
+import { AWAITED, type LedgerState, type OperationOf, type SettleReply } from './state';
 
 /** The last time that a date can hold, in ms. */
 const MAX_TIME = 8.64e15;
@@ -26,7 +26,7 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
     reclaim(state);
     if (state.state !== 'folding' && isOver(state, now)) return { kind: 'expire', generation: state.generation };
     if (state.state === 'paused')
-        return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: 'somebody to resume it' });
+        return waits(state, now, Math.min(now + LOOK_MS, state.deadline ?? Infinity), { code: 'PAUSED', why: AWAITED.PAUSED });
     if (state.state === 'awaitingApproval' && !state.failure) return asks(state, now);
     const left = given(state) - state.closed;
     const until = earliest(state, now, 'round');
@@ -59,10 +59,7 @@ export function nextRound(state: LedgerState, o: OperationOf<'settle'>, now: num
 function asks(state: LedgerState, now: number): SettleReply {
     const until = state.canary?.until ?? now;
     if (now >= until) return judges(state, now, true);
-    return waits(state, now, Math.min(now + LOOK_MS, until), {
-        code: 'APPROVAL',
-        why: 'somebody to approve or reject what comes after the canary',
-    });
+    return waits(state, now, Math.min(now + LOOK_MS, until), { code: 'APPROVAL', why: AWAITED.APPROVAL });
 }
 
 function judges(state: LedgerState, now: number, overdue: boolean): SettleReply {

@@ -192,6 +192,12 @@ export interface LedgerState {
     repairs: number;
 }
 
+/** What a job stands still for, until somebody does it. */
+export const AWAITED = {
+    PAUSED: 'somebody to resume it',
+    APPROVAL: 'somebody to approve or reject what comes after the canary',
+} as const;
+
 /** Until when nothing may be called (ms), and why. */
 export interface Hold {
     code: WaitCode;
@@ -252,12 +258,16 @@ export interface SliceLost {
 
 export type SliceReport = SliceDone | SliceLost;
 
+/** Steps beside the slices, whose trouble the ledger hears of. */
+export const ledgerSteps = ['plan', 'fold', 'expire', 'canary', 'budget'] as const;
+export type LedgerStep = (typeof ledgerSteps)[number];
+
 export type LedgerOperation =
     | ({ op: 'open'; jobId: string; maxConcurrency: number } & Planned)
     /** The job is to be planned at that time (ms), not before. */
     | { op: 'schedule'; startAt: number }
     /** What a step beside the slices met: a process that died, trouble with storage, or that the job is not wanted any more (`ends`). */
-    | { op: 'note'; step: 'plan' | 'fold' | 'expire' | 'canary' | 'budget'; crashed?: boolean; trouble?: Persisting | null; ends?: Ending }
+    | { op: 'note'; step: LedgerStep; crashed?: boolean; trouble?: Persisting | null; ends?: Ending }
     | { op: 'lease'; round: number; worker: string; slot: number; seq: number; report: SliceReport | null }
     /**
      * What comes next for the job. `broken`: a worker of the last round has failed, and others may still be at work. `seen`: a generation of the control

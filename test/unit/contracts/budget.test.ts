@@ -1,7 +1,6 @@
 // Canary, approval and budget: as a spec has them, as a patch changes them, as they are stored, and where older documents lack them.
 import { mergeLimits } from '../../../src/application/mergeLimits';
 import * as documents from '../../../src/contracts/documents';
-import { parseSpec, type JobSpec } from '../../../src/contracts/jobSpec';
 import { ledgerDocument, operationMessage, readReply, reportMessage } from '../../../src/contracts/ledger';
 import * as payloads from '../../../src/contracts/payloads';
 import { nothingSpent, type Budget } from '../../../src/core/budget';
@@ -13,21 +12,13 @@ import { newLedger, reduceLedger, type LedgerState, type OperationOf } from '../
 import { groupOf } from '../../support/failureGroup';
 import { anyLease } from '../../support/lease';
 import { controlAfter } from '../../support/moves';
+import { specsLike } from '../../support/specs';
 
 const NOW = Date.parse('2026-12-01T00:00:00Z');
 const minimal = { source: { items: [1] }, process: { processor: 'digest' } };
 const wire = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-function specOf(more: object): JobSpec {
-    const parsed = parseSpec({ ...minimal, ...more });
-    if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-    return parsed.spec;
-}
-
-function errorsOf(more: object) {
-    const parsed = parseSpec({ ...minimal, ...more });
-    return parsed.ok ? [] : parsed.errors;
-}
+const { specOf, errorsOf } = specsLike(minimal);
 
 describe('a spec', () => {
     test('without them has neither', () => {

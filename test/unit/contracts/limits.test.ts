@@ -2,23 +2,15 @@
 import { checkLimiter } from '../../../src/application/checkSpec';
 import { mergeLimits } from '../../../src/application/mergeLimits';
 import * as documents from '../../../src/contracts/documents';
-import { limiterOfJob, parseSpec, type JobSpec } from '../../../src/contracts/jobSpec';
+import { limiterOfJob } from '../../../src/contracts/jobSpec';
 import { limitsOf, newControl, retuned, type Limits } from '../../../src/core/control';
 import type { Problem } from '../../../src/core/errors';
+import { specsLike } from '../../support/specs';
 
 const http = { http: { url: 'https://API.example.com:8443/{id}' } };
 const minimal = { source: { items: [1] }, process: http };
 
-function specOf(more: object): JobSpec {
-    const parsed = parseSpec({ ...minimal, ...more });
-    if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-    return parsed.spec;
-}
-
-function errorsOf(more: object) {
-    const parsed = parseSpec({ ...minimal, ...more });
-    return parsed.ok ? [] : parsed.errors;
-}
+const { specOf, errorsOf } = specsLike(minimal);
 
 describe('a spec', () => {
     test.each<[rate: unknown, stored: string[]]>([

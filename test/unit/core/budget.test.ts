@@ -2,12 +2,12 @@
 import * as fc from 'fast-check';
 import {
     addSpent,
+    allowanceOf,
     isSameBudget,
     leftOf,
     limitText,
     nothingSpent,
     reachedLimit,
-    shareOf,
     usedUp,
     withoutSpent,
     workersWithin,
@@ -77,25 +77,25 @@ describe('the part of one more worker', () => {
     const left = (over: Partial<Allowance>): Allowance => ({ failures: null, percent: null, codes: {}, ...over });
 
     test('is a fair share of what others do not hold, and one failure at least', () => {
-        expect(shareOf(left({ failures: 12 }), [], 4)).toEqual(left({ failures: 3 }));
-        expect(shareOf(left({ failures: 12 }), [left({ failures: 3 })], 3)).toEqual(left({ failures: 3 }));
-        expect(shareOf(left({ failures: 2 }), [], 8)).toEqual(left({ failures: 1 }));
-        expect(shareOf(left({ codes: { TIMEOUT: 5 } }), [left({ codes: { TIMEOUT: 1 } })], 2)).toEqual(left({ codes: { TIMEOUT: 2 } }));
+        expect(allowanceOf(left({ failures: 12 }), [], 4)).toEqual(left({ failures: 3 }));
+        expect(allowanceOf(left({ failures: 12 }), [left({ failures: 3 })], 3)).toEqual(left({ failures: 3 }));
+        expect(allowanceOf(left({ failures: 2 }), [], 8)).toEqual(left({ failures: 1 }));
+        expect(allowanceOf(left({ codes: { TIMEOUT: 5 } }), [left({ codes: { TIMEOUT: 1 } })], 2)).toEqual(left({ codes: { TIMEOUT: 2 } }));
     });
 
     test('is none where others hold all that is left of one limit', () => {
-        expect(shareOf(left({ failures: 2 }), [left({ failures: 1 }), left({ failures: 1 })], 1)).toBeNull();
-        expect(shareOf(left({ failures: 9, codes: { TIMEOUT: 1 } }), [left({ failures: 1, codes: { TIMEOUT: 1 } })], 1)).toBeNull();
+        expect(allowanceOf(left({ failures: 2 }), [left({ failures: 1 }), left({ failures: 1 })], 1)).toBeNull();
+        expect(allowanceOf(left({ failures: 9, codes: { TIMEOUT: 1 } }), [left({ failures: 1, codes: { TIMEOUT: 1 } })], 1)).toBeNull();
         expect(
-            shareOf(left({ percent: { of: 5, room: 100, minimum: 0 } }), [left({ percent: { of: 5, room: 100, minimum: 0 } })], 1),
+            allowanceOf(left({ percent: { of: 5, room: 100, minimum: 0 } }), [left({ percent: { of: 5, room: 100, minimum: 0 } })], 1),
         ).toBeNull();
     });
 
     test('of a share of failures is for one worker alone until the minimum has settled: nobody else knows how many have', () => {
         const percent = { of: 5, room: -300, minimum: 20 };
-        expect(shareOf(left({ percent }), [], 8)).toEqual(left({ percent }));
-        expect(shareOf(left({ percent }), [left({ percent })], 7)).toBeNull();
-        expect(shareOf(left({ percent: { of: 5, room: 400, minimum: 0 } }), [], 8)).toEqual(
+        expect(allowanceOf(left({ percent }), [], 8)).toEqual(left({ percent }));
+        expect(allowanceOf(left({ percent }), [left({ percent })], 7)).toBeNull();
+        expect(allowanceOf(left({ percent: { of: 5, room: 400, minimum: 0 } }), [], 8)).toEqual(
             left({ percent: { of: 5, room: 50, minimum: 0 } }),
         );
     });
@@ -146,7 +146,7 @@ test('as long as each keeps to its part, all together keep to the budget, whoeve
                 if (reachedLimit(of, before)) return;
                 const parts: Allowance[] = [];
                 for (let i = 0; i < among; i++) {
-                    const part = shareOf(leftOf(of, before), parts, among - i);
+                    const part = allowanceOf(leftOf(of, before), parts, among - i);
                     if (part) parts.push(part);
                 }
                 // Somebody always has one.

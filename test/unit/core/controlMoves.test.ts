@@ -15,8 +15,8 @@ import {
 } from '../../../src/core/control';
 import { addCounts, finished, noCounts, type Counts, type OutcomeKind } from '../../../src/core/counts';
 import {
-    hasCanary,
     newLedger,
+    openCanary,
     partsOf,
     reduceLedger,
     type Lease,
@@ -42,6 +42,7 @@ import {
     type UserMove,
 } from '../../../src/core/states';
 import { expectCame, SELDOM } from '../../support/came';
+import { fail } from '../../support/fail';
 import { runs } from '../../support/runs';
 
 const spec: Limits = {
@@ -53,9 +54,6 @@ const spec: Limits = {
 const restOf: Record<Ending, OutcomeKind> = { cancelled: 'cancelled', overBudget: 'cancelled', expired: 'expired', rejected: 'skipped' };
 const budgetOf = (failures: number, then: Budget['then']): Budget => ({ failures, minimum: 50, then });
 const total = (counts: Counts[]): Counts => counts.reduce(addCounts, noCounts());
-const fail = (why: string): never => {
-    throw new Error(why);
-};
 
 interface Worker {
     name: string;
@@ -242,7 +240,7 @@ class World {
     private stateSeen(isLate: boolean): JobState {
         const ledger = isLate ? this.readBefore : this.ledger;
         const state = ledgerState(ledger, this.startsAt, this.now);
-        return isEnded(state) ? 'folding' : seenState(state, this.control, hasCanary(ledger));
+        return isEnded(state) ? 'folding' : seenState(state, this.control, openCanary(ledger) !== null);
     }
 
     private change(control: Control | null): void {
@@ -637,7 +635,7 @@ test('what users may ask for, and what it comes to, is as a model of it says, wh
             let ledger = newLedger('job');
             const tell = (operation: LedgerOperation) => (ledger = reduceLedger(ledger, operation, 1_000).state);
             const word = () => seenOf({ createdAt: new Date(0).toISOString(), spec }, control);
-            const seen = () => seenState(ledger.state, control, hasCanary(ledger));
+            const seen = () => seenState(ledger.state, control, openCanary(ledger) !== null);
             for (const what of steps) {
                 if (what === 'hear') {
                     tell({ op: 'control', ...word() });

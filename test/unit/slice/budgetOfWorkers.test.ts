@@ -22,12 +22,9 @@ import {
     type SliceReport,
 } from '../../../src/core/ledger';
 import { expectCame, SELDOM } from '../../support/came';
+import { fail } from '../../support/fail';
 import { dice } from '../../support/dice';
 import { runs } from '../../support/runs';
-
-const fail = (why: string): never => {
-    throw new Error(why);
-};
 
 interface WorldOptions {
     partitions: number;
