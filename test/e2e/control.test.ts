@@ -238,7 +238,8 @@ describe('a job whose source is being read', () => {
         expect(order.filter((word) => ['pause', 'paused'].includes(word))).toEqual(['pause', 'paused']);
         expect((await move(j.id, 'resume')).status).toBe(202);
         await seen(j.id, 'at work', ({ counts }) => counts.succeeded > 0);
-        expect((await move(j.id, 'cancel')).status).toBe(202);
+        // Digests are quick: the job may be through before it is asked.
+        expect([202, 409]).toContain((await move(j.id, 'cancel')).status);
         await expectConserved(await ended(j.id));
     });
 
@@ -250,8 +251,7 @@ describe('a job whose source is being read', () => {
         expect(back.said).not.toHaveProperty('wanted');
         await seen(j.id, 'at work', ({ counts }) => counts.succeeded > 0);
         expect(await story(j.id)).not.toContain('paused');
-        // Digests are quick: the job may be through before the cancel bites.
-        expect((await move(j.id, 'cancel')).status).toBeLessThan(500);
+        expect([202, 409]).toContain((await move(j.id, 'cancel')).status);
         await expectConserved(await ended(j.id));
     });
 
