@@ -3,7 +3,6 @@
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { bundleCli } from './bundle-cli.mjs';
 import { digestOfSources, isFresh, stampOf } from './sources.mjs';
 
 const root = process.cwd();
@@ -16,7 +15,8 @@ rmSync('dist', { recursive: true, force: true });
 const digest = digestOfSources(root);
 const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 if (status === 0) {
-  await bundleCli(root, 'dist/cli/fanfold.js');
+  // Loaded late: what finds a fresh build need not wait for a bundler.
+  if (existsSync('src/cli/main.ts')) await (await import('./bundle-cli.mjs')).bundleCli(root, 'dist/cli/fanfold.js');
   writeFileSync(stampOf(root), digest);
 }
 process.exit(status ?? 1);

@@ -92,11 +92,11 @@ async function* untilAborted(from: AsyncIterable<Uint8Array>, signal: AbortSigna
         else signal.addEventListener('abort', stop, { once: true });
     });
     aborted.catch(() => undefined);
-    const chunks = from[Symbol.asyncIterator]();
+    const chunks: AsyncIterator<Uint8Array, undefined> = from[Symbol.asyncIterator]();
     for (;;) {
-        const { done, value } = await Promise.race([chunks.next(), aborted]);
-        if (done) return;
-        yield value as Uint8Array;
+        const next = await Promise.race([chunks.next(), aborted]);
+        if (next.done) return;
+        yield next.value;
     }
 }
 

@@ -17,7 +17,7 @@ export interface Sent {
     /** With which its job is to be started. */
     key: string;
     /** The job is started, or there is none: the next command begins anew. */
-    forget(): void;
+    readonly forget: () => void;
 }
 
 export async function sendFile(session: Session, input: Input): Promise<Sent> {

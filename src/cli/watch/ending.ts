@@ -48,7 +48,13 @@ export function endingOf(job: Job, session: Session): string[] {
                 ...seeFailed,
                 ...next(job),
             ];
-        default:
+        case 'planning':
+        case 'scheduled':
+        case 'canary':
+        case 'awaitingApproval':
+        case 'running':
+        case 'cancelling':
+        case 'folding':
             return [];
     }
 }
