@@ -108,10 +108,19 @@ export async function waitForOrphan(data: string): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+/** Its package.json. It is no part of what is packed: whoever runs the host from there installs it. */
+function azuriteFrom(paths: string[]): string {
+    try {
+        return require.resolve('azurite/package.json', { paths });
+    } catch {
+        throw new Error('Azurite, the storage of the local host, is not installed. Install it here: npm install azurite@3.37.0');
+    }
+}
+
 /** Starts Azurite and resolves when all three services answer. It is detached from Ctrl-C, and stopped by whoever started it. */
 export async function startAzurite(app: string, ports: Ports, data: string): Promise<ChildProcess> {
     mkdirSync(data, { recursive: true });
-    const main = require.resolve('azurite/package.json', { paths: [app, __dirname] });
+    const main = azuriteFrom([app, process.cwd(), __dirname]);
     const script = path.join(path.dirname(main), 'dist/src/azurite.js');
     const args = ['--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data];
     for (const [service, port] of Object.entries(ports)) args.push(`--${service}Port`, String(port));

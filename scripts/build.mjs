@@ -1,4 +1,4 @@
-// Compiles src, devhost, samples, bench and openapi into dist/. Incremental state is not kept: a build is always of what is there.
+// Compiles src, devhost, samples, bench and openapi into dist/, and bundles the command line there. Incremental state is not kept: a build is always of what is there.
 //   --if-missing FILE  leave a dist/ that holds this file as it is: it may be in use
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,8 @@ const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc
 if (status === 0) {
   // The app serves it: it stands beside the handler, as in the package.
   cpSync('openapi.json', 'dist/src/api/openapi.json');
+  // Loaded late: what finds a fresh build need not wait for a bundler.
+  if (existsSync('src/cli/main.ts')) await (await import('./bundle-cli.mjs')).bundleCli(root, 'dist/cli/fanfold.js');
   writeFileSync(stampOf(root), digest);
 }
 process.exit(status ?? 1);
