@@ -45,6 +45,8 @@ export interface ClientOptions {
     /** Of one request, in ms: until its answer is there, of a stream until its answer begins. Default 60,000; what carries a file has ten times as much. */
     timeoutMs?: number | undefined;
     clock?: Clock | undefined;
+    /** Of answers that are one JSON document; default `JSON.parse`, which rounds numbers beyond what JavaScript holds. */
+    parse?: ((text: string) => unknown) | undefined;
 }
 
 export interface StartOptions extends CallOptions {
@@ -120,7 +122,16 @@ export class FanfoldClient {
     private readonly requests: Requests;
     private readonly clock: Clock;
 
-    constructor({ url, key, headers = {}, retry = DEFAULT_RETRY, timeoutMs = 60_000, clock = realClock, ...options }: ClientOptions) {
+    constructor({
+        url,
+        key,
+        headers = {},
+        retry = DEFAULT_RETRY,
+        timeoutMs = 60_000,
+        clock = realClock,
+        parse = JSON.parse,
+        ...options
+    }: ClientOptions) {
         this.clock = clock;
         this.requests = new Requests({
             base: `${url.replace(/\/+$/, '').replace(/\/api$/, '')}/api`,
@@ -130,6 +141,7 @@ export class FanfoldClient {
             retry,
             timeoutMs,
             clock,
+            parse,
         });
     }
 

@@ -47,6 +47,8 @@ export interface RequestsOptions {
     retry: RetryOptions;
     timeoutMs: number;
     clock: Clock;
+    /** Of JSON text. */
+    parse: (text: string) => unknown;
 }
 
 export class Requests {
@@ -57,7 +59,7 @@ export class Requests {
         return this.send(request, call, async (answer, asked) => {
             const text = await answer.text();
             try {
-                return JSON.parse(text) as T;
+                return this.options.parse(text) as T;
             } catch {
                 throw new ApiError(asked, answer.status, null, text);
             }

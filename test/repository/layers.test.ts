@@ -40,6 +40,8 @@ const mayImport: Record<string, string[]> = {
     ],
     // The other side of the API: no part of the app, which imports nothing of it. It knows the types of what it sends and gets, and no more.
     client: ['api', 'application', 'contracts', 'core', 'items'],
+    // The command line: the client, the readers of exact JSON, and nothing else of the app but types through the client.
+    cli: ['client', 'json'],
     functions: ['log', 'activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],
 };
 
@@ -50,6 +52,7 @@ const packages: { name: RegExp; only: string[] }[] = [
     { name: /^@azure\/storage-blob$/, only: ['storage/'] },
     // Processors check the options that their authors declare with zod.
     { name: /^zod$/, only: ['contracts/', 'processors/'] },
+    { name: /^commander$/, only: ['cli/'] },
 ];
 
 interface Import {
