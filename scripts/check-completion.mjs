@@ -35,6 +35,9 @@ const questions = [
   { line: 'fanfold jobs list --s', has: ['--state'], not: ['--post'] },
   { line: 'fanfold -o ', has: ['table', 'json', 'ndjson', 'csv', 'none'], not: ['run'] },
   { line: 'fanfold jobs list --output n', has: ['ndjson', 'none'], not: ['table'] },
+  { line: 'fanfold jobs list --output=n', has: ['ndjson', 'none'], not: ['table', 'list'] },
+  { line: 'fanfold --profile=run --output=', has: ['table', 'json'], not: ['run'] },
+  { line: 'fanfold --profile=jobs j', has: ['jobs'], not: ['list'] },
   { line: 'fanfold jobs list --state awaiting', has: ['awaitingApproval'], not: ['running'] },
   { line: 'fanfold completion ', has: ['bash', 'zsh', 'fish'], not: ['run'] },
   { line: 'fanfold run ', has: ['rows.csv', 'two words.csv'], not: ['run'] },
@@ -48,8 +51,11 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 /** For each shell: what it offers for a line. `script` is a file, `folder` is where it runs, and its home. */
 const offers = {
   bash(line, script, folder) {
-    // As readline cuts a line; none of these has quotes.
-    const words = line.split(' ');
+    // As readline cuts a line: none of these has quotes, and a "=" is a word of its own.
+    const words = line
+      .replaceAll(/=(?=\S)/g, ' = ')
+      .replaceAll(/(?<=\w)=$/g, ' =')
+      .split(' ');
     const ask = `source ${quoted(script)}
 COMP_WORDS=(${words.map(quoted).join(' ')}) COMP_CWORD=${words.length - 1} COMP_LINE=${quoted(line)} COMP_POINT=${line.length}
 made=$(complete -p fanfold) && made=\${made#*-F } && "\${made%% *}" fanfold "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD-1]}"
@@ -60,8 +66,13 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   fish(line, script, folder) {
     const ask = `source ${quoted(script)}; complete -C ${quoted(line)}`;
     const answer = run('fish', ['--no-config', '-c', ask], { cwd: folder, env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder } });
-    // A tab and the description may follow.
-    return said(answer).map((one) => one.split('\t')[0].replaceAll('\\ ', ' '));
+    // The option stands before its value here, and a tab and the description may follow.
+    return said(answer).map((one) =>
+      one
+        .split('\t')[0]
+        .replace(/^--[\w-]+=/, '')
+        .replaceAll('\\ ', ' '),
+    );
   },
 
   zsh(line, script, folder) {

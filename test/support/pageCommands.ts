@@ -61,32 +61,37 @@ export function blocksOf(page: string): Block[] {
     });
 }
 
-/** A command begins with `$ ` and goes on in indented lines, while bash wants more; what follows is its answer. */
+/** A command begins with `$ ` and goes on behind each backslash at the end of a line; what follows is its answer. */
 function consoleCommands(text: string): Command[] {
-    return text.split(/^\$ /m).flatMap((part) => {
-        const lines = part.split('\n');
-        const end = lines.findIndex((line, i) => !line.endsWith('\\') && isWhole(lines.slice(0, i + 1).join('\n')));
-        const command = lines.slice(0, end + 1).join('\n');
-        const shown = lines.slice(end + 1).filter((line) => line !== '');
-        return command.trim() ? [{ text: command, shown }] : [];
-    });
+    return text
+        .split(/^\$ /m)
+        .filter((part) => part.trim() !== '')
+        .map((part) => {
+            const lines = part.split('\n');
+            const end = lines.findIndex((line) => !line.endsWith('\\')) + 1;
+            return { text: lines.slice(0, end).join('\n'), shown: lines.slice(end).filter((line) => line !== '') };
+        });
 }
+
+/** Where commands end is bash's to say: it reads line after line into the body of a function, which it does not run, until that is one. */
+const SPLIT = String.raw`
+begun=''
+while IFS= read -r line; do
+    begun+=$line$'\n'
+    [[ $line == *\\ ]] && continue
+    eval "read_only() { :
+$begun}" 2>/dev/null && printf '%s\0' "$begun" && begun=''
+done
+[[ $begun == '' ]]`;
 
 function scriptCommands(text: string): Command[] {
-    const commands: Command[] = [];
-    let begun: string[] = [];
-    for (const line of text.split('\n')) {
-        begun.push(line);
-        const command = begun.join('\n');
-        if (line.endsWith('\\') || !isWhole(command)) continue;
-        if (command.trim()) commands.push({ text: command, shown: [] });
-        begun = [];
-    }
-    if (begun.length > 0) throw new Error(`A command has no end: ${begun.join('\n')}`);
-    return commands;
+    const { status, stdout } = spawnSync('bash', ['-c', SPLIT], { input: text, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`A command has no end: ${text}`);
+    return stdout
+        .split('\0')
+        .map((command) => ({ text: command.trim(), shown: [] }))
+        .filter((command) => command.text !== '');
 }
-
-const isWhole = (command: string): boolean => spawnSync('bash', ['-n'], { input: command }).status === 0;
 
 /** Values that a page shows as they are; of all others only the kind is compared. */
 const SAME = ['state', 'outcome', 'kind', 'move', 'code', 'endedBy', 'allowed', 'ok'];
