@@ -55,7 +55,8 @@ export function blocksOf(page: string): Block[] {
         if (!SHELLS.includes(language)) return [];
         for (const [, name] of text.matchAll(/^(\w+)\(\) \{[^}]*\bcurl\b/gm)) callers.add(name!);
         // Where a command can stand: "func durable" calls no function of that name.
-        if (!new RegExp(`(^(\\$ )?|[|;({]|\\b(do|then)\\b|&&)\\s*(${[...callers].join('|')}) `, 'm').test(text)) return [];
+        if (!new RegExp(`(^(\\$ )?|[|;({]|\\b(do|then|else|if|while|until)\\b|&&)\\s*(${[...callers].join('|')}) `, 'm').test(text))
+            return [];
         const commands = language === 'console' ? consoleCommands(text) : scriptCommands(text);
         return [{ heading, text, commands, document: document?.heading === heading ? document.text : null }];
     });
