@@ -23,7 +23,8 @@ const takers = (nodes: Node[]): string[] => [...new Set(nodes.flatMap(valued).fl
 function bash(nodes: Node[]): string {
     const values = (value: Flag['value']): string =>
         value === 'file'
-            ? 'COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2>/dev/null'
+            ? // A line for each: names have spaces.
+              `local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames 2>/dev/null`
             : Array.isArray(value)
               ? `COMPREPLY=($(compgen -W ${quoted(value.join(' '))} -- "$cur"))`
               : ':';
@@ -48,8 +49,11 @@ ${flags.join('\n')}
 _fanfold() {
     local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} path='' word skip=0 i
     COMPREPLY=()
+    # --output=json comes as three words.
+    if [[ $cur == '=' ]]; then cur=''; elif [[ $prev == '=' ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=\${COMP_WORDS[i]}
+        if [[ $word == '=' ]]; then skip=1; continue; fi
         if ((skip)); then skip=0; continue; fi
         case "$word" in
             ${takers(nodes).join('|')}) skip=1; continue ;;
@@ -94,6 +98,7 @@ ${flags.join('\n')}
 _fanfold() {
     local cur=\${words[CURRENT]} prev=\${words[CURRENT-1]} path_='' word skip=0 i
     local -a found
+    if [[ $cur == --*=* ]]; then prev=\${cur%%=*} cur=\${cur#*=}; compset -P '*='; fi
     for ((i = 2; i < CURRENT; i++)); do
         word=\${words[i]}
         if ((skip)); then skip=0; continue; fi
