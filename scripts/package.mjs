@@ -1,4 +1,4 @@
-// Makes what is deployed: one bundled file with its dependencies, host.json and a package.json, in dist/app/ and zipped as
+// Makes what is deployed: one bundled file with its dependencies, host.json, the API document and a package.json, in dist/app/ and zipped as
 // dist/fanfold.zip. The same sources give the same bytes, so a zip's digest says what is running.
 //   --out DIR  write app/ and fanfold.zip there instead
 import { build } from 'esbuild';
@@ -55,6 +55,7 @@ const { outputFiles } = await build({
 
 const files = {
   'host.json': read('host.json'),
+  'openapi.json': read('openapi.json'),
   LICENSE: read('LICENSE'),
   'package.json': Buffer.from(
     `${JSON.stringify({ name: manifest.name, version: manifest.version, license: manifest.license, private: true, main: 'main.js', engines: manifest.engines }, null, 2)}\n`,

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const folders = ['src', 'devhost', 'samples', 'bench', 'test/guarantees', 'test/histories', 'test/support'];
-const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
+const folders = ['src', 'devhost', 'samples', 'bench', 'openapi', 'test/guarantees', 'test/histories', 'test/support'];
+const files = ['package.json', 'openapi.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
 
 /** Where a build keeps the digest of what it was made of. */
 export const stampOf = (root) => path.join(root, 'dist/.sources');

@@ -10,6 +10,7 @@ import { retuneJob } from './jobs/retuneJob';
 import { behindDoor, type Takes } from './http/checkRequest';
 import { pathOf, type Handler } from './http/frame';
 import { health } from './getHealth';
+import { getOpenApi } from './getOpenApi';
 import { getItem } from './jobs/getItem';
 import { listJobs } from './jobs/listJobs';
 import { getLimiter } from './limiters/getLimiter';
@@ -28,13 +29,16 @@ export interface Route {
     /** Name of the function. */
     name: string;
     route: string;
-    methods: HttpMethod[];
+    methods: readonly HttpMethod[];
     handler: Handler;
     /** What the body of a request is; a route that says nothing reads none as JSON. */
     takes?: Takes;
+    /** Nobody is asked for a key. */
+    isAnonymous?: true;
 }
 
-const known: Route[] = [
+/** Names and methods are literal types: of a route without a place in the API document the compiler knows. */
+const known = [
     { name: 'startJob', route: 'jobs', methods: ['POST'], handler: startJob, takes: 'json' },
     { name: 'listJobs', route: 'jobs', methods: ['GET'], handler: listJobs },
     { name: 'getJob', route: 'jobs/{id}', methods: ['GET'], handler: getJob },
@@ -60,7 +64,9 @@ const known: Route[] = [
     { name: 'getLimiter', route: 'limiters/{name}', methods: ['GET'], handler: getLimiter },
     { name: 'setLimiter', route: 'limiters/{name}', methods: ['PUT'], handler: setLimiter, takes: 'json' },
     { name: 'health', route: 'health', methods: ['GET'], handler: health },
-];
+    { name: 'getOpenApi', route: 'openapi.json', methods: ['GET'], handler: getOpenApi, isAnonymous: true },
+] as const satisfies readonly Route[];
+export type KnownRoute = (typeof known)[number];
 
 /** The methods that a path knows; empty when no route has it. */
 export function methodsOf(path: string): string[] {
@@ -69,7 +75,7 @@ export function methodsOf(path: string): string[] {
         const pattern = route.split('/');
         return pattern.length === segments.length && pattern.every((p, i) => p.startsWith('{') || p === segments[i]);
     };
-    return [...new Set(known.filter((r) => fits(r.route)).flatMap((r) => r.methods))];
+    return [...new Set(known.filter((r) => fits(r.route)).flatMap((r): readonly HttpMethod[] => r.methods))];
 }
 
 /** Hosts answer an unknown path and a wrong method both with an empty 404; this route is the last that fits and says which it was. */
@@ -84,6 +90,6 @@ const fallback: Handler = async (request) => {
 
 // The host tries routes in the order of their functions' names, so this one must sort last.
 export const routes: Route[] = [
-    ...known.map((route) => ({ ...route, handler: behindDoor(route.handler, route.takes ?? 'bytes') })),
+    ...known.map((route: Route) => ({ ...route, handler: behindDoor(route.handler, route.takes ?? 'bytes') })),
     { name: 'zUnknownRoute', route: '{*path}', methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'], handler: fallback },
 ];

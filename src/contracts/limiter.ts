@@ -58,7 +58,7 @@ const register = z.object({
 export const registerDocument: Contract<Register> = contract('limiter', register);
 
 /** The body of `PUT /limiters/{name}`. */
-const settings = z.strictObject({
+export const limiterSettings = z.strictObject({
     rate: z
         .union([writtenRate, z.array(writtenRate).max(MAX_RATES)], { error: `neither a rate nor a list of them; write ${RATE_FORM}` })
         .nullish(),
@@ -66,12 +66,12 @@ const settings = z.strictObject({
 });
 
 /** As users write it. */
-export type SettingsInput = z.input<typeof settings>;
+export type SettingsInput = z.input<typeof limiterSettings>;
 
 /** What an administrator wants, or what is wrong with it. */
 export function parseSettings(document: unknown): { ok: true; settings: Settings } | { ok: false; errors: FieldError[] } {
-    const read = settings.safeParse(document);
-    if (!read.success) return { ok: false, errors: fieldErrors(read.error, document, Object.keys(settings.shape)) };
+    const read = limiterSettings.safeParse(document);
+    if (!read.success) return { ok: false, errors: fieldErrors(read.error, document, Object.keys(limiterSettings.shape)) };
     const { rate: texts, inFlight = null } = read.data;
     const rates = [texts ?? []].flat().map((text) => parseRate(text)!);
     const errors = rates.flatMap(({ perMs }, i): FieldError[] => {

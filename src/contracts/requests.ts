@@ -7,7 +7,7 @@ import { fieldErrors } from './jobSpec';
 export const MAX_REASON = 500;
 
 /** The body of a move: why, if anything. */
-const moveBody = z.strictObject({
+export const moveBody = z.strictObject({
     reason: z
         .string()
         .min(1, { error: 'empty; say why, or leave it out' })

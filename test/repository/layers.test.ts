@@ -49,7 +49,8 @@ const packages: { name: RegExp; only: string[] }[] = [
     { name: /^(undici|(node:)?(https?|http2|net|tls|dgram))$/, only: ['egress/'] },
     { name: /^@azure\/storage-blob$/, only: ['storage/'] },
     // Processors check the options that their authors declare with zod.
-    { name: /^zod$/, only: ['contracts/', 'processors/'] },
+    { name: /^zod$/, only: ['contracts/', 'processors/', 'api/openapi/'] },
+    { name: /^zod-openapi$/, only: ['api/openapi/'] },
 ];
 
 interface Import {

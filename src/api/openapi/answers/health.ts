@@ -1,0 +1,9 @@
+// Whether the app reaches its storage.
+import { z } from 'zod';
+
+export const health = z
+    .strictObject({
+        status: z.enum(['ok', 'unavailable']).meta({ description: 'Whether the app can do its work.' }),
+        storage: z.enum(['ok', 'unreachable']).meta({ description: 'Whether storage answers within five seconds.' }),
+    })
+    .meta({ id: 'Health', description: 'Whether the app reaches its storage.' });

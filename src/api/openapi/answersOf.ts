@@ -1,0 +1,73 @@
+// The answers of an operation as the document has them: the good ones, and the problems by their status.
+import type { oas31, ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import { problemCodes, type ProblemCode } from '../../core/codes';
+import { problemName } from './answers/problem';
+import type { Examples } from './examples';
+import { headerComponent, headers, type HeaderName } from './headers';
+import type { HeaderOfAnswer, Operation } from './operation';
+
+/** Headers that problems of a code have wherever it is answered. */
+const headersOfCode: Partial<Record<ProblemCode, readonly HeaderOfAnswer[]>> = {
+    METHOD_NOT_ALLOWED: ['Allow'],
+    UNSUPPORTED_MEDIA: ['Accept'],
+    PRECONDITION_FAILED: ['Tus-Resumable', 'Tus-Version'],
+    IDEMPOTENCY_IN_PROGRESS: ['Retry-After'],
+    NEWER_VERSION: ['Retry-After'],
+    STORAGE_UNAVAILABLE: ['Retry-After'],
+};
+
+export function answersOf(operation: Operation, examples: Examples): ZodOpenApiResponsesObject {
+    const good = Object.entries(operation.answers).map(([status, { description, headers = [], content }]) => [
+        status,
+        {
+            description,
+            headers: headersObject(headers),
+            ...(content
+                ? {
+                      content: Object.fromEntries(
+                          Object.entries(content).map(([type, { schema, isLine }]) => [
+                              type,
+                              { schema, ...(isLine ? { 'x-ndjson-line': true } : {}), ...examples.ofAnswer(status, type) },
+                          ]),
+                      ),
+                  }
+                : {}),
+        },
+    ]);
+    const statuses = [...new Set(operation.codes.map((code) => problemCodes[code].status))];
+    const bad = statuses.map((status) => [status, problemsOf(operation, status, examples)]);
+    const unknown = operation.isAnonymous ? [] : [['401', { $ref: '#/components/responses/Unauthorized' }]];
+    return Object.fromEntries([...good, ...unknown, ...bad]) as ZodOpenApiResponsesObject;
+}
+
+/** The problems that come with one status. `x-problem-codes` lists them where there is no body to tell them by, too. */
+function problemsOf({ codes, problemHeaders = {}, isHead }: Operation, status: number, examples: Examples): ZodOpenApiResponseObject {
+    const here = codes.filter((code) => problemCodes[code].status === status).sort();
+    const names = here.flatMap((code) => [...(headersOfCode[code] ?? []), ...(problemHeaders[code] ?? [])]);
+    return {
+        description: here.map((code) => `\`${code}\`: ${problemCodes[code].title}.`).join(' '),
+        headers: headersObject([...new Set(names), 'Cache-Control']),
+        ...(isHead ? {} : { content: { 'application/problem+json': { schema: schemaOf(here), ...examples.ofProblems(here) } } }),
+        'x-problem-codes': here,
+    };
+}
+
+const refOf = (code: ProblemCode): string => `#/components/schemas/${problemName(code)}`;
+
+/** The document of any of these problems, told apart by `code`. */
+export const schemaOf = (codes: readonly ProblemCode[]): oas31.SchemaObject | oas31.ReferenceObject =>
+    codes.length === 1
+        ? { $ref: refOf(codes[0]!) }
+        : {
+              oneOf: codes.map((code) => ({ $ref: refOf(code) })),
+              discriminator: { propertyName: 'code', mapping: Object.fromEntries(codes.map((code) => [code, refOf(code)])) },
+          };
+
+const headersObject = (names: readonly HeaderOfAnswer[]): oas31.HeadersObject => Object.fromEntries(names.map(headerOf));
+
+function headerOf(name: HeaderOfAnswer): [string, oas31.HeaderObject | oas31.ReferenceObject] {
+    if (!name.endsWith('?')) return [name, { $ref: `#/components/headers/${headerComponent(name as HeaderName)}` }];
+    const known = name.slice(0, -1) as HeaderName;
+    const { description, schema } = headers[known];
+    return [known, { description: description!, schema: schema! }];
+}
