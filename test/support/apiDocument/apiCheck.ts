@@ -20,7 +20,8 @@ export interface BodyCheck {
 export class ApiCheck {
     readonly uses: Uses = new Set();
     private readonly validators: Validators;
-    private misfits: string[] = [];
+    /** Each once, with the request in which it was seen first. */
+    private misfits = new Map<string, string>();
     private pending = new Set<Promise<unknown>>();
 
     constructor(readonly document: ApiDocument) {
@@ -32,7 +33,7 @@ export class ApiCheck {
         const found = this.document.find(sent.method, sent.route);
         if (found.kind === 'operation') return this.judgeOperation(found, sent, head);
         const told = `${sent.method} ${sent.route}, answered ${head.status}`;
-        return wholeOnly((text) => this.tell(told, checkUnrouted(this.validators, found, sent, head, text)));
+        return wholeOnly((text) => this.tell('unknown', told, checkUnrouted(this.validators, found, sent, head, text)));
     }
 
     /** Waits for what `work` finds before it tells what does not fit. */
@@ -44,8 +45,8 @@ export class ApiCheck {
     /** What has not fitted since this was asked last. */
     async takeMisfits(): Promise<string[]> {
         while (this.pending.size > 0) await Promise.all(this.pending);
-        const taken = [...new Set(this.misfits)];
-        this.misfits = [];
+        const taken = [...this.misfits.values()];
+        this.misfits.clear();
         return taken;
     }
 
@@ -54,20 +55,18 @@ export class ApiCheck {
         sent: SentRequest,
         head: AnswerHead,
     ): BodyCheck {
-        const told = `${operation.id} (${sent.method} ${sent.route}), answered ${head.status}`;
+        const tell = (misfits: string[], what = '') =>
+            this.tell(`${operation.id} ${head.status}`, `${sent.method} ${sent.route}, answered ${head.status}${what}`, misfits);
         const { uses } = this;
         // A request that is taken must fit; of one that is refused nothing is asked, for a document cannot say all that a server looks at.
-        if (head.status < 400) {
-            const misfits = checkRequest(this.validators, operation, pathValues, sent, uses);
-            this.tell(`${told}, but its request does not fit`, misfits);
-        }
+        if (head.status < 400) tell(checkRequest(this.validators, operation, pathValues, sent, uses), ', but its request does not fit');
         const { misfits, body } = checkHead(this.validators, operation, head, uses);
-        this.tell(told, misfits);
+        tell(misfits);
         if (body && (body.media.isLines || body.type === 'text/csv'))
-            return this.byLines(new LineChecks(this.validators, body.media, uses, (misfit) => this.tell(told, [misfit])));
+            return this.byLines(new LineChecks(this.validators, body.media, uses, (misfit) => tell([misfit])));
         // What is wrong with the head says nothing of the body that a second finding would add to.
         return wholeOnly((text) => {
-            if (misfits.length === 0) this.tell(told, checkBody(this.validators, operation, head.status, body, text, uses));
+            if (misfits.length === 0) tell(checkBody(this.validators, operation, head.status, body, text, uses));
         });
     }
 
@@ -80,8 +79,10 @@ export class ApiCheck {
         return { isLines: true, take, whole };
     }
 
-    private tell(what: string, misfits: string[]): void {
-        this.misfits.push(...misfits.map((misfit) => `${what}: ${misfit}`));
+    /** `kind`: requests of one kind are told of once. */
+    private tell(kind: string, what: string, misfits: string[]): void {
+        for (const misfit of misfits)
+            if (!this.misfits.has(`${kind} ${misfit}`)) this.misfits.set(`${kind} ${misfit}`, `${kind.split(' ')[0]} (${what}): ${misfit}`);
     }
 }
 

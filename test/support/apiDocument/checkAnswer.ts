@@ -8,7 +8,7 @@ import type { Validators } from './validators';
 /** What hosts, and what stands before them, add to every answer. */
 const OF_HOSTS = new Set([
     ...['connection', 'content-encoding', 'content-length', 'content-type', 'date', 'keep-alive', 'server', 'transfer-encoding', 'vary'],
-    ...['request-context', 'strict-transport-security', 'x-powered-by'],
+    ...['request-context', 'strict-transport-security', 'x-ms-invocation-id', 'x-powered-by'],
 ]);
 
 /** How a body is documented. */

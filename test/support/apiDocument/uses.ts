@@ -18,7 +18,8 @@ export const use = {
     code: ({ id }: Operation, status: string, code: string) => `${id}: answer ${status}, code ${code}`,
     field: (side: Side, pointer: string) => `${side}: field ${pointer}`,
     form: (side: Side, pointer: string) => `${side}: form ${pointer}`,
-    value: (side: Side, pointer: string, value: unknown) => `${side}: value ${JSON.stringify(value)} of ${pointer}`,
+    /** Of requests only: which words there are in answers is a matter of the tables that both are made of. */
+    value: (pointer: string, value: unknown) => `request: value ${JSON.stringify(value)} of ${pointer}`,
 };
 
 export const PROBLEM = 'application/problem+json';
@@ -70,7 +71,7 @@ function offer(document: ApiDocument, side: Side, pointer: string, uses: Uses, s
     if (seen.has(at)) return;
     seen.add(at);
     const schema = document.schemaAt(at);
-    for (const value of valuesOf(schema)) uses.add(use.value(side, at, value));
+    if (side === 'request') for (const value of valuesOf(schema)) uses.add(use.value(at, value));
     for (const name of Object.keys(schema.properties ?? {})) uses.add(use.field(side, below(at, 'properties', name)));
     for (const form of formsOf(document, at)) uses.add(use.form(side, form));
     for (const next of partsOf(schema, at)) offer(document, side, next, uses, seen);
@@ -82,7 +83,7 @@ export function useValue(validators: Validators, side: Side, pointer: string, va
     const at = document.follow(pointer);
     const schema = document.schemaAt(at);
     const go = (next: string, of: unknown) => useValue(validators, side, next, of, uses);
-    if (valuesOf(schema).includes(value)) uses.add(use.value(side, at, value));
+    if (side === 'request' && valuesOf(schema).includes(value)) uses.add(use.value(at, value));
     for (const form of formsOf(document, at))
         if (validators.fits(form, value)) {
             uses.add(use.form(side, form));

@@ -27,7 +27,9 @@ export class Validators {
             strictRequired: false,
             strictTuples: false,
             verbose: true,
-            validateFormats: true,
+            // Compiled for a few hundred values: what is quick to make is worth more than what is quick to run.
+            inlineRefs: false,
+            code: { optimize: false },
         });
         addFormats.default(this.ajv);
         // Places are compiled as parts of the whole, whose own fields are no keywords of a schema.

@@ -139,7 +139,7 @@ describe('what does not fit', () => {
         );
         await ask(`${BASE}/api/things/a`);
         await ask(`${BASE}/api/things/a`);
-        expect(await check.takeMisfits()).toEqual([expect.stringContaining('getThing (GET /things/a), answered 200: body: "" must have')]);
+        expect(await check.takeMisfits()).toEqual([expect.stringContaining('getThing (GET /things/a, answered 200): body: "" must have')]);
         expect(await check.takeMisfits()).toEqual([]);
     });
 });
