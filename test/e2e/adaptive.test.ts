@@ -1,8 +1,7 @@
 // Adaptive concurrency in real time: what a job settles at, how fast it rises, and what the next job knows of it.
-import { FanfoldClient } from '../../src/client';
 import { PAUSE_MS, until } from '../support/until';
 import { seen } from './controlSupport';
-import { baseUrl, ended, job, move, past, start, startTarget, useHost } from './support';
+import { client, ended, job, move, past, start, startTarget, useHost } from './support';
 
 useHost();
 
@@ -30,7 +29,7 @@ async function watched(id: string, forMs: number): Promise<number[]> {
 
 const mean = (numbers: number[]): number => numbers.reduce((sum, n) => sum + n, 0) / numbers.length;
 
-const limiterOf = (url: string) => new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY }).limiter(new URL(url).host);
+const limiterOf = (url: string) => client({ forMs: 5_000 }).limiter(new URL(url).host);
 
 test('against a target of 24 threads a job settles near that, and the next job begins there', async () => {
     const target = await startTarget({ latency: { kind: 'queue', threads: 24, baseMs: 50 } });

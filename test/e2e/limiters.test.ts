@@ -1,14 +1,12 @@
 // Limits of targets over HTTP: what is set, what is shown while a job runs, and when a change is felt.
 import { randomUUID } from 'node:crypto';
-import type { ApiError } from '../../src/client';
-import { FanfoldClient, type Limiter } from '../../src/client';
+import type { ApiError, Limiter } from '../../src/client';
 import { until } from '../support/until';
 import { BITES_MS, seen, specOf, WAKES_MS } from './controlSupport';
-import { api, baseUrl, ended, expectConserved, job, observe, patch, start, startTarget, testAtOnce, useHost } from './support';
+import { api, client, ended, expectConserved, job, observe, patch, start, startTarget, testAtOnce, useHost } from './support';
 
 useHost();
 
-const client = (): FanfoldClient => new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY, retry: { forMs: 0 } });
 /** A name that no other run has had. */
 const newName = (): string => `e2e-${randomUUID()}:8443`;
 const hostOf = (url: string): string => new URL(url).host;

@@ -1,10 +1,9 @@
 // Limits that hold, as a target sees them: a rate, two jobs that share it, a window that is used up, calls at once, and a small job beside a large one.
 import type { Target } from '../../samples/target';
-import { FanfoldClient } from '../../src/client';
 import { mostASecond, mostWithin, Stillness, within } from '../support/callTimes';
 import { until } from '../support/until';
 import { BITES_MS, called, seen, specOf, WAKES_MS } from './controlSupport';
-import { baseUrl, ended, expectConserved, job, move, observe, past, patch, start, startTarget, useHost } from './support';
+import { client, ended, expectConserved, job, move, observe, past, patch, start, startTarget, useHost } from './support';
 
 useHost();
 
@@ -15,8 +14,6 @@ afterEach(async () => {
     for (const id of started.splice(0)) await move(id, 'cancel');
 });
 afterAll(() => stillness.stop());
-
-const client = (): FanfoldClient => new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY, retry: { forMs: 0 } });
 
 /** A job of so many items, whose keys begin with its name. */
 async function begin(target: { url: string }, name: string, items: number, more: object = {}): Promise<string> {

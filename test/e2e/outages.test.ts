@@ -1,10 +1,10 @@
 // Targets that go away while jobs call them: what that costs, what is seen of it, and how the job goes on.
 import type { Target } from '../../samples/target';
-import { FanfoldClient, type Limiter } from '../../src/client';
+import type { Limiter } from '../../src/client';
 import { DEADLINE_MS, until } from '../support/until';
 import { BITES_MS, seen, WAKES_MS } from './controlSupport';
 import {
-    baseUrl,
+    client,
     ended,
     expectConserved,
     job,
@@ -32,7 +32,7 @@ const specAt = (url: string, count: number, more: object = {}, http: object = {}
 
 /** What the limiter of a target says; null: nothing was ever limited. */
 const limiterOf = (url: string): Promise<Limiter | null> =>
-    new FanfoldClient({ url: baseUrl(), key: process.env.FANFOLD_KEY, retry: { forMs: 0 } })
+    client()
         .limiter(new URL(url).host)
         .catch((error: { status?: number }) => (error.status === 404 ? null : Promise.reject(error as Error)));
 const openings = async (url: string): Promise<number> =>

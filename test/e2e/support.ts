@@ -1,7 +1,8 @@
 // What every end-to-end test needs: a base URL, calls, a job followed to its end. Knows nothing of the host behind the URL.
 import path from 'node:path';
 import * as sample from '../../samples/target';
-import { FanfoldClient, type Job, type JobSpec, type Outcome, type Timeline } from '../../src/client';
+import { FanfoldClient, type Job, type JobSpec, type Outcome, type RetryOptions, type Timeline } from '../../src/client';
+import { documentedFetch, holdDocument } from '../support/apiDocument/holdDocument';
 import { startHost, type RunningHost } from '../support/host';
 import { observedTarget, type ObservedOptions, type ObservedTarget } from '../support/observedTarget';
 import { DEADLINE_MS } from '../support/until';
@@ -14,9 +15,10 @@ export type { Job, Outcome };
 let host: RunningHost | undefined;
 let base = process.env.FANFOLD_URL ?? '';
 
-/** Uses the host that FANFOLD_URL names; without it, starts the local one for this file. */
+/** Uses the host that FANFOLD_URL names; without it, starts the local one for this file. Every request of the file is held against the API document. */
 export function useHost(): void {
     jest.setTimeout(DEADLINE_MS * 3);
+    holdDocument();
     beforeAll(async () => {
         if (process.env.FANFOLD_URL) return;
         host = await startHost({ app: path.resolve(__dirname, '../..') });
@@ -54,8 +56,11 @@ export const baseUrl = (): string => base;
 
 export const keyHeader = (): Record<string, string> => (process.env.FANFOLD_KEY ? { 'x-functions-key': process.env.FANFOLD_KEY } : {});
 
+const fetch = documentedFetch(baseUrl);
+
 /** Asks nothing again: a connection that breaks is a finding here. */
-const client = (): FanfoldClient => new FanfoldClient({ url: base, key: process.env.FANFOLD_KEY, retry: { forMs: 0 } });
+export const client = (retry: RetryOptions = { forMs: 0 }): FanfoldClient =>
+    new FanfoldClient({ url: base, key: process.env.FANFOLD_KEY, retry, fetch });
 
 /** One request as it stands, for what the client would not send or would not show. */
 export function api(route: string, init: RequestInit = {}): Promise<Response> {
@@ -65,10 +70,10 @@ export function api(route: string, init: RequestInit = {}): Promise<Response> {
     });
 }
 
-/** A call of the engine's own API, from `/instances` on. Where keys are checked it asks for its system key; a function key is refused. */
+/** A call of the engine's own API, which is no part of the document, from `/instances` on. Where keys are checked it asks for its system key; a function key is refused. */
 export function durableApi(route: string, init: RequestInit = {}): Promise<Response> {
     const key = process.env.FANFOLD_DURABLE_KEY;
-    return fetch(`${base}/runtime/webhooks/durabletask${route}`, { ...init, headers: key ? { 'x-functions-key': key } : {} });
+    return globalThis.fetch(`${base}/runtime/webhooks/durabletask${route}`, { ...init, headers: key ? { 'x-functions-key': key } : {} });
 }
 
 /** A JSON answer; tests say what they expect of it. */
