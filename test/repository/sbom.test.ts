@@ -68,7 +68,7 @@ function expected(): Map<string, Told> {
         const content = Buffer.from(locked.get(folder)!.integrity!.replace(/^sha512-/, ''), 'base64').toString('hex');
         const hashes = [{ alg: 'SHA-512', content }];
         const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
-        return [`${name}@${version}`, { name, version, purl, hashes, licenses: [{ license: { id: license } }] }] as const;
+        return [`${name}@${version}`, { name, version, purl, hashes, licenses: [{ license: { id: license } }] }] as [string, Told];
     });
     return new Map(all);
 }
