@@ -1,12 +1,14 @@
-// Makes what is deployed: one bundled file with its dependencies, host.json, the API document and a package.json, in dist/app/ and zipped as
-// dist/fanfold.zip. The same sources give the same bytes, so a zip's digest says what is running.
-//   --out DIR  write app/ and fanfold.zip there instead
+// Makes what is deployed: one bundled file with its dependencies, host.json, the API document and a package.json, in dist/app/
+// and zipped as dist/fanfold.zip. The same sources give the same bytes, so a zip's digest says what is running. Beside it: the digest, in fanfold.zip.sha256
+// as sha256sum writes it; what is in it, in fanfold.cdx.json (CycloneDX); and what esbuild says of every file, in fanfold.meta.json.
+//   --out DIR  write all of them there instead
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sbomOf } from './sbom.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const given = process.argv.indexOf('--out');
@@ -24,17 +26,21 @@ const lean = {
     onResolve({ filter: /^@azure\/identity$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: './identity.js', external: true } : undefined,
     );
+    // What colours lines on a terminal: `debug` tries to load it and goes on without. It is no dependency of the app, only there when some
+    // tool of development brings it, and what is packaged is to follow from what is deployed alone.
+    onResolve({ filter: /^supports-color$/ }, () => ({ external: true }));
     // zod's messages in fifty languages, of which English is used.
     onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: "export { default as en } from './en.js';" }));
   },
 };
 
-const { outputFiles } = await build({
+const { outputFiles, metafile } = await build({
   absWorkingDir: root,
   entryPoints: { main: 'src/functions/index.ts', identity: '@azure/identity' },
   outdir: 'app',
   plugins: [lean],
   write: false,
+  metafile: true,
   bundle: true,
   platform: 'node',
   target: 'node20',
@@ -72,7 +78,12 @@ for (const [name, content] of Object.entries(files)) writeFileSync(path.join(app
 const mtime = new Date(1980, 0, 1);
 const sorted = Object.keys(files).sort();
 const zip = zipSync(Object.fromEntries(sorted.map((name) => [name, new Uint8Array(files[name])])), { level: 9, mtime, os: 3 });
-writeFileSync(path.join(out, 'fanfold.zip'), zip);
-console.log(
-  `${path.relative(process.cwd(), path.join(out, 'fanfold.zip'))}: ${(zip.length / 1e6).toFixed(2)} MB, sha256 ${createHash('sha256').update(zip).digest('hex')}`,
-);
+const digest = createHash('sha256').update(zip).digest('hex');
+const beside = {
+  'fanfold.zip': zip,
+  'fanfold.zip.sha256': `${digest}  fanfold.zip\n`,
+  'fanfold.cdx.json': sbomOf({ root, metafile, digest }),
+  'fanfold.meta.json': JSON.stringify(metafile),
+};
+for (const [name, content] of Object.entries(beside)) writeFileSync(path.join(out, name), content);
+console.log(`${path.relative(process.cwd(), path.join(out, 'fanfold.zip'))}: ${(zip.length / 1e6).toFixed(2)} MB, sha256 ${digest}`);

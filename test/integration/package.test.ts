@@ -57,6 +57,11 @@ describe('the package', () => {
 
     test('has the same bytes when made again, later and in another time zone', () => {
         expect(makePackage('second', { TZ: 'Pacific/Auckland' }).equals(zip)).toBe(true);
+        // And so has what tells of it.
+        for (const beside of ['fanfold.zip.sha256', 'fanfold.cdx.json'])
+            expect(readFileSync(path.join(folder, 'second', beside), 'utf8')).toBe(
+                readFileSync(path.join(folder, 'first', beside), 'utf8'),
+            );
     });
 
     test('reaches storage by identity: the library is there, in a file that is read when needed', () => {

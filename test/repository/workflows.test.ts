@@ -19,7 +19,7 @@ interface Job {
 }
 interface Workflow {
     on: Record<string, Record<string, string[]> | null>;
-    permissions: Record<string, string>;
+    permissions?: Record<string, string>;
     jobs: Record<string, Job>;
 }
 
@@ -58,18 +58,8 @@ test.each(names)('%s has scripts that bash can read', (name) => {
     expect(syntax('for x in 1; do')).not.toBe('');
 });
 
-test('an action has the same version wherever it is used', () => {
-    const versions = new Map<string, Set<string>>();
-    for (const { uses } of names.flatMap((name) => steps(workflow(name)))) {
-        const [action, version] = (uses ?? '').split('@');
-        if (version) versions.set(action!, (versions.get(action!) ?? new Set()).add(version));
-    }
-    expect([...versions].filter(([, used]) => used.size > 1)).toEqual([]);
-});
-
-test.each(names)('%s names actions by version, its jobs end, and it runs scripts that there are', (name) => {
+test.each(names)('%s has jobs that end, and runs scripts that there are', (name) => {
     const w = workflow(name);
-    for (const { uses } of steps(w)) if (uses) expect(uses).toMatch(/^[\w-]+\/[\w-]+@v\d+$/);
     for (const job of Object.values(w.jobs)) expect(job['timeout-minutes']).toBeLessThanOrEqual(30);
     const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
     for (const { run = '' } of steps(w)) {
@@ -103,7 +93,6 @@ test('a tag deploys what was tested, by a token and not by a stored secret of Az
     const deploy = workflow('deploy.yml');
     expect(Object.keys(deploy.on)).toEqual(['push']);
     expect(deploy.on.push).toEqual({ tags: ['v*'] });
-    expect(deploy.permissions['id-token']).toBe('write');
     expect(deploy.jobs.deploy!).toMatchObject({ needs: 'package', environment: 'production' });
     // The job that runs the repository's code, and that of its dependencies, gets no token; the one with the token runs none of it.
     expect(deploy.jobs.package!.permissions).toEqual({ contents: 'read' });
