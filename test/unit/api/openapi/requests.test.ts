@@ -58,7 +58,8 @@ describe('a form takes all that the server’s reader takes', () => {
             .tuple(fc.date({ noInvalidDate: true }), fc.constantFrom(16, 19, 21, 23), zone)
             .map(([date, to, is]) => date.toISOString().slice(0, to) + is);
         holds(INSTANT, takesTime, texts);
-        expect(takesTime('2026-12-01T06:00Z')).toBe(true);
+        for (const text of ['2026-12-01T06:00:00Z', '2026-02-28T23:59:59.123456+14:00', '2024-02-29T00:00:00-00:00'])
+            expect([takesTime(text), wrongInSpec(spec({ startAt: text })), wrongInSpec(spec({ deadline: text }))]).toEqual([true, [], []]);
         expect(new RegExp(INSTANT, 'u').test('2026-12-01T06:00:00')).toBe(false);
     });
 
@@ -98,7 +99,7 @@ const everyField = spec({
         key: 'id',
         onInvalid: 'skip',
         limiter: 'api.example.com:8443',
-        startAt: '2026-12-04T18:00+01:00',
+        startAt: '2026-12-04T18:00:00+01:00',
         tags: { team: 'maps' },
     },
     process: {
