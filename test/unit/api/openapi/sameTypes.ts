@@ -49,7 +49,7 @@ type Plain<T> = T extends RawJson
 type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false;
 const same = <A, B>(..._same: Same<A, B> extends true ? [] : ['the types differ']): void => undefined;
 /** Whether a value of the second type can stand where the first is asked for. */
-const fits = <_Asked, _Given extends _Asked>(): void => undefined;
+const fits = <Asked, Given>(..._fits: Given extends Asked ? [] : ['it does not fit']): void => undefined;
 type Told<Schema extends z.ZodType> = z.output<Schema>;
 
 // Links are named in the document, and any text to whoever reads them.
