@@ -57,6 +57,7 @@ describe.each([
             'dist/app/identity.js',
             'dist/app/main.js',
             'dist/app/main.js.LEGAL.txt',
+            'dist/app/openapi.json',
             'dist/app/package.json',
             'host.json',
             'main.js',
