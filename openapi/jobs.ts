@@ -36,7 +36,8 @@ export async function approvedJob({ recorder, client, target }: Stage): Promise<
         source,
         process: process(target),
         key: 'id',
-        rate: '50/s',
+        // Slow enough for a second word on its canary.
+        rate: '2/s',
         canary: { items: 2 },
         tags: { team: 'maps' },
     };
@@ -46,7 +47,8 @@ export async function approvedJob({ recorder, client, target }: Stage): Promise<
     const path = { id };
     await until(client, id, ({ state }) => state === 'awaitingApproval');
     await recorder.ask('getJob', { path, as: 'awaitingApproval' });
-    await recorder.ask('approveJob', { path, body: { reason: 'the first are as they should be' } });
+    for (const as of ['example', 'underWay'])
+        await recorder.ask('approveJob', { path, body: { reason: 'the first are as they should be' }, as });
     await until(client, id, ({ ended }) => ended);
     await recorder.ask('getJob', { path, as: 'completed' });
     return id;
@@ -111,6 +113,15 @@ export async function steeredJob({ recorder, client, target }: Stage): Promise<v
         await recorder.ask(move, { path, body: { reason: 'new version of the target' } });
         await recorder.ask(move, { path });
     }
+}
+
+/** A job that is still to start: nothing of it can be seen. */
+export async function scheduledJob({ recorder, client }: Stage): Promise<void> {
+    const startAt = new Date(Date.now() + 86_400_000).toISOString();
+    const { id } = await client.startJob({ source: { items: [1] }, process: { processor: 'digest' }, startAt });
+    await recorder.ask('getJob', { path: { id }, as: 'scheduled' });
+    await recorder.ask('getItem', { path: { id, index: '0' } });
+    await client.cancelJob(id);
 }
 
 /** A job whose canary is rejected. */

@@ -6,7 +6,7 @@ import { startTarget } from '../samples/target';
 import { FanfoldClient } from '../src/client';
 import { startHost } from '../test/support/host';
 import { documentFile, documentText, examplesFolder, readExamples } from './document';
-import { afterTheEnd, approvedJob, jobWithBadRows, parts, rejectedJob, steeredJob } from './jobs';
+import { afterTheEnd, approvedJob, jobWithBadRows, parts, rejectedJob, scheduledJob, steeredJob } from './jobs';
 import { provokeAll } from './problems';
 import { Recorder } from './recorder';
 
@@ -25,6 +25,7 @@ async function record(): Promise<void> {
         await jobWithBadRows(stage);
         await steeredJob(stage);
         await rejectedJob(stage);
+        await scheduledJob(stage);
         await provokeAll(recorder, { upload: await parts(stage) });
         await recorder.ask('listJobs', { query: 'limit=2' });
         store(recorder);

@@ -27,7 +27,9 @@ function byCoreTools(files: string[], text = rules): string[] {
 // What Git knows, and what a build, an install and a run leave behind.
 const known = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' }).stdout;
 const made = [
-    ...['main.js', 'identity.js', 'main.js.LEGAL.txt', 'host.json', 'package.json', 'LICENSE'].map((file) => `dist/app/${file}`),
+    ...['main.js', 'identity.js', 'main.js.LEGAL.txt', 'host.json', 'openapi.json', 'package.json', 'LICENSE'].map(
+        (file) => `dist/app/${file}`,
+    ),
     ...['src/functions/index.js', 'src/settings.js.map', 'devhost/cli.js', 'samples/target.js', 'fanfold.zip', 'main.js'].map(
         (f) => `dist/${f}`,
     ),
@@ -57,6 +59,7 @@ describe.each([
             'dist/app/identity.js',
             'dist/app/main.js',
             'dist/app/main.js.LEGAL.txt',
+            'dist/app/openapi.json',
             'dist/app/package.json',
             'host.json',
             'main.js',

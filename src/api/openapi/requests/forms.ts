@@ -3,8 +3,8 @@ import type { Schema } from './described';
 
 /** Days, hours, minutes and seconds; weeks too. */
 export const DURATION = '^P(?=\\d|T\\d)(\\d+W)?(\\d+D)?(T(?=\\d)(\\d+H)?(\\d+M)?(\\d+(\\.\\d{1,3})?S)?)?$';
-/** With a time zone. Seconds may be left out, so it is no `date-time` of JSON Schema. */
-export const INSTANT = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d+)?)?(Z|[+-]\\d{2}:\\d{2})$';
+/** With seconds and a time zone. */
+export const INSTANT = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$';
 export const RATE = '^\\d{1,10}/(\\d{1,5})?(s|min|h|day)$';
 export const LIMITER = '^(?!\\.{1,2}$)[A-Za-z0-9._:\\[\\]\\-]{1,200}$';
 export const WINDOW = '^[A-Za-z,:0-9 \\-]{1,60}$';

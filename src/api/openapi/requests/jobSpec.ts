@@ -18,7 +18,12 @@ const limitTexts: Texts = {
         description:
             'When to end, whatever is left: a time with its time zone, or a duration from `startAt`, PT1S to P400D. At most 800 days ahead; absent: never.',
         anyOf: [
-            { type: 'string', pattern: INSTANT, description: 'A time with its time zone, such as `2026-12-01T06:00:00Z`.' },
+            {
+                type: 'string',
+                format: 'date-time',
+                pattern: INSTANT,
+                description: 'A time with its time zone, such as `2026-12-01T06:00:00Z`.',
+            },
             { type: 'string', pattern: DURATION, description: 'A duration from the start, PT1S to P400D.' },
         ],
         type: undefined,
@@ -105,7 +110,6 @@ const specTexts: Texts = {
         description:
             'When to begin: a time with its time zone, at most 400 days from now; one that has gone by means at once. Default: at once.',
         pattern: INSTANT,
-        format: undefined,
     },
     '/canary': 'The first items run alone, then the rest or nothing. Absent: no such test.',
     '/canary/items': `How many items that are. 1 to ${MAX_CANARY.toLocaleString('en-US')}.`,

@@ -48,13 +48,15 @@ type Plain<T> = T extends RawJson
 /** The same types, optional fields and unions included. */
 type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false;
 const same = <A, B>(..._same: Same<A, B> extends true ? [] : ['the types differ']): void => undefined;
+/** Whether a value of the second type can stand where the first is asked for. */
+const fits = <Asked, Given>(..._fits: Given extends Asked ? [] : ['it does not fit']): void => undefined;
 type Told<Schema extends z.ZodType> = z.output<Schema>;
 
 // Links are named in the document, and any text to whoever reads them.
 type Linked<Document> = Omit<Document, 'links'> & { links: Told<typeof links> };
 same<Told<typeof statusDocument>, Linked<Job>>();
 same<Told<typeof jobPage>, { jobs: Linked<JobPage['jobs'][number]>[]; next?: string }>();
-export const anyLink: ReturnType<typeof linksOf> = {} as Told<typeof links>;
+fits<ReturnType<typeof linksOf>, Told<typeof links>>();
 
 same<Told<typeof outcome>, Outcome>();
 same<Told<typeof itemView>, Item>();
@@ -67,7 +69,7 @@ same<Told<typeof limiterPage>, LimiterPage>();
 same<Told<typeof uploadView>, Upload>();
 same<Told<typeof health>, Health>();
 same<Told<typeof fieldError>, { pointer: string; message: string; allowed?: string }>();
-export const anyFieldError: FieldError = {} as Told<typeof fieldError>;
+fits<FieldError, Told<typeof fieldError>>();
 
 /** An event as users see it, from what is recorded of it: without the numbers by which the records are put together. */
 type Shown<Entry> = Entry extends Omitted
@@ -75,7 +77,8 @@ type Shown<Entry> = Entry extends Omitted
     : Omit<Entry, 'at' | 'generation' | 'id'> & { at: string };
 type Spread<Entry> = Entry extends TimelineEntry ? Shown<Entry> : never;
 same<Told<typeof timeline>, { jobId: string; events: Spread<TimelineEntry>[] }>();
-export const anyEvent: TimelineView = {} as Timeline['events'][number] & Told<typeof timeline>['events'][number];
+fits<TimelineView, Told<typeof timeline>['events'][number]>();
+fits<Timeline['events'][number], Told<typeof timeline>['events'][number]>();
 
 // The server's types and the client's differ in nothing but what JSON text is to whoever has parsed it.
 same<Omit<Job, 'canary'>, Omit<StatusDocument, 'canary'>>();
@@ -83,6 +86,8 @@ same<Omit<NonNullable<Job['canary']>, 'samples'>, Omit<CanaryView, 'samples'>>()
 same<Omit<Item, 'key' | 'item' | 'outcome'>, Omit<ItemView, 'key' | 'item' | 'outcome'>>();
 
 // A check that could not fail would say nothing: each of these differs.
+// @ts-expect-error a number is no text
+fits<string, number>();
 // @ts-expect-error a field is missing
 same<Told<typeof health>, Omit<Health, 'storage'>>();
 // @ts-expect-error a field may be absent in one of them
