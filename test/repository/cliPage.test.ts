@@ -25,7 +25,11 @@ test('every command has an example, and every option that takes a value has a wo
             .filter(({ commands, parent }) => commands.length > 0 && parent)
             .map((group) => ` ${group.name()}`),
     );
-    expect(all(program).flatMap(({ options }) => options).filter(({ description }) => description.length < 10)).toEqual([]);
+    expect(
+        all(program)
+            .flatMap(({ options }) => options)
+            .filter(({ description }) => description.length < 10),
+    ).toEqual([]);
 });
 
 test('the states that can be asked for are those that jobs have', () => {

@@ -40,7 +40,12 @@ describe('the forms of data', () => {
 
     test('json, ndjson and csv are read back', async () => {
         expect(JSON.parse(await list('json'))).toEqual(jobs);
-        expect((await list('ndjson')).trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(jobs);
+        expect(
+            (await list('ndjson'))
+                .trim()
+                .split('\n')
+                .map((line) => JSON.parse(line) as unknown),
+        ).toEqual(jobs);
         const [head, first] = (await list('csv')).split('\n');
         expect([head, first]).toEqual([expect.stringMatching(/^id,name,state/), expect.stringMatching(/^j1,"a ""b"",/)]);
     });
@@ -56,11 +61,20 @@ describe('the forms of data', () => {
 test('what has no form is told with its status and where the URL came from', async () => {
     const shell = fakeShell(async () => new Response('<h1>nginx</h1>', { status: 404 }), { env: { FANFOLD_URL: 'http://proxy' } });
     expect(await cli(shell, 'jobs', 'get', 'x')).toBe(1);
-    expect(shell.err()).toMatch(/answered 404: <h1>nginx<\/h1>\nThis is no answer of Fanfold\. The URL is http:\/\/proxy, from FANFOLD_URL/);
+    expect(shell.err()).toMatch(
+        /answered 404: <h1>nginx<\/h1>\nThis is no answer of Fanfold\. The URL is http:\/\/proxy, from FANFOLD_URL/,
+    );
 });
 
 test('errors name each place, what is allowed, and the remedy; --verbose shows where from', async () => {
-    const problem = { code: 'BAD_SPEC', title: 'Bad', detail: 'd', status: 400, remedy: 'Correct it.', errors: [{ pointer: '/a', message: 'wrong', allowed: '1 to 2' }] };
+    const problem = {
+        code: 'BAD_SPEC',
+        title: 'Bad',
+        detail: 'd',
+        status: 400,
+        remedy: 'Correct it.',
+        errors: [{ pointer: '/a', message: 'wrong', allowed: '1 to 2' }],
+    };
     const shell = fakeShell(async () => json(problem, 400));
     expect(await cli(shell, 'jobs', 'verify', 'x', '--verbose')).toBe(5);
     expect(shell.err()).toMatch(/^fanfold: Bad:\n {2}\/a: wrong; allowed: 1 to 2\nCorrect it\.\nApiError: [^]* at /);

@@ -15,7 +15,10 @@ const settings = (options: GlobalOptions = {}, env: Record<string, string> = {})
 beforeEach(() =>
     write({
         profile: 'dev',
-        profiles: { dev: { url: 'http://dev:1', key: 'dev-key' }, prod: { url: 'https://prod/api', keyFile: 'prod.key', token: 'prod-token' } },
+        profiles: {
+            dev: { url: 'http://dev:1', key: 'dev-key' },
+            prod: { url: 'https://prod/api', keyFile: 'prod.key', token: 'prod-token' },
+        },
     }),
 );
 writeFileSync(path.join(path.dirname(file), 'prod.key'), 'prod-key\n');
@@ -24,10 +27,30 @@ writeFileSync(path.join(home, 'own.key'), 'own-key\n');
 test.each<[string, GlobalOptions, Record<string, string>, object]>([
     ['the profile that the file names', {}, {}, { url: 'http://dev:1', key: 'dev-key' }],
     ['a profile of the environment', {}, { FANFOLD_PROFILE: 'prod' }, { url: 'https://prod/api', key: 'prod-key', token: 'prod-token' }],
-    ['the environment before it', {}, { FANFOLD_URL: 'http://env/', FANFOLD_KEY: 'env-key', FANFOLD_PROFILE: 'prod' }, { url: 'http://env', key: 'env-key' }],
-    ['a profile by flag before the environment', { profile: 'prod' }, { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' }, { url: 'https://prod/api', key: 'prod-key' }],
-    ['a URL by flag before all', { url: 'http://flag', profile: 'prod' }, { FANFOLD_KEY: 'env-key' }, { url: 'http://flag', key: 'env-key' }],
-    ['a key file by flag before all', { keyFile: 'own.key' }, { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' }, { url: 'http://env', key: 'own-key' }],
+    [
+        'the environment before it',
+        {},
+        { FANFOLD_URL: 'http://env/', FANFOLD_KEY: 'env-key', FANFOLD_PROFILE: 'prod' },
+        { url: 'http://env', key: 'env-key' },
+    ],
+    [
+        'a profile by flag before the environment',
+        { profile: 'prod' },
+        { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' },
+        { url: 'https://prod/api', key: 'prod-key' },
+    ],
+    [
+        'a URL by flag before all',
+        { url: 'http://flag', profile: 'prod' },
+        { FANFOLD_KEY: 'env-key' },
+        { url: 'http://flag', key: 'env-key' },
+    ],
+    [
+        'a key file by flag before all',
+        { keyFile: 'own.key' },
+        { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' },
+        { url: 'http://env', key: 'own-key' },
+    ],
     ['a key without a URL for whichever is called', { url: 'http://flag' }, { FANFOLD_KEY: 'env-key' }, { key: 'env-key' }],
     ['what is empty is not set', {}, { FANFOLD_URL: '', FANFOLD_KEY: '' }, { url: 'http://dev:1', key: 'dev-key' }],
 ])('%s', (_, options, env, expected) => expect(settings(options, env)).toMatchObject(expected));
@@ -40,7 +63,11 @@ test('without anything it is the default, and no key', () => {
 test.each<[string, GlobalOptions, Record<string, string>]>([
     ["a profile's key", { url: 'http://elsewhere:1' }, {}],
     ["a profile's key, to the URL of the environment", {}, { FANFOLD_URL: 'http://dev:2' }],
-    ['a key of the environment that has a URL beside it', { url: 'http://elsewhere:1' }, { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' }],
+    [
+        'a key of the environment that has a URL beside it',
+        { url: 'http://elsewhere:1' },
+        { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' },
+    ],
 ])('%s goes to no other origin, and that is said', (_, options, env) => {
     const { key, notes } = settings(options, env);
     expect([key, notes[0]]).toEqual([null, expect.stringContaining('is not sent to')]);

@@ -43,11 +43,22 @@ export function fakeShell(fetch: Fetch, { isTTY = false, columns = 80, env = {},
 export const cli = (shell: Shell, ...args: string[]): Promise<number> => runCli(shell, args, '1.2.3');
 
 export const json = (document: unknown, status = 200): Response =>
-    new Response(JSON.stringify(document), { status, headers: { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' } });
+    new Response(JSON.stringify(document), {
+        status,
+        headers: { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' },
+    });
 
 /** A job as the API shows it. */
 export const job = (fields: object = {}): object => ({
-    ...{ id: 'j1', name: 'n', state: 'running', allowed: ['pause', 'cancel'], ended: false, createdAt: '1970-01-01T00:00:00.000Z', entered: {} },
+    ...{
+        id: 'j1',
+        name: 'n',
+        state: 'running',
+        allowed: ['pause', 'cancel'],
+        ended: false,
+        createdAt: '1970-01-01T00:00:00.000Z',
+        entered: {},
+    },
     counts: { total: 100, succeeded: 10, failed: 0, skipped: 0, cancelled: 0, expired: 0, retries: 0, pending: 90, invalid: 0 },
     ...{ rate: 5, eta: null, workers: {}, calls: {}, limiter: { name: null }, failures: [], repairs: 0, limits: {}, tags: {}, links: {} },
     ...fields,

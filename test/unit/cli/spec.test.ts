@@ -3,25 +3,72 @@ import { assembleSpec, saysAnything, withSource, type SpecOptions } from '../../
 import { readSpec } from '../../../src/cli/run/specText';
 import { writeExact } from '../../../src/json/exactJson';
 
-const spec = (options: SpecOptions, given: string | null = null) => JSON.parse(writeExact(assembleSpec(given === null ? null : readSpec(Buffer.from(given), 'it'), options))) as unknown;
+const spec = (options: SpecOptions, given: string | null = null) =>
+    JSON.parse(writeExact(assembleSpec(given === null ? null : readSpec(Buffer.from(given), 'it'), options))) as unknown;
 
 test('every option has its place', () => {
     const options: SpecOptions = {
-        ...{ post: 'https://h/{id}', header: ['a: b: c', 'Authorization: secret:API_TOKEN'], body: '@', success: 'status == `200`', var: { id: 'x.y' } },
-        ...{ key: 'id', concurrency: '3', rate: ['50/s', '10000/day'], limiter: 'l', canary: '20', approval: 'automatic', budget: '2.5%', budgetThen: 'cancel' },
-        ...{ attempts: '2', deadline: 'P1D', startAt: '2026-12-01T00:00:00Z', name: 'n', tag: { t: 'v=w' }, onInvalid: 'skip', keep: 'failed' },
+        ...{
+            post: 'https://h/{id}',
+            header: ['a: b: c', 'Authorization: secret:API_TOKEN'],
+            body: '@',
+            success: 'status == `200`',
+            var: { id: 'x.y' },
+        },
+        ...{
+            key: 'id',
+            concurrency: '3',
+            rate: ['50/s', '10000/day'],
+            limiter: 'l',
+            canary: '20',
+            approval: 'automatic',
+            budget: '2.5%',
+            budgetThen: 'cancel',
+        },
+        ...{
+            attempts: '2',
+            deadline: 'P1D',
+            startAt: '2026-12-01T00:00:00Z',
+            name: 'n',
+            tag: { t: 'v=w' },
+            onInvalid: 'skip',
+            keep: 'failed',
+        },
     };
     expect(spec(options)).toEqual({
         process: {
-            http: { url: 'https://h/{id}', method: 'POST', headers: { a: 'b: c', Authorization: { secret: 'API_TOKEN' } }, body: '@', success: 'status == `200`', vars: { id: 'x.y' } },
+            http: {
+                url: 'https://h/{id}',
+                method: 'POST',
+                headers: { a: 'b: c', Authorization: { secret: 'API_TOKEN' } },
+                body: '@',
+                success: 'status == `200`',
+                vars: { id: 'x.y' },
+            },
         },
-        ...{ key: 'id', concurrency: { max: 3 }, rate: ['50/s', '10000/day'], limiter: 'l', canary: { items: 20, approval: 'automatic' }, budget: { percent: 2.5, then: 'cancel' } },
-        ...{ retry: { attempts: 2 }, deadline: 'P1D', startAt: '2026-12-01T00:00:00Z', name: 'n', tags: { t: 'v=w' }, onInvalid: 'skip', results: { keep: 'failed' } },
+        ...{
+            key: 'id',
+            concurrency: { max: 3 },
+            rate: ['50/s', '10000/day'],
+            limiter: 'l',
+            canary: { items: 20, approval: 'automatic' },
+            budget: { percent: 2.5, then: 'cancel' },
+        },
+        ...{
+            retry: { attempts: 2 },
+            deadline: 'P1D',
+            startAt: '2026-12-01T00:00:00Z',
+            name: 'n',
+            tags: { t: 'v=w' },
+            onInvalid: 'skip',
+            results: { keep: 'failed' },
+        },
     });
 });
 
 test('options win over a spec, and leave the rest of it as it is', () => {
-    const given = '{"name":"a","process":{"http":{"url":"u","timeout":"PT1S","headers":{"x":"1"}}},"concurrency":{"max":5,"adaptive":false},"retry":{"factor":1.50}}';
+    const given =
+        '{"name":"a","process":{"http":{"url":"u","timeout":"PT1S","headers":{"x":"1"}}},"concurrency":{"max":5,"adaptive":false},"retry":{"factor":1.50}}';
     expect(spec({ name: 'b', put: 'v', header: ['y: 2'], concurrency: '7' }, given)).toEqual({
         name: 'b',
         process: { http: { url: 'v', method: 'PUT', timeout: 'PT1S', headers: { x: '1', y: '2' } } },
@@ -46,7 +93,12 @@ test('a file takes the place of a source, and is read as that says', () => {
 });
 
 test('options that say nothing of the spec leave it as it came', () => {
-    expect([saysAnything({}), saysAnything({ name: 'n' }), saysAnything({ get: 'u' }), saysAnything({ header: ['a: b'] })]).toEqual([false, true, true, true]);
+    expect([saysAnything({}), saysAnything({ name: 'n' }), saysAnything({ get: 'u' }), saysAnything({ header: ['a: b'] })]).toEqual([
+        false,
+        true,
+        true,
+        true,
+    ]);
 });
 
 test.each<[SpecOptions, RegExp, number]>([
@@ -70,5 +122,7 @@ test.each([
     ['{"a":1} {', /no JSON/],
     [Buffer.from([0x7b, 0xff]), /not UTF-8/],
 ])('no spec: %j', (text, message) => {
-    expect(() => readSpec(Buffer.from(text as string), 'it')).toThrow(expect.objectContaining({ message: expect.stringMatching(message), code: 5 }));
+    expect(() => readSpec(Buffer.from(text as string), 'it')).toThrow(
+        expect.objectContaining({ message: expect.stringMatching(message), code: 5 }),
+    );
 });

@@ -3,7 +3,10 @@ import { Interrupted } from '../../../src/cli/errors';
 import { cli, fakeShell, job, json, type Asked, type FakeShell } from './shell';
 
 /** Answers one after the other, the last again and again; an error is a connection that is refused. */
-function watch(answers: (object | Error)[], { args = [], ...asked }: Asked & { args?: string[] } = {}): { shell: FakeShell; code: Promise<number>; urls: string[] } {
+function watch(
+    answers: (object | Error)[],
+    { args = [], ...asked }: Asked & { args?: string[] } = {},
+): { shell: FakeShell; code: Promise<number>; urls: string[] } {
     const urls: string[] = [];
     const shell = fakeShell(async (url, init) => {
         urls.push(`${init.method} ${url.replace('http://localhost:7071/api', '')}`);
@@ -33,7 +36,16 @@ test.each<[string, object, number]>([
 
 test('a host that goes and comes back is ridden out, and said so', async () => {
     const gone = new Error('gone');
-    const { shell, code } = watch([job(), gone, gone, gone, gone, gone, { status: 503, title: 't' }, ended({ state: 'completed', outcome: 'succeeded' })]);
+    const { shell, code } = watch([
+        job(),
+        gone,
+        gone,
+        gone,
+        gone,
+        gone,
+        { status: 503, title: 't' },
+        ended({ state: 'completed', outcome: 'succeeded' }),
+    ]);
     await shell.clock.pass(60_000);
     expect(await code).toBe(0);
     expect(shell.err()).toMatch(/no answer from http:\/\/localhost:7071 for \d+ s, trying again \(gone\)/);
@@ -41,17 +53,26 @@ test('a host that goes and comes back is ridden out, and said so', async () => {
 });
 
 test('a host that nobody has reached yet is an error, with what to do', async () => {
-    const { shell, code } = watch([Object.assign(new TypeError('fetch failed'), { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) })]);
+    const { shell, code } = watch([
+        Object.assign(new TypeError('fetch failed'), { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
+    ]);
     expect(await code).toBe(1);
     expect(shell.err()).toMatch(/The URL is http:\/\/localhost:7071, from the default\.\n.*fanfold dev/);
 });
 
 test('without a terminal a line comes with each state, and else every ten seconds at most', async () => {
     const counts = (succeeded: number) => job({ counts: { ...(job() as { counts: object }).counts, succeeded } });
-    const { shell, code } = watch([job({ state: 'planning' }), ...Array.from({ length: 30 }, (_, n) => counts(n)), ended({ state: 'completed', outcome: 'succeeded' })]);
+    const { shell, code } = watch([
+        job({ state: 'planning' }),
+        ...Array.from({ length: 30 }, (_, n) => counts(n)),
+        ended({ state: 'completed', outcome: 'succeeded' }),
+    ]);
     await shell.clock.pass(200_000);
     expect(await code).toBe(0);
-    const lines = shell.err().split('\n').filter((line) => line.startsWith('running'));
+    const lines = shell
+        .err()
+        .split('\n')
+        .filter((line) => line.startsWith('running'));
     expect(lines.length).toBeGreaterThan(5);
     expect(lines.length).toBeLessThanOrEqual(16);
     expect(shell.err()).not.toMatch(/[\r\u001b]/);
@@ -70,7 +91,10 @@ test('interrupted: 130, and how to go on at the same host', async () => {
     expect([await code, shell.err()]).toEqual([130, expect.stringContaining('fanfold --url http://localhost:7071 jobs cancel j1')]);
 });
 
-const canary = job({ state: 'awaitingApproval', canary: { items: 5, counts: { succeeded: 5, failed: 0, retries: 0 }, failures: [], latency: null, samples: [], estimate: null } });
+const canary = job({
+    state: 'awaitingApproval',
+    canary: { items: 5, counts: { succeeded: 5, failed: 0, retries: 0 }, failures: [], latency: null, samples: [], estimate: null },
+});
 const good = ended({ state: 'completed', outcome: 'succeeded' });
 
 test.each<[string, string[], string]>([
@@ -94,15 +118,32 @@ test('nobody is asked without a terminal; --yes approves', async () => {
 
 test.each([40, 60, 80, 120, 200])('the line fits into %d columns, and what others say cannot move the cursor', async (columns) => {
     const busy = job({
-        counts: { total: 1_000_000, succeeded: 123_456, failed: 17, skipped: 0, cancelled: 0, expired: 0, retries: 42, pending: 1, invalid: 3 },
+        counts: {
+            total: 1_000_000,
+            succeeded: 123_456,
+            failed: 17,
+            skipped: 0,
+            cancelled: 0,
+            expired: 0,
+            retries: 42,
+            pending: 1,
+            invalid: 3,
+        },
         rate: 164.3,
-        eta: { earliest: '1970-01-01T00:10:00.000Z', latest: '1970-01-01T00:20:00.000Z', reason: 'the limiter \u001b[2Jx allows 50 calls/s' },
+        eta: {
+            earliest: '1970-01-01T00:10:00.000Z',
+            latest: '1970-01-01T00:20:00.000Z',
+            reason: 'the limiter \u001b[2Jx allows 50 calls/s',
+        },
         waiting: { code: 'NO_SHARE', for: 'a share of api.example.com', until: '1970-01-01T00:01:00.000Z' },
     });
     const { shell, code } = watch([busy, good], { isTTY: true, columns, env: { NO_COLOR: '1' } });
     await shell.clock.pass(10_000);
     expect(await code).toBe(0);
-    const lines = shell.err().split('\r\u001b[K').map((line) => line.replaceAll(/\u001b\[\?7[lh]/g, '').split('\n')[0]!);
+    const lines = shell
+        .err()
+        .split('\r\u001b[K')
+        .map((line) => line.replaceAll(/\u001b\[\?7[lh]/g, '').split('\n')[0]!);
     expect(Math.max(...lines.filter((line) => line.startsWith('running')).map((line) => [...line].length))).toBeLessThan(columns);
     expect(shell.err()).not.toContain('\u001b[2J');
     expect(lines.some((line) => line.includes('123,473/1,000,000'))).toBe(true);
