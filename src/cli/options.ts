@@ -10,7 +10,7 @@ export const whole =
         const n = Number(text);
         if (/^\d+$/.test(text) && n >= least && n <= most) return n;
         throw new InvalidArgumentError(
-            `Allowed is a whole number, ${least} ${most === Number.MAX_SAFE_INTEGER ? 'at least' : `to ${most}`}.`,
+            `Allowed is a whole number, ${most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `${least} to ${most}`}.`,
         );
     };
 

@@ -1,5 +1,5 @@
 // The tree of commands. Everything else that knows them (help, completion, docs/cli.md) is made from it.
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addCompletion } from './commands/completion';
 import { addDev } from './commands/dev';
 import { addJobs } from './commands/jobs';
@@ -24,6 +24,18 @@ export const environment: Record<string, string> = {
         'folder of fanfold/uploads.json, which knows uploads that were broken off; default ~/.local/state (Windows: %LOCALAPPDATA%)',
 };
 
+/** Of commander's commands, those that have commands beneath them: without one of these they show what there is, and nothing is wrong. */
+class Tree extends Command {
+    override createCommand(name?: string): Command {
+        return new Tree(name);
+    }
+
+    override help(): never {
+        this.outputHelp();
+        throw new CommanderError(0, 'commander.help', '(help)');
+    }
+}
+
 const listed = (entries: [string, string][]): string => {
     const width = Math.max(...entries.map(([name]) => name.length));
     return entries.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`).join('\n');
@@ -34,7 +46,7 @@ export const exitCodeList = (): [string, string][] =>
 
 export function programOf(call: Call, version: string): Command {
     const { stdout, stderr } = call.shell;
-    const program = new Command('fanfold')
+    const program: Command = new Tree('fanfold')
         .description('Durable batch jobs on Azure Functions: rows in, every row called, every outcome recorded exactly once.')
         .version(version, '-V, --version', 'print the version')
         .option('--url <url>', `where the host is, with or without /api (default: FANFOLD_URL, the profile's, or ${DEFAULT_URL})`)
@@ -77,7 +89,5 @@ ${listed(Object.entries(environment))}
     addUploads(program, call);
     addDev(program, call);
     addCompletion(program, call);
-    for (const group of [program, ...program.commands.filter(({ commands }) => commands.length > 0)])
-        group.action(call.does(async (_session, _options: object) => group.outputHelp()));
     return program;
 }

@@ -47,7 +47,7 @@ describe('a job is run to its end', () => {
 
     test('3: some items fail', async () => {
         const rows = writeRows(path.join(folder, 'partial.csv'), 20, (n) => n === 7);
-        const done = await run(folder, ['run', rows, '--put', `${target.url}/x/{id}`, '--key', 'id', '--wait'], { env });
+        const done = await run(folder, ['run', rows, '--put', `${target.url}/p/{id}`, '--key', 'id', '--wait'], { env });
         expect([done.code, done.stderr]).toEqual([3, expect.stringMatching(/1 of 20 items failed:\n {2}1 × HTTP_STATUS/)]);
         const id = idIn(done.stderr);
         const failed = await run(folder, ['jobs', 'results', id, '--outcome', 'failed', '-o', 'csv'], { env });
@@ -58,7 +58,7 @@ describe('a job is run to its end', () => {
         ]);
         const item = await run(folder, ['jobs', 'items', id, '--key', 'fail7', '-o', 'ndjson'], { env });
         expect(JSON.parse(item.stdout)).toMatchObject({ index: 7, state: 'failed' });
-        expect(target.calls.filter(({ url }) => url === '/x/row3').map(({ method }) => method)).toEqual(['PUT']);
+        expect(target.calls.filter(({ url }) => url === '/p/row3').map(({ method }) => method)).toEqual(['PUT']);
     });
 
     test('1 of a job that fails, with its error', async () => {

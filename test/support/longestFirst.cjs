@@ -6,6 +6,7 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const LONGEST = [
     ...['e2e/outages', 'guarantees/poison', 'guarantees/kills', 'guarantees/storage', 'guarantees/faults', 'e2e/uploads', 'e2e/control'],
     ...['e2e/canary', 'guarantees/canaryKills', 'e2e/budget'],
+    ...['cli/codes', 'cli/endures'],
     ...['e2e/jobs', 'guarantees/limits', 'devhost/durableFeatures', 'guarantees/controlKills', 'e2e/throttling', 'e2e/adaptive'],
     ...['e2e/limits', 'e2e/controlTimes', 'integration/package', 'e2e/controlLimits', 'e2e/start', 'integration/http', 'e2e/limiters'],
     ...['docs/curl'],

@@ -92,7 +92,7 @@ async function* untilAborted(from: AsyncIterable<Uint8Array>, signal: AbortSigna
         else signal.addEventListener('abort', stop, { once: true });
     });
     aborted.catch(() => undefined);
-    const chunks: AsyncIterator<Uint8Array, undefined> = from[Symbol.asyncIterator]();
+    const chunks = from[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
     for (;;) {
         const next = await Promise.race([chunks.next(), aborted]);
         if (next.done) return;

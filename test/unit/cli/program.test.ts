@@ -1,0 +1,87 @@
+// The tree of commands, and what every command has in common.
+import { cli, fakeShell, job, json } from './shell';
+
+const nobody = async (): Promise<Response> => Promise.reject(new Error('nobody is to be asked'));
+
+test.each([
+    [[], 0, /^Usage: fanfold \[options\]/],
+    [['jobs'], 0, /^Usage: fanfold jobs/],
+    [['jobs', 'get', '--help'], 0, /Example:\n {2}\$ fanfold jobs get/],
+    [['--version'], 0, /^1\.2\.3\n$/],
+])('fanfold %j', async (args, code, text) => {
+    const shell = fakeShell(nobody);
+    expect([await cli(shell, ...args), shell.out(), shell.err()]).toEqual([code, expect.stringMatching(text), '']);
+});
+
+test.each([
+    [['jobbs'], /unknown command 'jobbs'\n\(Did you mean jobs\?\)/],
+    [['jobs', 'get'], /missing required argument 'id'/],
+    [['jobs', 'list', '-o', 'xml'], /Allowed choices are table, json, ndjson, csv, none/],
+    [['jobs', 'list', '--limit', '0'], /whole number, at least 1/],
+    [['jobs', 'watch', 'x', '--timeout', 'soon'], /is no duration; allowed: 90s/],
+    [['run', 'rows.csv', '--post', 'u', '--timeout', '1m'], /add --wait/],
+    [['run', '--post', 'http://h/{id}'], /There is nothing to read/],
+    [['run', 'gone.csv', '--post', 'http://h/{id}'], /gone\.csv cannot be read: there is no such file/],
+    [['run', '-', '--spec', '-'], /not both/],
+    [['jobs', 'items', 'x'], /by its index, or by --key/],
+    [['limiters', 'set', 'x'], /Nothing is to be set/],
+])('wrong use: %j', async (args, text) => {
+    const shell = fakeShell(nobody);
+    expect([await cli(shell, ...args), shell.out(), shell.err()]).toEqual([1, '', expect.stringMatching(text)]);
+});
+
+describe('the forms of data', () => {
+    const jobs = [job({ name: 'a "b",\u001b[2J' }), job({ id: 'j2' })];
+    const list = async (form: string): Promise<string> => {
+        const shell = fakeShell(async () => json({ jobs }));
+        expect(await cli(shell, 'jobs', 'list', '-o', form)).toBe(0);
+        return shell.out();
+    };
+
+    test('json, ndjson and csv are read back', async () => {
+        expect(JSON.parse(await list('json'))).toEqual(jobs);
+        expect(
+            (await list('ndjson'))
+                .trim()
+                .split('\n')
+                .map((line) => JSON.parse(line) as unknown),
+        ).toEqual(jobs);
+        const [head, first] = (await list('csv')).split('\n');
+        expect([head, first]).toEqual([expect.stringMatching(/^id,name,state/), expect.stringMatching(/^j1,"a ""b"",/)]);
+    });
+
+    test('a table has a head and cuts nothing where it is piped; nothing is nothing', async () => {
+        const table = await list('table');
+        expect(table.split('\n')).toHaveLength(4);
+        expect(table).toContain('a "b",␛[2J');
+        expect(await list('none')).toBe('');
+    });
+});
+
+test('what has no form is told with its status and where the URL came from', async () => {
+    const shell = fakeShell(async () => new Response('<h1>nginx</h1>', { status: 404 }), { env: { FANFOLD_URL: 'http://proxy' } });
+    expect(await cli(shell, 'jobs', 'get', 'x')).toBe(1);
+    expect(shell.err()).toMatch(
+        /answered 404: <h1>nginx<\/h1>\nThis is no answer of Fanfold\. The URL is http:\/\/proxy, from FANFOLD_URL/,
+    );
+});
+
+test('errors name each place, what is allowed, and the remedy; --verbose shows where from', async () => {
+    const problem = {
+        code: 'BAD_SPEC',
+        title: 'Bad',
+        detail: 'd',
+        status: 400,
+        remedy: 'Correct it.',
+        errors: [{ pointer: '/a', message: 'wrong', allowed: '1 to 2' }],
+    };
+    const shell = fakeShell(async () => json(problem, 400));
+    expect(await cli(shell, 'jobs', 'verify', 'x', '--verbose')).toBe(5);
+    expect(shell.err()).toMatch(/^fanfold: Bad:\n {2}\/a: wrong; allowed: 1 to 2\nCorrect it\.\nApiError: [^]* at /);
+});
+
+test.each(['bash', 'zsh', 'fish'])('a completion for %s knows commands, options, values and files', async (name) => {
+    const shell = fakeShell(nobody);
+    expect(await cli(shell, 'completion', name)).toBe(0);
+    for (const word of ['timeline', 'fingerprint', 'ndjson', 'awaitingApproval']) expect(shell.out()).toContain(word);
+});
