@@ -39,7 +39,7 @@ let target: sample.Target;
 let client: FanfoldClient;
 beforeAll(async () => {
     [host, target] = await Promise.all([startHost({ app: root }), sample.startTarget()]);
-    client = new FanfoldClient({ url: host.url, retry: { forMs: 0 } });
+    client = new FanfoldClient({ url: host.url });
 });
 afterAll(async () => {
     await Promise.all([host?.stop(), target?.stop()]);
