@@ -7,10 +7,10 @@ import { ApiError, FanfoldClient } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { blocksOf, curlLines, isExpected, missing, withIds, type Block, type Command } from '../support/pageCommands';
 import { shellSession, type Ran, type ShellSession } from '../support/shellSession';
-import { until } from '../support/until';
+import { DEADLINE_MS, until } from '../support/until';
 import { NOT_RUN, preparations, type Prepare, type Scene } from './preparations';
 
-jest.setTimeout(180_000);
+jest.setTimeout(DEADLINE_MS * 3);
 
 const root = path.resolve(__dirname, '../..');
 const textOf = (page: string): string => readFileSync(path.join(root, page), 'utf8');
@@ -39,7 +39,7 @@ let target: sample.Target;
 let client: FanfoldClient;
 beforeAll(async () => {
     [host, target] = await Promise.all([startHost({ app: root }), sample.startTarget()]);
-    client = new FanfoldClient({ url: host.url, retry: { forMs: 0 } });
+    client = new FanfoldClient({ url: host.url });
 });
 afterAll(async () => {
     await Promise.all([host?.stop(), target?.stop()]);

@@ -1,4 +1,5 @@
 // What the pages take to be there before their commands are given: jobs, files, names. What is not in the table needs nothing but the host.
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type * as sample from '../../samples/target';
@@ -90,7 +91,8 @@ async function started(
     spec: Exclude<Spec, string>,
     is: (job: Job) => boolean,
 ): Promise<{ env: { id: string; job: string } }> {
-    const { id } = await client.startJob(spec);
+    // With a key it may be sent again: the connection has been idle while commands ran, and the host closes those.
+    const { id } = await client.startJob(spec, { idempotencyKey: randomUUID() });
     await client.waitUntil(id, is, { everyMs: 50 });
     return { env: { id, job: `${url}/api/jobs/${id}` } };
 }

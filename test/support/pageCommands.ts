@@ -41,7 +41,7 @@ export function curlLines(page: string): string[] {
     const outside = page.replaceAll(/^( *)```[^]*?^ *```$/gm, '');
     return [
         ...fencesOf(page).flatMap(({ text }) => text.split('\n').filter((line) => /\bcurl\b/.test(line))),
-        ...[...outside.matchAll(/`([^`\n]*\bcurl [^`]*)`|^\s*((?:\$ )?curl .*)$/gm)].map((m) => m[1] ?? m[2]!),
+        ...[...outside.matchAll(/`([^`]+)`|^\s*((?:\$ )?curl .*)$/gm)].map((m) => m[1] ?? m[2]!).filter((text) => /\bcurl /.test(text)),
     ];
 }
 
@@ -94,12 +94,12 @@ function scriptCommands(text: string): Command[] {
         .filter((command) => command.text !== '');
 }
 
-/** Values that a page shows as they are; of all others only the kind is compared. */
-const SAME = ['state', 'outcome', 'kind', 'move', 'code', 'endedBy', 'allowed', 'ok'];
+/** Values that a page shows as they are, and so are true and false; of all others only the kind is compared. */
+const SAME = ['state', 'outcome', 'kind', 'move', 'code', 'endedBy', 'allowed'];
 
 /** What lines of JSON have in common whatever was measured: their fields, the kinds of the values, and what is named by a word. */
 function shapeOf(value: unknown, key = ''): unknown {
-    if (SAME.includes(key)) return value;
+    if (SAME.includes(key) || typeof value === 'boolean') return value;
     if (Array.isArray(value)) return value.map((one) => shapeOf(one));
     if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
     return Object.fromEntries(

@@ -1,7 +1,7 @@
 // A bash that runs one command after the other, as somebody types them: variables and functions stay. Its curl is the real one, and writes down what it was answered.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -33,7 +33,7 @@ export function shellSession(stubs: Record<string, string> = {}): ShellSession {
     ];
     const found = spawnSync('bash', ['-c', 'command -v curl && command -v jq'], { encoding: 'utf8' });
     if (found.status !== 0) throw new Error('The commands of the pages need curl and jq.');
-    spawnSync('mkdir', [folder, bin]);
+    for (const made of [folder, bin]) mkdirSync(made);
     const script = (name: string, text: string): void => writeFileSync(path.join(bin, name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
     // The last status: one of 100 may come before it.
     script(

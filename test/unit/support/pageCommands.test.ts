@@ -34,7 +34,7 @@ test('what calls a function that calls curl is a block too; what only has its na
 });
 
 test('lines for curl are seen wherever they stand', () => {
-    const page = `Send it with \`curl -s x\`, not \`curl\`.\n\n    curl indented\n${fence('text', 'curl in text')}${fence('', 'a | curl b')}`;
+    const page = `Send it with \`curl -s x\`, not \`curl\`: curl and \`jq\`.\n\n    curl indented\n${fence('text', 'curl in text')}${fence('', 'a | curl b')}`;
     expect(curlLines(page)).toEqual(['curl in text', 'a | curl b', 'curl -s x', 'curl indented']);
     expect(blocksOf(page)).toEqual([]);
 });
