@@ -2,7 +2,14 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
-const CHECKS = ['npm run -s lint:code', 'npm run -s lint:format', 'npm run -s types', 'npm run -s build', 'node scripts/check-bicep.mjs'];
+const CHECKS = [
+  'npm run -s lint:code',
+  'npm run -s lint:format',
+  'npm run -s lint:openapi',
+  'npm run -s types',
+  'npm run -s build',
+  'node scripts/check-bicep.mjs',
+];
 
 /** Says whether it holds. */
 async function check(command) {

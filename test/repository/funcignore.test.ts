@@ -27,7 +27,7 @@ function byCoreTools(files: string[], text = rules): string[] {
 // What Git knows, and what a build, an install and a run leave behind.
 const known = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' }).stdout;
 const made = [
-    ...['main.js', 'identity.js', 'main.js.LEGAL.txt', 'host.json', 'package.json', 'LICENSE'].map((file) => `dist/app/${file}`),
+    ...['main.js', 'identity.js', 'main.js.LEGAL.txt', 'host.json', 'openapi.json', 'package.json', 'LICENSE'].map((file) => `dist/app/${file}`),
     ...['src/functions/index.js', 'src/settings.js.map', 'devhost/cli.js', 'samples/target.js', 'fanfold.zip', 'main.js'].map(
         (f) => `dist/${f}`,
     ),

@@ -1,5 +1,11 @@
 // The OpenAPI document of this API, from its routes, its schemas, its catalogue of errors and the examples that are stored.
-import { createDocument, type oas31, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
+import {
+    createDocument,
+    type oas31,
+    type ZodOpenApiOperationObject,
+    type ZodOpenApiOverride,
+    type ZodOpenApiPathsObject,
+} from 'zod-openapi';
 import { problemCodes, type ProblemCode } from '../../core/codes';
 import { routes } from '../routes';
 import { answersOf, schemaOf } from './answersOf';
@@ -57,9 +63,18 @@ export function openApiDocument(version: string, stored: Record<string, StoredEx
             components: { ...components(), schemas: { ...requestSchemas(), ...problemSchemas() } },
             'x-other-paths': otherPaths(),
         },
-        { override: withoutBoundOfInts },
+        { override: readable },
     );
 }
+
+/** What is said of a value is said of it as a whole, where it may be null. */
+const readable: ZodOpenApiOverride = ({ jsonSchema }) => {
+    withoutBoundOfInts({ jsonSchema });
+    const [value, none] = jsonSchema.anyOf ?? [];
+    if (value?.description === undefined || none?.type !== 'null' || jsonSchema.description !== undefined) return;
+    jsonSchema.description = value.description;
+    delete value.description;
+};
 
 function operationObject(id: string, operation: Operation, stored: StoredExamples): ZodOpenApiOperationObject {
     const { tag, summary, description, parameters: names = [], body, isAnonymous } = operation;
