@@ -12,8 +12,8 @@ const patch = { ...part, 'x-http-method-override': 'PATCH' };
 const LARGE = 'x'.repeat(64 * 1024 + 1);
 const HUGE = 'x'.repeat(16 * 1024 * 1024 + 1);
 
-/** How to be refused so: by the operation, else as `any` of them is. */
-const asks: Record<string, Record<string, Ask> & { any?: Ask }> = {
+/** How to be refused so: by the operation, else as `any` of them is. Null: it takes a job or an upload that is there, see below. */
+const asks: Record<string, Record<string, Ask | null>> = {
     FOREIGN_ORIGIN: { any: { headers: { origin: 'https://evil.example' } } },
     UNSUPPORTED_MEDIA: {
         any: { headers: { 'content-type': 'text/plain' }, body: 'x' },
@@ -22,11 +22,13 @@ const asks: Record<string, Record<string, Ask> & { any?: Ask }> = {
     },
     BAD_JSON: { any: { headers: json, body: '{"reason":\n x' } },
     BAD_BODY: { any: { headers: json, body: '{"more":1}' } },
-    BAD_SPEC: { any: { headers: json, body: '{"more":1}' } },
+    BAD_SPEC: { any: { headers: json, body: '{"more":1}' }, retuneJob: null },
     TOO_LARGE: {
         any: { headers: json, body: LARGE },
         startJob: { headers: json, body: HUGE },
         createUpload: { headers: { 'tus-resumable': '1.0.0', 'upload-length': '9'.repeat(15) } },
+        appendUpload: null,
+        overrideUpload: null,
     },
     BAD_PARAMETER: {
         getJob: { query: '?wait=61' },
@@ -54,7 +56,8 @@ const asks: Record<string, Record<string, Ask> & { any?: Ask }> = {
 const document = apiDocument();
 const refusals = document.operations.flatMap((operation) =>
     codesOf(document, operation).flatMap((code) => {
-        const ask = asks[code]?.[operation.id] ?? asks[code]?.any;
+        const known = asks[code] ?? {};
+        const ask = operation.id in known ? known[operation.id] : known.any;
         return ask ? [{ id: operation.id, code, ...plainRequest(operation, ask) }] : [];
     }),
 );
