@@ -6,5 +6,5 @@ module.exports = {
     ...projects.find(({ displayName }) => displayName === 'source'),
     displayName: 'document',
     testTimeout,
-    testMatch: ['<rootDir>/test/coverage/**/*.test.ts'],
+    testMatch: ['<rootDir>/test/apiDocument/**/*.test.ts'],
 };

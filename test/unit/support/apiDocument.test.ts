@@ -196,7 +196,7 @@ describe('uses', () => {
                 'request: field /components/schemas/Thing/properties/size',
                 'answer: field /components/schemas/Thing/properties/size',
                 'answer: form /components/schemas/Thing/properties/size/oneOf/1',
-                'answer: value "old" of /components/schemas/Thing/properties/state',
+                'request: value "old" of /components/schemas/Thing/properties/state',
             ]),
         );
     });
