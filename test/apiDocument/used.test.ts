@@ -18,7 +18,9 @@ const document = apiDocument();
 const documented = documentedUses(document);
 
 test('every end-to-end test is held against the document', () => {
-    const all = readdirSync(path.join(repository, 'test/e2e')).filter((file) => file.endsWith('.test.ts')).map((file) => `e2e/${file}`);
+    const all = readdirSync(path.join(repository, 'test/e2e'))
+        .filter((file) => file.endsWith('.test.ts'))
+        .map((file) => `e2e/${file}`);
     expect(files).toEqual(expect.arrayContaining(all));
 });
 
