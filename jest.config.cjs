@@ -34,7 +34,7 @@ module.exports = {
             ...built,
             displayName: 'built',
             testMatch: [
-                '<rootDir>/test/!(unit|histories|repository|cost)/**/*.test.ts',
+                '<rootDir>/test/!(unit|histories|repository|cost|apiDocument)/**/*.test.ts',
                 ...[...timed, ...alone].map((files) => `!${files}`),
             ],
         },

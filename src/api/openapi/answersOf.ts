@@ -9,7 +9,6 @@ import type { HeaderOfAnswer, Operation } from './operation';
 /** Headers that problems of a code have wherever it is answered. */
 const headersOfCode: Partial<Record<ProblemCode, readonly HeaderOfAnswer[]>> = {
     METHOD_NOT_ALLOWED: ['Allow'],
-    UNSUPPORTED_MEDIA: ['Accept'],
     PRECONDITION_FAILED: ['Tus-Resumable', 'Tus-Version'],
     IDEMPOTENCY_IN_PROGRESS: ['Retry-After'],
     NEWER_VERSION: ['Retry-After'],
@@ -17,11 +16,12 @@ const headersOfCode: Partial<Record<ProblemCode, readonly HeaderOfAnswer[]>> = {
 };
 
 export function answersOf(operation: Operation, examples: Examples): ZodOpenApiResponsesObject {
-    const good = Object.entries(operation.answers).map(([status, { description, headers = [], content }]) => [
+    const good = Object.entries(operation.answers).map(([status, { description, headers = [], content, mayBeEmpty }]) => [
         status,
         {
             description,
             headers: headersObject(headers),
+            ...(mayBeEmpty ? { 'x-may-be-empty': true } : {}),
             ...(content
                 ? {
                       content: Object.fromEntries(
@@ -41,9 +41,10 @@ export function answersOf(operation: Operation, examples: Examples): ZodOpenApiR
 }
 
 /** The problems that come with one status. `x-problem-codes` lists them where there is no body to tell them by, too. */
-function problemsOf({ codes, problemHeaders = {}, isHead }: Operation, status: number, examples: Examples): ZodOpenApiResponseObject {
+function problemsOf({ codes, body, problemHeaders = {}, isHead }: Operation, status: number, examples: Examples): ZodOpenApiResponseObject {
     const here = codes.filter((code) => problemCodes[code].status === status).sort();
-    const names = here.flatMap((code) => [...(headersOfCode[code] ?? []), ...(problemHeaders[code] ?? [])]);
+    const ofRoute = (code: ProblemCode): readonly HeaderOfAnswer[] => (code === 'UNSUPPORTED_MEDIA' && takesJson(body) ? ['Accept'] : []);
+    const names = here.flatMap((code) => [...(headersOfCode[code] ?? []), ...ofRoute(code), ...(problemHeaders[code] ?? [])]);
     return {
         description: here.map((code) => `\`${code}\`: ${problemCodes[code].title}.`).join(' '),
         headers: headersObject([...new Set(names), 'Cache-Control']),
@@ -51,6 +52,9 @@ function problemsOf({ codes, problemHeaders = {}, isHead }: Operation, status: n
         'x-problem-codes': here,
     };
 }
+
+/** A route that takes bytes of any kind has no content types to name. */
+const takesJson = (body: Operation['body']): boolean => 'application/json' in (body?.content ?? {});
 
 const refOf = (code: ProblemCode): string => `#/components/schemas/${problemName(code)}`;
 

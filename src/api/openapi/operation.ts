@@ -20,6 +20,8 @@ export interface GoodAnswer {
     headers?: readonly HeaderOfAnswer[];
     /** By content type; absent: an answer without a body. */
     content?: Record<string, Content>;
+    /** It has a body of one of these types, or none: marked with `x-may-be-empty`, for OpenAPI has no word for that. */
+    mayBeEmpty?: true;
 }
 
 export interface Operation {

@@ -34,7 +34,8 @@ export function checkHead(validators: Validators, operation: Operation, { status
     if (operation.method === 'HEAD') return { misfits, body: null };
     const type = mediaType(headers);
     const body = type === null ? null : bodyForm(answer, type);
-    if (type === null && answer.content.size > 0) misfits.push(`there is no content type, but documented is ${namesOf(answer.content)}`);
+    if (type === null && answer.content.size > 0 && !answer.mayBeEmpty)
+        misfits.push(`there is no content type, but documented is ${namesOf(answer.content)}`);
     if (type !== null && !body) misfits.push(`content type ${type} is not documented`);
     if (body) uses.add(use.content(operation, String(status), body.type));
     return { misfits, body };

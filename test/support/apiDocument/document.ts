@@ -45,6 +45,8 @@ export interface DocumentedAnswer {
     headers: Map<string, AnswerHeader>;
     /** By media type. */
     content: Map<string, Media>;
+    /** There may be no body, and then no content type either. */
+    mayBeEmpty: boolean;
 }
 
 export interface Operation {
@@ -166,7 +168,8 @@ export class ApiDocument {
             const { required = false } = this.at(header) as { required?: boolean };
             return [name.toLowerCase(), { required, schema: below(header, 'schema') }];
         });
-        return { headers: new Map(headers), content: this.contentAt(below(at, 'content')) };
+        const mayBeEmpty = this.at(below(at, 'x-may-be-empty')) === true;
+        return { headers: new Map(headers), content: this.contentAt(below(at, 'content')), mayBeEmpty };
     }
 
     private contentAt(pointer: string): Map<string, Media> {

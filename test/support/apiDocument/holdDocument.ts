@@ -9,7 +9,7 @@ const theCheck = (): ApiCheck => (check ??= new ApiCheck(apiDocument()));
 
 /**
  * What does not fit fails the test in which it was asked. Tests that run at the same time have no `afterEach`: what they find fails the file.
- * `test/coverage` finds the files that leave records by their call of this, or of `useHost`.
+ * `test/apiDocument` finds the files that leave records by their call of this, or of `useHost`.
  */
 export function holdDocument(): void {
     const fail = async () => {

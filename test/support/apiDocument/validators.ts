@@ -27,6 +27,8 @@ export class Validators {
             strictRequired: false,
             strictTuples: false,
             verbose: true,
+            // The API gives numbers to the last digit: one beyond what JavaScript holds is a number all the same.
+            strictNumbers: false,
             // Compiled for a few hundred values: what is quick to make is worth more than what is quick to run.
             inlineRefs: false,
             code: { optimize: false },

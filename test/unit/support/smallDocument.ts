@@ -58,7 +58,13 @@ export const smallDocument = new ApiDocument(
                         404: problems('THING_NOT_FOUND'),
                     },
                 },
-                delete: { operationId: 'deleteThing', responses: { 204: { description: 'Gone.' } } },
+                delete: {
+                    operationId: 'deleteThing',
+                    responses: {
+                        200: { description: 'What it was, or nothing.', 'x-may-be-empty': true, content: { 'application/json': {} } },
+                        204: { description: 'Gone.' },
+                    },
+                },
             },
         },
         components: {

@@ -1,5 +1,6 @@
 // What answers have in common. They are strict: a field that is not described makes an answer wrong, so that no field goes undescribed.
 import { z } from 'zod';
+import { DURATION } from '../requests/forms';
 import { itemCodes } from '../../../core/codes';
 import { OTHER } from '../../../core/failures';
 import { UNKNOWN } from '../../../items/fingerprint';
@@ -11,7 +12,8 @@ export const count = (description: string) => z.int().min(0).meta({ description 
 /** In UTC, with milliseconds. */
 export const time = (description: string) => z.string().meta({ description, format: 'date-time' });
 /** ISO 8601, such as `PT30S`. */
-export const duration = (description: string) => z.string().meta({ description, format: 'duration' });
+/** No `format: duration`: that of RFC 3339 knows no fractions of seconds. */
+export const duration = (description: string) => z.string().meta({ description, pattern: DURATION });
 /** A text that is one of these; in code it is a text, for what another version has stored may be another one. */
 export const code = (known: readonly string[], description: string) => z.string().meta({ description, enum: [...known] });
 

@@ -25,6 +25,7 @@ export const createUpload: Operation = {
             description: 'The upload is made. Of one in parts the answer has no body.',
             headers: ['Location', ...tus],
             content: json(uploadView),
+            mayBeEmpty: true,
         },
     },
     codes: [...anyCodes, 'BAD_UPLOAD', 'FOREIGN_ORIGIN', 'PRECONDITION_FAILED', 'TOO_LARGE', 'UNSUPPORTED_MEDIA'],
