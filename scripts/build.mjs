@@ -1,8 +1,9 @@
-// Compiles src, devhost, samples and bench into dist/. Incremental state is not kept: a build is always of what is there.
+// Compiles src, devhost, samples and bench into dist/, and Azurite into two files beside them. Incremental state is not kept: a build is always of what is there.
 //   --if-missing FILE  leave a dist/ that holds this file as it is: it may be in use
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { bundleAzurite } from './azurite.mjs';
 import { digestOfSources, isFresh, stampOf } from './sources.mjs';
 
 const root = process.cwd();
@@ -14,5 +15,6 @@ rmSync('dist', { recursive: true, force: true });
 // Taken before: what changes while the compiler runs makes the build stale.
 const digest = digestOfSources(root);
 const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-if (status === 0) writeFileSync(stampOf(root), digest);
-process.exit(status ?? 1);
+if (status !== 0) process.exit(status ?? 1);
+await bundleAzurite(root);
+writeFileSync(stampOf(root), digest);
