@@ -117,11 +117,24 @@ function azuriteFrom(paths: string[]): string {
     }
 }
 
+/**
+ * What runs Azurite, or its blob service alone: the one file that the build has made of it (scripts/azurite.mjs), which starts in a third of the processor
+ * time, and without a build what the package `azurite` has, as the app or this program finds it.
+ */
+export function azuriteProgram(service: 'azurite' | 'blob' = 'azurite', app: string = __dirname): string {
+    // This file is in devhost/ or, compiled, in dist/devhost/.
+    const made = ['..', '../dist']
+        .map((folder) => path.join(__dirname, folder, 'azurite', `${service}.cjs`))
+        .find((file) => existsSync(file));
+    if (made) return made;
+    const folder = path.dirname(azuriteFrom([app, process.cwd(), __dirname]));
+    return path.join(folder, 'dist/src', service === 'blob' ? 'blob/main.js' : 'azurite.js');
+}
+
 /** Starts Azurite and resolves when all three services answer. It is detached from Ctrl-C, and stopped by whoever started it. */
 export async function startAzurite(app: string, ports: Ports, data: string): Promise<ChildProcess> {
     mkdirSync(data, { recursive: true });
-    const main = azuriteFrom([app, process.cwd(), __dirname]);
-    const script = path.join(path.dirname(main), 'dist/src/azurite.js');
+    const script = azuriteProgram('azurite', app);
     const args = ['--silent', '--skipApiVersionCheck', '--disableTelemetry', '--location', data];
     for (const [service, port] of Object.entries(ports)) args.push(`--${service}Port`, String(port));
     // The guard ends Azurite when the supervisor is gone, however it went: the pipe to it closes then. Azurite keeps its tables in memory

@@ -1,6 +1,8 @@
-// Compiles src, devhost, samples, bench and openapi into dist/, and bundles the command line there. Incremental state is not kept: a build is always of what is there.
+// Compiles src, devhost, samples, bench and openapi into dist/, bundles the command line there, and Azurite into two files. Incremental state is not kept: a build is always of what
+// is there.
 //   --if-missing FILE  leave a dist/ that holds this file as it is: it may be in use
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
+//   --no-check         for who checks the types beside it: what does not fit is compiled all the same
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { digestOfSources, isFresh, stampOf } from './sources.mjs';
@@ -13,12 +15,13 @@ if (process.argv.includes('--if-stale') && isFresh(root)) process.exit(0);
 rmSync('dist', { recursive: true, force: true });
 // Taken before: what changes while the compiler runs makes the build stale.
 const digest = digestOfSources(root);
-const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-if (status === 0) {
-  // The app serves it: it stands beside the handler, as in the package.
-  cpSync('openapi.json', 'dist/src/api/openapi.json');
-  // Loaded late: what finds a fresh build need not wait for a bundler.
-  if (existsSync('src/cli/main.ts')) await (await import('./bundle-cli.mjs')).bundleCli(root, 'dist/cli/fanfold.js');
-  writeFileSync(stampOf(root), digest);
-}
-process.exit(status ?? 1);
+const options = ['-p', 'tsconfig.build.json', ...(process.argv.includes('--no-check') ? ['--noCheck'] : [])];
+const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...options], { stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
+// The app serves it: it stands beside the handler, as in the package.
+cpSync('openapi.json', 'dist/src/api/openapi.json');
+// Loaded late: what finds a fresh build need not wait for a bundler.
+const [{ bundleCli }, { bundleAzurite }] = await Promise.all([import('./bundle-cli.mjs'), import('./azurite.mjs')]);
+await bundleCli(root, 'dist/cli/fanfold.js');
+await bundleAzurite(root);
+writeFileSync(stampOf(root), digest);

@@ -28,7 +28,7 @@ import type { FoundRegister } from '../storage/limiterStore';
 import type { JobEngine } from './jobEngine';
 import { canaryView, estimateOf, type CanaryAsked, type CanaryView } from './canaryView';
 import { limiterBrief, pacedFor, type LimiterBrief } from './limiterView';
-import { failureWithoutSummary, readFacts, stateOf, type JobFacts } from './readJob';
+import { failureWithoutSummary, readLiveFacts, stateOf, type JobFacts } from './readJob';
 
 /** Times are ISO. */
 export interface JobStatus {
@@ -95,7 +95,7 @@ export async function readStatus({ store, engine, clock }: StatusPorts, job: Sto
     }
     const limiter = brief ? null : glanceAtLimiter(store, job);
     const progress = await store.readProgress(job.id);
-    const facts = await readFacts(store, engine, job.id);
+    const facts = await readLiveFacts(store, engine, job.id);
     const canary = brief ? {} : await findingsOf(store, job);
     return statusFrom(job, facts, clock(), { progress, limiter: await limiter, ...canary });
 }

@@ -29,9 +29,19 @@ export async function readFacts(
     jobId: string,
 ): Promise<JobFacts> {
     const summary = await store.readSummary(jobId);
-    if (summary) return { summary, ledger: null, control: newControl() };
+    return summary ? { summary, ledger: null, control: newControl() } : readLiveFacts(store, engine, jobId);
+}
+
+/** The same of a job that had no summary a moment ago. Looked for again where it may have got one: each look costs storage, the host and its user. */
+export async function readLiveFacts(
+    store: Pick<JobStore, 'readSummary' | 'readControl'>,
+    engine: Pick<JobEngine, 'readLedger'>,
+    jobId: string,
+): Promise<JobFacts> {
     const [ledger, control] = await Promise.all([engine.readLedger(jobId), store.readControl(jobId)]);
-    return { summary, ledger, control };
+    // The summary is written after the ledger has ended, and of a job whose ledger is gone it is all there is.
+    const summary = ledger === null || isEnded(ledger.state) ? await store.readSummary(jobId) : null;
+    return summary ? { summary, ledger: null, control: newControl() } : { summary, ledger, control };
 }
 
 /** Why a job has ended of which storage refuses even the summary: what the ledger knows is all there is then. Null for every other job. */

@@ -8,7 +8,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { listens } from '../../devhost/azurite';
+import { azuriteProgram, listens } from '../../devhost/azurite';
 import { freePorts } from '../support/ports';
 import { startTarget } from '../../samples/target';
 import { FanfoldClient, isEnded } from '../../src/client';
@@ -177,11 +177,24 @@ async function startAzure(clientId: string) {
     await once(identity.listen(0, '127.0.0.1'), 'listening');
 
     const [port] = await freePorts(1);
-    const main = require.resolve('azurite/dist/src/blob/main.js');
-    const options = ['--blobPort', String(port), '--location', own, '--silent', '--skipApiVersionCheck', '--oauth', 'basic'];
-    const azurite = spawn(process.execPath, [main, ...options, '--cert', path.join(own, 'cert.pem'), '--key', path.join(own, 'key.pem')], {
-        stdio: 'ignore',
-    });
+    const options = [
+        '--blobPort',
+        String(port),
+        '--location',
+        own,
+        '--silent',
+        '--skipApiVersionCheck',
+        '--disableTelemetry',
+        '--oauth',
+        'basic',
+    ];
+    const azurite = spawn(
+        process.execPath,
+        [azuriteProgram('blob'), ...options, '--cert', path.join(own, 'cert.pem'), '--key', path.join(own, 'key.pem')],
+        {
+            stdio: 'ignore',
+        },
+    );
     // The host would otherwise be ready before it, and answer that storage is away.
     await until(
         () => listens(port!),

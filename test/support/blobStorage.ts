@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { emulatorConnection, listens } from '../../devhost/azurite';
+import { azuriteProgram, emulatorConnection, listens } from '../../devhost/azurite';
 import { freePorts } from './ports';
 import { JobStore } from '../../src/storage/jobStore';
 import { until } from './until';
@@ -13,10 +13,8 @@ import { until } from './until';
 export async function startBlobStorage(): Promise<{ connection: string; service: BlobServiceClient; stop: () => Promise<void> }> {
     const [port] = await freePorts(1);
     const folder = mkdtempSync(join(tmpdir(), 'fanfold-blobs-'));
-    const main = require.resolve('azurite/dist/src/blob/main.js');
-    const azurite = spawn(process.execPath, [main, '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'], {
-        stdio: 'ignore',
-    });
+    const options = ['--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry'];
+    const azurite = spawn(process.execPath, [azuriteProgram('blob'), ...options], { stdio: 'ignore' });
     const connection = emulatorConnection({ blob: port!, queue: port!, table: port! });
     const stop = async () => {
         const gone = once(azurite, 'exit');

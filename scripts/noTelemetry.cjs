@@ -1,0 +1,2 @@
+// In place of what Azurite sends its telemetry with: see azurite.mjs.
+module.exports = {};
