@@ -4,7 +4,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 const folders = ['src', 'devhost', 'samples', 'bench', 'openapi', 'test/guarantees', 'test/histories', 'test/support'];
-const files = ['package.json', 'openapi.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'scripts/bundle-cli.mjs', 'scripts/azurite.mjs'];
+const files = [
+  'package.json',
+  'openapi.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/build.mjs',
+  'scripts/bundle-cli.mjs',
+  'scripts/azurite.mjs',
+];
 
 /** Where a build keeps the digest of what it was made of. */
 export const stampOf = (root) => path.join(root, 'dist/.sources');
