@@ -18,7 +18,9 @@ await build({
   target: 'node20',
   format: 'cjs',
   // Storage is a program of its own too, which begins where it is the main module: in a bundle every module is that.
-  define: { 'require.main': 'undefined' },
+  define: { 'require.main': 'undefined', 'import.meta.url': 'importMetaUrl' },
+  // What an ES module asks of import.meta, in a CommonJS file.
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',

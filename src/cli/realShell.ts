@@ -1,5 +1,4 @@
 // The shell that the program is started from.
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { realClock } from '../client/clock';
@@ -53,18 +52,22 @@ export function realShell(): Shell {
         clock: realClock,
         uuid: randomUUID,
         isAlive,
-        runProgram: (script, args) =>
-            new Promise((resolve, reject) => {
-                const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
-                // Ctrl-C reaches the whole group of a terminal; other signals are for this process alone, and are handed on.
-                const stop = () => (ended.signal.reason as Interrupted).by !== 'SIGINT' && child.kill('SIGTERM');
-                ended.signal.addEventListener('abort', stop);
-                child.once('error', reject);
-                child.once('exit', (code, signal) => resolve(code ?? (signal === null ? 1 : 128 + os.constants.signals[signal])));
-            }),
+        runProgram: (script, args) => runProgram(script, args, ended.signal),
         ask: askOn,
         signal: ended.signal,
     };
+}
+
+async function runProgram(script: string, args: string[], signal: AbortSignal): Promise<number> {
+    // Loaded when it is needed, for every module costs a start some time.
+    const { spawn } = await import('node:child_process');
+    const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
+    // Ctrl-C reaches the whole group of a terminal; other signals are for this process alone, and are handed on.
+    signal.addEventListener('abort', () => (signal.reason as Interrupted).by !== 'SIGINT' && child.kill('SIGTERM'));
+    return new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', (code, by) => resolve(code ?? (by === null ? 1 : 128 + os.constants.signals[by])));
+    });
 }
 
 async function askOn(question: string, signal: AbortSignal): Promise<string | null> {

@@ -1,7 +1,7 @@
 // docs/cli.md is what the program says of itself.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { cliPage } from '../../src/cli/page';
 import { programOf } from '../../src/cli/program';
 import { states } from '../../src/core/states';

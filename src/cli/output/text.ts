@@ -17,8 +17,9 @@ export function cut(text: string, most: number): string {
 /** Characters as a terminal counts them, but for wide ones. */
 export const widthOf = (text: string): number => [...text].length;
 
-const grouped = new Intl.NumberFormat('en-US');
-export const number = (n: number): string => grouped.format(n);
+let grouped: Intl.NumberFormat | undefined;
+/** Made when it is first needed: it takes a sixth of the time that a start may. */
+export const number = (n: number): string => (grouped ??= new Intl.NumberFormat('en-US')).format(n);
 
 /** One item, two items. */
 export const items = (n: number): string => `${number(n)} ${n === 1 ? 'item' : 'items'}`;
