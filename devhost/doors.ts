@@ -47,12 +47,18 @@ export function mayManage(req: http.IncomingMessage): boolean {
     return req.headers.origin === undefined || req.headers.origin === `http://${req.headers.host}`;
 }
 
+/**
+ * How long a connection that nobody uses is kept, as the real host's server does (Kestrel's default). Node.js would close it after five seconds, often in the
+ * moment in which a caller sends his next request.
+ */
+const KEEP_ALIVE_MS = 130_000;
+
 /** Listens with one handler on every address; one that this machine does not have (IPv6, often) is left out. */
 export async function listenOn(handler: http.RequestListener, port: number, addresses: (string | undefined)[]): Promise<http.Server[]> {
     const servers: http.Server[] = [];
     try {
         for (const address of addresses) {
-            const server = http.createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0 }, handler);
+            const server = http.createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS }, handler);
             if (await listens(server, port, address)) servers.push(server);
         }
     } catch (error) {
