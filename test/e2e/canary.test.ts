@@ -61,6 +61,8 @@ describe('a canary that a person looks at', () => {
         const asked = Date.now();
         const approved = await move(id, 'approve', { reason: 'ten of ten' });
         expect(approved).toMatchObject({ status: 202, said: { state: 'running' } });
+        // The same word again, of whoever did not get the answer.
+        expect(await move(id, 'approve', { reason: 'ten of ten' })).toMatchObject({ status: 200, said: { id } });
         await called(target, before + 1, WAKES_MS);
         expect(Date.now() - asked).toBeLessThan(WAKES_MS);
         const end = await ended(id);

@@ -91,6 +91,7 @@ test('results are given by each outcome, and for a spreadsheet; a timeline line 
         const answer = await api(`/jobs/${id}/results?format=csv&spreadsheet=${spreadsheet}`);
         expect(await answer.text()).toContain('HTTP_STATUS');
     }
+    expect(await body(post(`/jobs/${id}/verify`, {}))).toMatchObject({ ok: true });
     const { failures } = await ended(id);
     expect((await api(`/jobs/${id}/results?fingerprint=${failures[0]!.fingerprint}`)).status).toBe(200);
     expect((await (await api(`/jobs/${id}/timeline?format=ndjson`)).text()).trim().split('\n').length).toBeGreaterThan(1);

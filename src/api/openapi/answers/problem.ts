@@ -54,7 +54,10 @@ const problemOf = (code: ProblemCode) => {
             code: z.literal(code).meta({ description: 'Act on this; the words beside it may change.' }),
             detail: text('What is wrong with this request.'),
             instance: text('Path of the request.'),
-            remedy: z.literal(remedy).meta({ description: 'What to do; absent where `detail` says it.' }).exactOptional(),
+            // What went wrong is in the log alone: its detail is the remedy.
+            ...(code === 'INTERNAL'
+                ? {}
+                : { remedy: z.literal(remedy).meta({ description: 'What to do; absent where `detail` says it.' }).exactOptional() }),
             ...(status >= 500 ? { invocationId: text('Under this id the log has the rest.').exactOptional() } : {}),
             ...extras[code],
         })
