@@ -86,7 +86,7 @@ export const pathOf = (request: { url: string }): string => new URL(request.url,
 
 /** Path of the API's root as the caller sees it, without a trailing slash. Links are paths: they hold behind any proxy that keeps paths. */
 export const rootOf = (request: { url: string }): string =>
-    /^(.*?)\/(?:jobs|uploads|limiters|health|openapi\.json)(?:\/|$)/.exec(pathOf(request))?.[1] ?? '/api';
+    /^(.*?)\/(?:jobs|uploads|limiters|health|openapi\.json)(?:\/|$)/i.exec(pathOf(request))?.[1] ?? '/api';
 
 /** The route's `{id}`: never a path of its own inside the container. */
 export function idOf(request: HttpRequest, missing: 'JOB_NOT_FOUND' | 'UPLOAD_NOT_FOUND' = 'JOB_NOT_FOUND'): string {
