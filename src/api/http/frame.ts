@@ -107,8 +107,18 @@ export function limiterNameOf(request: HttpRequest): string {
     });
 }
 
+export interface IntBounds {
+    min: number;
+    max: number;
+    /** What is meant where nothing is given. */
+    fallback: number;
+}
+
+/** Of `limit`: entries of a page. */
+export const PAGE: IntBounds = { min: 1, max: 100, fallback: 20 };
+
 /** A whole number from the query, between bounds; the fallback when it is absent. */
-export function intParam(request: HttpRequest, name: string, bounds: { min: number; max: number; fallback: number }): number {
+export function intParam(request: HttpRequest, name: string, bounds: IntBounds): number {
     const text = request.query.get(name);
     if (text === null) return bounds.fallback;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
