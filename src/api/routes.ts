@@ -68,12 +68,12 @@ const known = [
 ] as const satisfies readonly Route[];
 export type KnownRoute = (typeof known)[number];
 
-/** The methods that a path knows; empty when no route has it. */
+/** The methods that a path knows; empty when no route has it. Hosts find a route whatever the case of its path is, and so does this. */
 export function methodsOf(path: string): string[] {
     const segments = path.split('/').filter(Boolean);
     const fits = (route: string) => {
         const pattern = route.split('/');
-        return pattern.length === segments.length && pattern.every((p, i) => p.startsWith('{') || p === segments[i]);
+        return pattern.length === segments.length && pattern.every((p, i) => p.startsWith('{') || p === segments[i]!.toLowerCase());
     };
     return [...new Set(known.filter((r) => fits(r.route)).flatMap((r): readonly HttpMethod[] => r.methods))];
 }

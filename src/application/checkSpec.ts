@@ -24,14 +24,16 @@ export async function checkSpec(spec: JobSpec, items: InlineItems | null, store:
     };
 }
 
-/** How far ahead a job may start, in ms. */
-const LONGEST_AHEAD_MS = 400 * 86_400_000;
+/** How far ahead a job may start. */
+export const LATEST_START_DAYS = 400;
 
 /** Those of when it runs. A start that has gone by is one at once; a deadline that has would leave no time. */
 function checkTimes({ startAt, deadline }: JobSpec, now: number): FieldError[] {
     const start = Math.max(now, startAt === undefined ? now : Date.parse(startAt));
     const tooFar: FieldError[] =
-        start - now > LONGEST_AHEAD_MS ? [{ pointer: '/startAt', message: 'too far ahead', allowed: 'at most 400 days from now' }] : [];
+        start - now > LATEST_START_DAYS * 86_400_000
+            ? [{ pointer: '/startAt', message: 'too far ahead', allowed: `at most ${LATEST_START_DAYS} days from now` }]
+            : [];
     if (deadline === undefined) return tooFar;
     const at = deadlineAt(deadline, start);
     const wrong = wrongDeadline(at, start, now);

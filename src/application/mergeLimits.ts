@@ -37,11 +37,13 @@ export function wrongDeadline(at: number, start: number, now: number): { message
     const later = 'a later time; to end a job now, cancel it';
     if (at <= now) return { message: 'the time is over already', allowed: later };
     if (at <= start) return { message: 'the time is before the job starts', allowed: later };
-    return at - now > LONGEST_AHEAD_MS ? { message: 'too far ahead', allowed: 'at most 800 days from now' } : null;
+    return at - now > LONGEST_AHEAD_DAYS * 86_400_000
+        ? { message: 'too far ahead', allowed: `at most ${LONGEST_AHEAD_DAYS} days from now` }
+        : null;
 }
 
 /** A start may be 400 days ahead, and a deadline 400 days behind that. */
-const LONGEST_AHEAD_MS = 800 * 86_400_000;
+export const LONGEST_AHEAD_DAYS = 800;
 
 const namesIn: Record<(typeof limitNames)[number], readonly string[]> = {
     concurrency: ['max', 'adaptive'],

@@ -16,8 +16,10 @@ export interface FailureKind extends Failing {
     fingerprint: string;
 }
 
+export const FINGERPRINT = /^[0-9a-f]{12}$/;
+
 /** Whether it can be a fingerprint: that of the group of others is none. */
-export const isFingerprint = (text: string): boolean => /^[0-9a-f]{12}$/.test(text);
+export const isFingerprint = (text: string): boolean => FINGERPRINT.test(text);
 
 /** Why an item has failed of which nobody has recorded it. */
 export const UNKNOWN = { code: 'UNKNOWN', message: '' };

@@ -86,7 +86,7 @@ export const pathOf = (request: { url: string }): string => new URL(request.url,
 
 /** Path of the API's root as the caller sees it, without a trailing slash. Links are paths: they hold behind any proxy that keeps paths. */
 export const rootOf = (request: { url: string }): string =>
-    /^(.*?)\/(?:jobs|uploads|limiters|health|openapi\.json)(?:\/|$)/.exec(pathOf(request))?.[1] ?? '/api';
+    /^(.*?)\/(?:jobs|uploads|limiters|health|openapi\.json)(?:\/|$)/i.exec(pathOf(request))?.[1] ?? '/api';
 
 /** The route's `{id}`: never a path of its own inside the container. */
 export function idOf(request: HttpRequest, missing: 'JOB_NOT_FOUND' | 'UPLOAD_NOT_FOUND' = 'JOB_NOT_FOUND'): string {
@@ -107,8 +107,18 @@ export function limiterNameOf(request: HttpRequest): string {
     });
 }
 
+export interface IntBounds {
+    min: number;
+    max: number;
+    /** What is meant where nothing is given. */
+    fallback: number;
+}
+
+/** Of `limit`: entries of a page. */
+export const PAGE: IntBounds = { min: 1, max: 100, fallback: 20 };
+
 /** A whole number from the query, between bounds; the fallback when it is absent. */
-export function intParam(request: HttpRequest, name: string, bounds: { min: number; max: number; fallback: number }): number {
+export function intParam(request: HttpRequest, name: string, bounds: IntBounds): number {
     const text = request.query.get(name);
     if (text === null) return bounds.fallback;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;

@@ -5,8 +5,11 @@ import { lookAfter } from '../../application/ensureStarted';
 import { readStatus } from '../../application/jobStatus';
 import { requireJob } from '../../application/readJob';
 import { engineOf } from '../durableEngine';
-import { idOf, intParam, json, rootOf, type Handler } from '../http/frame';
+import { idOf, intParam, json, rootOf, type Handler, type IntBounds } from '../http/frame';
 import { statusDocument } from './statusDocument';
+
+/** Of `wait`, in seconds. */
+export const WAIT: IntBounds = { min: 0, max: 60, fallback: 0 };
 
 /** Milliseconds between two looks while a reply is held. */
 const LOOK = 500;
@@ -14,7 +17,7 @@ const LOOK = 500;
 /** `?wait=seconds` holds the reply until the state is another than when the request came, or the time is up. */
 export const getJob: Handler = async (request, { client, invocation, store: open }) => {
     const id = idOf(request);
-    const wait = intParam(request, 'wait', { min: 0, max: 60, fallback: 0 });
+    const wait = intParam(request, 'wait', WAIT);
     const store = await open();
     const job = await requireJob(store, id);
     const engine = engineOf(client);

@@ -6,12 +6,12 @@ import { states } from '../../core/states';
 import type { ListPosition } from '../../storage/jobIndex';
 import { engineOf } from '../durableEngine';
 import { sealed, unsealed } from '../http/cursor';
-import { badParameter, intParam, json, rootOf, wordParam, type Handler } from '../http/frame';
+import { badParameter, intParam, json, PAGE, rootOf, wordParam, type Handler } from '../http/frame';
 import { linksOf, type StatusDocument } from './statusDocument';
 
 export const listJobs: Handler = async (request, { client, store: open }) => {
     const asked = {
-        limit: intParam(request, 'limit', { min: 1, max: 100, fallback: 20 }),
+        limit: intParam(request, 'limit', PAGE),
         state: wordParam(request, 'state', states),
         name: request.query.get('name') ?? undefined,
         tags: tagParams(request),

@@ -2,7 +2,7 @@
 import type { LimiterView } from '../../application/limiterView';
 import { listLimiters as list } from '../../application/limiters';
 import { sealed, unsealed } from '../http/cursor';
-import { badParameter, intParam, json, type Handler } from '../http/frame';
+import { badParameter, intParam, json, PAGE, type Handler } from '../http/frame';
 
 export interface LimiterPage {
     limiters: LimiterView[];
@@ -13,7 +13,7 @@ export interface LimiterPage {
 const LIST = 'GET /limiters';
 
 export const listLimiters: Handler = async (request, { store: open }) => {
-    const limit = intParam(request, 'limit', { min: 1, max: 100, fallback: 20 });
+    const limit = intParam(request, 'limit', PAGE);
     const word = request.query.get('continuation');
     const position = word === null ? undefined : unsealed(LIST, word);
     const page = position === null ? null : await list((await open()).limiters, limit, position);

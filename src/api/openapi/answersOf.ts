@@ -67,6 +67,9 @@ export const schemaOf = (codes: readonly ProblemCode[]): oas31.SchemaObject | oa
               discriminator: { propertyName: 'code', mapping: Object.fromEntries(codes.map((code) => [code, refOf(code)])) },
           };
 
+/** Headers of a problem where no route adds its own. */
+export const headersOf = (code: ProblemCode): oas31.HeadersObject => headersObject([...(headersOfCode[code] ?? []), 'Cache-Control']);
+
 const headersObject = (names: readonly HeaderOfAnswer[]): oas31.HeadersObject => Object.fromEntries(names.map(headerOf));
 
 function headerOf(name: HeaderOfAnswer): [string, oas31.HeaderObject | oas31.ReferenceObject] {

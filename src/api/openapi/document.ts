@@ -8,7 +8,7 @@ import {
 } from 'zod-openapi';
 import { problemCodes, type ProblemCode } from '../../core/codes';
 import { routes } from '../routes';
-import { answersOf, schemaOf } from './answersOf';
+import { answersOf, headersOf, schemaOf } from './answersOf';
 import { problemName, problems } from './answers/problem';
 import { examplesOf, type StoredExamples } from './examples';
 import { headerComponent, headers, type HeaderName } from './headers';
@@ -141,7 +141,7 @@ const otherPaths = () =>
             problemCodes[code].status,
             {
                 description: `\`${code}\`: ${problemCodes[code].title}.`,
-                ...(code === 'METHOD_NOT_ALLOWED' ? { headers: { Allow: { $ref: '#/components/headers/Allow' } } } : {}),
+                headers: headersOf(code),
                 content: { 'application/problem+json': { schema: schemaOf([code]) } },
                 'x-problem-codes': [code],
             },

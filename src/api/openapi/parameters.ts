@@ -3,8 +3,13 @@ import type { oas31 } from 'zod-openapi';
 import { LIMITER_FORM } from '../../core/limiter/name';
 import { outcomes } from '../../core/counts';
 import { states } from '../../core/states';
+import { FINGERPRINT } from '../../items/fingerprint';
+import { MAX_UPLOAD } from '../../storage/uploads';
+import { PAGE, type IntBounds } from '../http/frame';
+import { WAIT } from '../jobs/getJob';
 import { resultFormats } from '../results/getResults';
 import { VERSION } from '../uploads/tus';
+import { MAX_METADATA } from '../uploads/uploadMetadata';
 import { LIMITER } from './requests/forms';
 
 type Parameter = oas31.ParameterObject;
@@ -20,6 +25,7 @@ const header = (name: string, description: string, schema: Schema, required = fa
     schema,
 });
 const id: Schema = { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' };
+const whole = ({ min, max, fallback }: IntBounds): Schema => ({ type: 'integer', minimum: min, maximum: max, default: fallback });
 const bytes: Schema = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
 /** A day, and what may follow: a time, with its time zone or without. */
 const instant: Schema = { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\d' };
@@ -32,13 +38,8 @@ export const parameters = {
         type: 'string',
         pattern: LIMITER,
     }),
-    wait: query('wait', 'The answer is held until the state changes, or for so many seconds.', {
-        type: 'integer',
-        minimum: 0,
-        maximum: 60,
-        default: 0,
-    }),
-    limit: query('limit', 'Entries of one page at most.', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+    wait: query('wait', 'The answer is held until the state changes, or for so many seconds.', whole(WAIT)),
+    limit: query('limit', 'Entries of one page at most.', whole(PAGE)),
     continuation: query('continuation', '`next` of the page before. A token of another list is refused.', { type: 'string' }),
     state: query('state', 'Only jobs in this state.', { type: 'string', enum: [...states] }),
     name: query('name', 'Only jobs of this whole name.', { type: 'string' }),
@@ -58,7 +59,7 @@ export const parameters = {
     outcome: query('outcome', 'Only items that ended so.', { type: 'string', enum: [...outcomes] }),
     fingerprint: query('fingerprint', 'Only items that failed so: that of a group of `failures`. With no other `outcome` than `failed`.', {
         type: 'string',
-        pattern: '^[0-9a-f]{12}$',
+        pattern: FINGERPRINT.source,
     }),
     spreadsheet: query('spreadsheet', 'With CSV: no cell is run as a formula.', {
         type: 'string',
@@ -86,14 +87,18 @@ export const parameters = {
         type: 'string',
         enum: [VERSION],
     }),
-    uploadLength: header('Upload-Length', 'With `Tus-Resumable`, required: bytes of the whole file, 1 to 209,715,200,000.', {
-        ...bytes,
-        minimum: 1,
-    }),
+    uploadLength: header(
+        'Upload-Length',
+        `With \`Tus-Resumable\`, required: bytes of the whole file, 1 to ${MAX_UPLOAD.toLocaleString('en-US')}.`,
+        {
+            ...bytes,
+            minimum: 1,
+        },
+    ),
     uploadMetadata: header(
         'Upload-Metadata',
         'With `Tus-Resumable`: pairs of a name and a value in base64, separated by commas; `filename` is the name of the file.',
-        { type: 'string', maxLength: 4096 },
+        { type: 'string', maxLength: MAX_METADATA },
     ),
     uploadOffset: header('Upload-Offset', 'Where the part begins, in bytes: where the upload stands.', bytes, true),
     offsetOfPart: header('Upload-Offset', 'Of a part (`PATCH`), required: where it begins, in bytes.', bytes),

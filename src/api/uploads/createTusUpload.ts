@@ -4,7 +4,7 @@ import { createParts, MAX_UPLOAD } from '../../storage/uploads';
 import { rootOf, type Handler } from '../http/frame';
 import { fileName } from './fileName';
 import { bad, bytesOf, checkExtensions, checkVersion, tusHeaders } from './tus';
-import { parseMetadata } from './uploadMetadata';
+import { MAX_METADATA, parseMetadata } from './uploadMetadata';
 
 export const createTusUpload: Handler = async (request, { store: open }) => {
     checkVersion(request);
@@ -18,7 +18,7 @@ export const createTusUpload: Handler = async (request, { store: open }) => {
             headers: { ...tusHeaders, 'tus-max-size': String(MAX_UPLOAD) },
         });
     const metadata = request.headers.get('upload-metadata') ?? undefined;
-    if (metadata && metadata.length > 4096) throw bad('Upload-Metadata is longer than 4096 characters.');
+    if (metadata && metadata.length > MAX_METADATA) throw bad(`Upload-Metadata is longer than ${MAX_METADATA} characters.`);
     const id = await createParts(
         await open(),
         length,

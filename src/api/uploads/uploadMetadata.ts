@@ -1,6 +1,9 @@
 // The header Upload-Metadata of a tus client.
 import { bad } from './tus';
 
+/** Characters of the header, at most. */
+export const MAX_METADATA = 4096;
+
 /** `key base64,key base64`: the value may be left out. */
 export function parseMetadata(header: string | undefined): Map<string, string> {
     const entries = new Map<string, string>();

@@ -29,7 +29,7 @@ export function checkHead(validators: Validators, operation: Operation, { status
     const answer = operation.answers.get(String(status));
     if (!answer) return { misfits: ['this status is not documented'], body: null };
     uses.add(use.operation(operation)).add(use.answer(operation, String(status)));
-    const misfits = checkHeaders(validators, operation, answer, { status, headers }, uses);
+    const misfits = headerMisfits(validators, answer, headers, (name) => uses.add(use.header(operation, String(status), name)));
     // To HEAD the body does not come that the content type is of.
     if (operation.method === 'HEAD') return { misfits, body: null };
     const type = mediaType(headers);
@@ -48,12 +48,12 @@ function bodyForm({ content }: DocumentedAnswer, type: string): BodyForm | null 
     return found && { type: found.type, media: found.entry };
 }
 
-function checkHeaders(
+/** What of an answer's headers does not fit, a sentence each. `fits` is told of each that is documented and as it is said to be. */
+export function headerMisfits(
     validators: Validators,
-    operation: Operation,
     answer: DocumentedAnswer,
-    { status, headers }: AnswerHead,
-    uses: Uses,
+    headers: Headers,
+    fits: (name: string) => void = () => undefined,
 ): string[] {
     const misfits: string[] = [];
     for (const [name, value] of headers) {
@@ -61,7 +61,7 @@ function checkHeaders(
         if (!documented && OF_HOSTS.has(name)) continue;
         const wrong = documented ? wrongValue(validators, documented, value) : 'is not documented';
         if (wrong) misfits.push(`header ${name} ${wrong}: ${value}`);
-        else uses.add(use.header(operation, String(status), name));
+        else fits(name);
     }
     for (const [name, { required }] of answer.headers) if (required && !headers.has(name)) misfits.push(`header ${name} is missing`);
     return misfits;

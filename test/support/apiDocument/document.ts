@@ -84,6 +84,8 @@ export class ApiDocument {
     /** SHA-256 of its text: what was recorded with another one says nothing of this one. */
     readonly digest: string;
     readonly operations: Operation[];
+    /** By status: the answers where no operation is. */
+    readonly otherPaths: Map<string, DocumentedAnswer>;
 
     constructor(text: string) {
         this.json = JSON.parse(text) as Json;
@@ -91,6 +93,7 @@ export class ApiDocument {
         this.operations = Object.keys(this.json.paths as Json)
             .flatMap((route) => this.operationsAt(route))
             .sort((a, b) => parametersIn(a.path) - parametersIn(b.path));
+        this.otherPaths = this.answersAt('/x-other-paths');
     }
 
     /** What is at a pointer, as it stands there. */
@@ -138,9 +141,7 @@ export class ApiDocument {
                 path: route,
                 parameters: [...own, ...shared.filter((p) => !isOwn(p))],
                 body: this.bodyAt(below(here, 'requestBody')),
-                answers: new Map(
-                    this.keysAt(below(here, 'responses')).map((status) => [status, this.answerAt(below(here, 'responses', status))]),
-                ),
+                answers: this.answersAt(below(here, 'responses')),
             };
         });
     }
@@ -160,6 +161,9 @@ export class ApiDocument {
         const at = this.follow(pointer);
         return { required: (this.at(at) as { required?: boolean }).required ?? false, content: this.contentAt(below(at, 'content')) };
     }
+
+    private answersAt = (pointer: string): Map<string, DocumentedAnswer> =>
+        new Map(this.keysAt(pointer).map((status) => [status, this.answerAt(below(pointer, status))]));
 
     private answerAt(pointer: string): DocumentedAnswer {
         const at = this.follow(pointer);

@@ -47,4 +47,5 @@ test('a document that is not there is an error, and found when it is', async () 
 test('it is the one route that asks for no key, and a root of links', () => {
     expect(routes.filter(({ isAnonymous }) => isAnonymous).map(({ name }) => name)).toEqual(['getOpenApi']);
     expect(rootOf({ url: 'http://host/v1/api/openapi.json' })).toBe('/v1/api');
+    expect(rootOf({ url: 'http://host/v1/api/Jobs' })).toBe('/v1/api');
 });

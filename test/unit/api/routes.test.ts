@@ -12,6 +12,7 @@ test('every function has its own name, and no path and method stand twice', () =
 test('a path knows its methods; another has none', () => {
     expect(methodsOf('jobs')).toEqual(['POST', 'GET']);
     expect(methodsOf('jobs/abc/cancel')).toEqual(['POST']);
+    expect(methodsOf('Jobs/abc/CANCEL')).toEqual(['POST']);
     expect(methodsOf('uploads/x')).toEqual(['GET', 'HEAD', 'PATCH', 'DELETE', 'POST', 'OPTIONS']);
     expect(methodsOf('jobs/abc/nothing')).toEqual([]);
     expect(methodsOf('')).toEqual([]);

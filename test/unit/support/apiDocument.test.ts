@@ -95,6 +95,14 @@ describe('what does not fit', () => {
         ['a path that is answered', () => exchange('/elsewhere'), 'ROUTE_NOT_FOUND is expected'],
         ['a method that is answered', () => exchange('/things/a', { request: { method: 'PUT' } }), 'METHOD_NOT_ALLOWED is expected'],
         [
+            'a header of an answer where nothing is',
+            () => {
+                const told = refusal('ROUTE_NOT_FOUND', 404);
+                return exchange('/elsewhere', { ...told, headers: { ...told.headers, 'cache-control': 'no-store', 'x-more': '1' } });
+            },
+            'header x-more is not documented',
+        ],
+        [
             'the methods of a path',
             () =>
                 exchange('/things/a', {

@@ -67,6 +67,10 @@ export const smallDocument = new ApiDocument(
                 },
             },
         },
+        'x-other-paths': {
+            404: { ...problems('ROUTE_NOT_FOUND'), headers: { 'Cache-Control': { schema: { type: 'string' } } } },
+            405: { ...problems('METHOD_NOT_ALLOWED'), headers: { Allow: { required: true, schema: { type: 'string' } } } },
+        },
         components: {
             schemas: {
                 Thing: {

@@ -1,7 +1,11 @@
 // The job spec: what each field means, and the bounds that the server checks in code.
+import { LATEST_START_DAYS } from '../../../application/checkSpec';
+import { LONGEST_AHEAD_DAYS } from '../../../application/mergeLimits';
 import { jobSpec, limitsSpec, MAX_CANARY, specBounds } from '../../../contracts/jobSpec';
 import { limitNames } from '../../../core/control';
 import { MAX_RATES } from '../../../core/limiter/rate';
+import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../sources/row';
+import { BODY_LIMIT } from '../../http/body';
 import { described, type Schema, type Texts } from './described';
 import { duration, DURATION, INSTANT, LIMITER, rates, WINDOW } from './forms';
 
@@ -15,8 +19,7 @@ const limitTexts: Texts = {
     '/retry/maxDelay': duration('Bound of any delay.', 'PT0S', 'P30D'),
     '/retry/factor': 'Growth of the bound from attempt to attempt; the delay is drawn between 0 and the bound. 1 to 10.',
     '/deadline': {
-        description:
-            'When to end, whatever is left: a time with its time zone, or a duration from `startAt`, PT1S to P400D. At most 800 days ahead; absent: never.',
+        description: `When to end, whatever is left: a time with its time zone, or a duration from \`startAt\`, PT1S to P400D. At most ${LONGEST_AHEAD_DAYS} days ahead; absent: never.`,
         anyOf: [
             {
                 type: 'string',
@@ -58,10 +61,10 @@ const limitTexts: Texts = {
 };
 
 const specTexts: Texts = {
-    '': 'A job: where its items are, and what is done with each. At most 16 MiB; without inline items 256 KiB, 5,000 values, 32 levels.',
+    '': `A job: where its items are, and what is done with each. At most ${BODY_LIMIT} MiB; without inline items ${specBounds.bytes / 1024} KiB, ${specBounds.values.toLocaleString('en-US')} values, ${specBounds.depth} levels.`,
     '/name': 'For people; need not be unique. 1 to 200 characters.',
     '/source': 'Where the items are: exactly one of `items`, `blob` and `upload`.',
-    '/source/items': 'The items themselves, one at least: any JSON values, each at most 1 MiB and 500 levels.',
+    '/source/items': `The items themselves, one at least: any JSON values, each at most ${MAX_ITEM_BYTES / 1_048_576} MiB and ${MAX_ITEM_DEPTH} levels.`,
     '/source/items/*': 'An item.',
     '/source/blob': {
         description: 'Name of a blob in the app’s data container, under a prefix that the deployment allows. 1 to 1024 characters.',
@@ -107,8 +110,7 @@ const specTexts: Texts = {
         maxLength: 200,
     },
     '/startAt': {
-        description:
-            'When to begin: a time with its time zone, at most 400 days from now; one that has gone by means at once. Default: at once.',
+        description: `When to begin: a time with its time zone, at most ${LATEST_START_DAYS} days from now; one that has gone by means at once. Default: at once.`,
         pattern: INSTANT,
     },
     '/canary': 'The first items run alone, then the rest or nothing. Absent: no such test.',

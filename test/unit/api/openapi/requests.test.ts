@@ -8,7 +8,7 @@ import { parseDuration } from '../../../../src/core/duration';
 import { isLimiterName } from '../../../../src/core/limiter/name';
 import { parseRate } from '../../../../src/core/limiter/rate';
 import { keyOf } from '../../../../src/api/http/idempotencyKey';
-import { described } from '../../../../src/api/openapi/requests/described';
+import { described, type Schema } from '../../../../src/api/openapi/requests/described';
 import { DURATION, INSTANT, LIMITER, RATE, WINDOW } from '../../../../src/api/openapi/requests/forms';
 import { parameters } from '../../../../src/api/openapi/parameters';
 import { readDocument, Schemas } from '../../../support/apiDocument';
@@ -191,6 +191,87 @@ test('the bodies of moves and of limiters are those that the server takes', () =
         { inFlight: 0 },
     ])
         expect([body, wrongInSettings(body).length === 0]).toEqual([body, parseSettings(body).ok]);
+});
+
+describe('a text says the bounds that hold', () => {
+    type Node = Schema & { description?: string };
+    const nodes = (schema: Node, place: string): [string, Node][] => [
+        [place, schema],
+        ...Object.entries(schema.properties ?? {}).flatMap(([name, part]) => nodes(part as Node, `${place}/${name}`)),
+        ...(schema.anyOf ?? []).flatMap((part) => nodes(part as Node, place)),
+        ...[schema.items, schema.additionalProperties].flatMap((part) =>
+            typeof part === 'object' ? nodes(part as Node, `${place}/*`) : [],
+        ),
+    ];
+    const all = ['JobSpec', 'LimitsPatch', 'LimiterSettings', 'MoveBody'].flatMap((name) =>
+        nodes(readDocument().components!.schemas![name] as Node, name),
+    );
+
+    /** What a schema refuses by its count or size, of itself or of any alternative: the least and the most. */
+    const boundsOf = ({ anyOf = [], ...schema }: Node): { least: unknown[]; most: unknown[] } => {
+        const inner = anyOf.map((part) => boundsOf(part as Node));
+        const { minimum, minLength, minItems, maximum, maxLength, maxItems, maxProperties } = schema;
+        const known = (list: unknown[]) => list.filter((bound) => bound !== undefined);
+        return {
+            least: known([minimum, minLength, minItems, ...inner.flatMap(({ least }) => least)]),
+            most: known([maximum, maxLength, maxItems, maxProperties, ...inner.flatMap(({ most }) => most)]),
+        };
+    };
+    const number = (text: string) => Number(text.replaceAll(',', ''));
+    /** Numbers with a unit are no bounds of a schema: the text is made of what the check in code has. */
+    const saidBy = (text: string) =>
+        /(?:\b(\d[\d,.]*) to|[Aa]t most) (\d[\d,]*)(?![\d,]| ?(MiB|days|hex|calls))/.exec(text.replaceAll(/`[^`]*`/g, ''));
+    const wrong = ([place, node]: [string, Node]): string[] => {
+        const said = saidBy(node.description ?? '');
+        const { least, most } = boundsOf(node);
+        if (!said || (least.length === 0 && most.length === 0)) return [];
+        const fits = most.includes(number(said[2]!)) && (said[1] === undefined || least.includes(number(said[1])));
+        return fits ? [] : [`${place} says "${said[0]}": ${JSON.stringify({ least, most })}`];
+    };
+
+    test('counts and sizes', () => {
+        expect(all.filter(([, { description = '' }]) => saidBy(description)).length).toBeGreaterThan(40);
+        expect(all.flatMap(wrong)).toEqual([]);
+        expect(wrong(['x', { description: 'Calls. 1 to 256.', minimum: 1, maximum: 512 }])).toHaveLength(1);
+    });
+
+    const processor = { processor: 'digest' };
+    const at = (place: string, value: unknown): object => {
+        const steps = place.split('/').slice(1);
+        const field = steps.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value) as Record<string, object>;
+        if (field.canary) return spec({ canary: { items: 1, ...field.canary } });
+        if (!field.process) return spec(field);
+        const { http: given } = field.process as { http?: object };
+        return { ...spec({}), process: given ? { http: { ...http.http, ...given } } : { ...processor, ...field.process } };
+    };
+    const durations = all.flatMap(([place, { description = '' }]) => {
+        const said = /(P\w[\w.]*) to (P\w+)/.exec(description);
+        return said && place.startsWith('JobSpec') ? [{ place, from: said[1]!, to: said[2]! }] : [];
+    });
+
+    test('every duration is looked at', () => expect(durations.length).toBeGreaterThan(7));
+    test.each(durations)('$place, $from to $to', ({ place, from, to }) => {
+        const takes = (ms: number) => taken(at(place, `PT${ms / 1000}S`));
+        const [least, most] = [parseDuration(from)!, parseDuration(to)!];
+        expect([takes(least), takes(most), takes(most + 1)]).toEqual([true, true, false]);
+        if (least > 0) expect(takes(least - 1)).toBe(false);
+    });
+
+    test('a rate', () => {
+        const said = /(\d[\d,]*) to (\d[\d,]*) calls in a second to (\d+) days/.exec(
+            JSON.stringify(all.find(([p]) => p === 'JobSpec/rate')),
+        )!;
+        const [least, most, days] = said.slice(1).map(number) as [number, number, number];
+        const texts = [`${least}/s`, `${most}/s`, `1/${days}day`, `${least - 1}/s`, `${most + 1}/s`, `1/${days + 1}day`];
+        expect(texts.map((rate) => taken(spec({ rate })))).toEqual([true, true, true, false, false, false]);
+    });
+
+    test('a name of a blob', () => {
+        const most = (all.find(([p, { maxLength }]) => p === 'JobSpec/source/blob' && maxLength !== undefined)![1] as { maxLength: number })
+            .maxLength;
+        const takes = (length: number) => taken({ source: { blob: 'a'.repeat(length), format: 'csv' }, process: http });
+        expect([takes(0), takes(1), takes(most), takes(most + 1)]).toEqual([false, true, true, false]);
+    });
 });
 
 test('a field without a text, and a text without a field, stop the making of the document', () => {
