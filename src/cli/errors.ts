@@ -53,11 +53,12 @@ export interface Told {
 const BAD_DOCUMENT = new Set<string>(['BAD_SPEC', 'BAD_JSON', 'BAD_BODY']);
 
 export function tell(error: unknown, where: Where | null): Told {
-    if (error instanceof CliError) return { lines: [error.message, ...(error.remedy ? [error.remedy] : [])], code: error.code };
+    if (error instanceof CliError)
+        return { lines: [error.message, ...(error.remedy ? [error.remedy] : [])].map(printable), code: error.code };
     if (error instanceof Interrupted) return { lines: [], code: error.code };
     if (error instanceof ApiError) return tellAnswer(error, where);
     if (error instanceof NetworkError) return tellSilence(error, where);
-    return { lines: [error instanceof Error ? error.message : String(error)], code: exitCodes.error };
+    return { lines: [printable(error instanceof Error ? error.message : String(error))], code: exitCodes.error };
 }
 
 function tellAnswer(error: ApiError, where: Where | null): Told {

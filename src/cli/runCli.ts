@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { BrokenPipe, tell } from './errors';
 import { exitCodes, type ExitCode } from './exitCodes';
+import { printableLines } from './output/text';
 import { programOf } from './program';
 import type { Shell } from './shell';
 import { Call } from './use';
@@ -21,7 +22,7 @@ export async function runCli(shell: Shell, args: readonly string[], version: str
         if (error instanceof BrokenPipe) return exitCodes.good;
         const { lines, code } = tell(error, call.session?.knownSettings ?? null);
         lines.forEach((line, at) => shell.stderr.write(`${at === 0 ? 'fanfold: ' : ''}${line}\n`));
-        if (isVerbose(call, args) && error instanceof Error) shell.stderr.write(`${traceOf(error)}\n`);
+        if (isVerbose(call, args) && error instanceof Error) shell.stderr.write(`${printableLines(traceOf(error))}\n`);
         return code;
     }
 }

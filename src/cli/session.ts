@@ -3,7 +3,7 @@ import { FanfoldClient, isTransient, type ClientOptions } from '../client';
 import { parseExact } from '../json/exactJson';
 import { isNobodyThere } from './errors';
 import type { Form, Printer } from './output/printer';
-import { printable } from './output/text';
+import { printable, printableLines } from './output/text';
 import { settingsOf, type GlobalOptions, type Settings } from './settings';
 import type { Shell } from './shell';
 
@@ -52,9 +52,9 @@ export class Session {
         });
     }
 
-    /** One line, or several, for people. What is not of this program goes through `printable` first. */
+    /** One line, or several, for people. What is not of this program goes through `printable` first, or it could begin a line of its own. */
     say(text = ''): void {
-        this.shell.stderr.write(`${text}\n`);
+        this.shell.stderr.write(`${printableLines(text)}\n`);
     }
 
     /** Whether somebody can be asked. */

@@ -7,13 +7,17 @@ export interface Clock {
     after(ms: number, what: () => void): () => void;
 }
 
-/** The longest time that a timer takes; more would be none. */
+/** The longest time that a timer takes; more is several, one after the other. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 export const realClock: Clock = {
     now: () => Date.now(),
     after: (ms, what) => {
-        const timer = setTimeout(what, Math.min(ms, LONGEST_MS));
+        let timer: ReturnType<typeof setTimeout>;
+        const start = (left: number): void => {
+            timer = setTimeout(left > LONGEST_MS ? () => start(left - LONGEST_MS) : what, Math.min(left, LONGEST_MS));
+        };
+        start(ms);
         return () => clearTimeout(timer);
     },
 };

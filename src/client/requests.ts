@@ -77,9 +77,10 @@ export class Requests {
         return { method, path: `/api${path}${search}`, url: `${this.options.base}${path}${search}` };
     }
 
-    /** Throws `ApiError`, `NetworkError`, or the reason of `call.signal`. */
+    /** Throws `ApiError`, `NetworkError`, the reason of `call.signal`, or `RangeError` for a path that a URL would take for another one. */
     private async send<T>(request: ApiRequest, call: CallOptions, read: (answer: Response, asked: Asked) => Promise<T>): Promise<T> {
         const { clock } = this.options;
+        if (/\/\.{0,2}(\/|$)/.test(request.path)) throw new RangeError(`No id and no name is empty, "." or "..": /api${request.path}`);
         const retry = call.retry ?? (isRepeatable(request) ? this.options.retry : { forMs: 0 });
         const end = clock.now() + retry.forMs;
         for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {

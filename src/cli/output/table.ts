@@ -13,7 +13,8 @@ export function tableOf(
     const head = columns.map(({ name }) => name.toUpperCase());
     const texts = rows.map((row) => row.map((cell) => (cell === null || cell === undefined ? '' : printable(String(cell)))));
     const all = head.length > 0 ? [head, ...texts] : texts;
-    const widths = (all[0] ?? []).map((_, at) => Math.max(...all.map((row) => widthOf(row[at] ?? ''))));
+    // Not as arguments of one call: so many as there may be rows are more than a call takes.
+    const widths = (all[0] ?? []).map((_, at) => all.reduce((most, row) => Math.max(most, widthOf(row[at] ?? '')), 0));
     const paint = (text: string, colour: 'dim' | 'bold'): string => (hasColours ? painted(text, colour) : text);
     const line = (row: readonly string[], at: number): string => {
         const padded = row.map((text, column) => {

@@ -8,6 +8,9 @@ export const printable = (text: string): string =>
         return code < 0x20 ? String.fromCharCode(0x2400 + code) : '�';
     });
 
+/** The same of a text of several lines, which stay lines. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
 /** At most so many characters; a cut text ends with an ellipsis. */
 export function cut(text: string, most: number): string {
     const characters = [...text];

@@ -1,7 +1,8 @@
 // The start of a job: checked before anything is sent, and posted so that asking twice is one job.
-import { ApiError, isUnavailable, type FanfoldClient, type Job } from '../../client';
+import { ApiError, isUnavailable, NetworkError, type FanfoldClient, type Job } from '../../client';
 import { writeExact } from '../../json/exactJson';
-import type { Session } from '../session';
+import { Interrupted } from '../errors';
+import { quoted, type Session } from '../session';
 import { RIDE_OUT_MS } from './sendFile';
 import { withSource } from './assembleSpec';
 import type { Fields } from './specText';
@@ -40,6 +41,12 @@ export async function startOnce(session: Session, text: string, key: string, isG
     try {
         return await client.startJob(text, { idempotencyKey: key, signal, retry });
     } catch (error) {
+        // It was asked for, and what became of that nobody has heard.
+        if (error instanceof Interrupted || error instanceof NetworkError) {
+            session.say('Whether the job was started is not known.');
+            session.say(`See what is there: ${session.command('jobs list')}`);
+            session.say(`The same command with --idempotency-key ${quoted(key)} starts it once at most.`);
+        }
         if (isGiven || !(error instanceof ApiError) || error.code !== 'IDEMPOTENCY_CONFLICT') throw error;
         return client.startJob(text, { idempotencyKey: session.shell.uuid(), signal, retry });
     }

@@ -1,7 +1,8 @@
 // A canary that has come to its end: what it came to, and the question whether the rest is called.
-import { ApiError, type FanfoldClient, type Job } from '../../client';
+import { ApiError, isUnavailable, type CallError, type FanfoldClient, type Job } from '../../client';
 import { writeExact } from '../../json/exactJson';
 import { cut, items, number, printable } from '../output/text';
+import { RIDE_OUT_MS } from '../run/sendFile';
 import type { Session } from '../session';
 
 export interface Asked {
@@ -24,7 +25,14 @@ export async function decideCanary(job: Job, { session, client, yes, reason, sig
         return false;
     }
     const answer = yes ? 'a' : await answerOf(session, signal);
-    const given = reason === undefined ? {} : { reason };
+    let isSaid = false;
+    const on = (error: CallError): boolean => {
+        if (!isUnavailable(error)) return false;
+        if (!isSaid) say('The host does not take the word on the canary; trying again.');
+        return (isSaid = true);
+    };
+    // A second word does nothing: what is decided is decided.
+    const given = { ...(reason === undefined ? {} : { reason }), signal, retry: { forMs: RIDE_OUT_MS, on } };
     try {
         if (answer === 'a') await client.approveJob(job.id, given);
         else if (answer === 'r') await client.rejectJob(job.id, given);
@@ -35,7 +43,7 @@ export async function decideCanary(job: Job, { session, client, yes, reason, sig
         }
     } catch (error) {
         if (!(error instanceof ApiError) || error.code !== 'ILLEGAL_MOVE') throw error;
-        say('Somebody else has decided meanwhile.');
+        say('It is decided already.');
     }
     return true;
 }
@@ -65,7 +73,7 @@ function canaryLines({ canary, counts }: Job): string[] {
             (latency ? `; calls took ${latency.p50} ms (p50) to ${latency.p99} ms (p99).` : '.'),
         ...failures.map(
             ({ count, code, message, sample }) =>
-                `  ${number(count)} × ${code} ${printable(message)}${sample.request ? ` (${printable(sample.request)})` : ''}`,
+                `  ${number(count)} × ${printable(`${code} ${message}${sample.request ? ` (${sample.request})` : ''}`)}`,
         ),
         ...samples.map((sample) => `  ${cut(printable(writeExact(sample)), SHOWN)}`),
     ];

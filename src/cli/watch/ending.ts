@@ -20,7 +20,7 @@ export function endingOf(job: Job, session: Session): string[] {
     const ofTotal = counts.total === null ? '' : ` of ${number(counts.total)}`;
     const failed = failures
         .slice(0, 5)
-        .map(({ count, code, message, fingerprint }) => `  ${count} × ${code} ${printable(message)} (${fingerprint})`);
+        .map(({ count, code, message, fingerprint }) => `  ${number(count)} × ${printable(`${code} ${message} (${fingerprint})`)}`);
     const seeFailed = counts.failed > 0 ? [`See what failed: ${session.command(`jobs results ${id} --outcome failed`)}`] : [];
     switch (state) {
         case 'paused':
@@ -35,7 +35,10 @@ export function endingOf(job: Job, session: Session): string[] {
                 ? [`Completed; ${number(counts.failed)}${ofTotal} items failed:`, ...failed, ...seeFailed]
                 : [`Completed: ${counts.succeeded === counts.total ? 'all of ' : ''}${items(counts.succeeded)} succeeded.`];
         case 'failed':
-            return [`The job has failed: ${error ? `${error.code}: ${printable(error.message)}` : 'nobody says why'}.`, ...seeFailed];
+            return [
+                `The job has failed: ${error ? sentence(printable(`${error.code}: ${error.message}`)) : 'nobody says why.'}`,
+                ...seeFailed,
+            ];
         case 'expired':
             return [
                 `The job has expired: its deadline came first. ${number(counts.expired)}${ofTotal} items have no outcome of their own.`,
@@ -58,6 +61,9 @@ export function endingOf(job: Job, session: Session): string[] {
             return [];
     }
 }
+
+/** With one full stop, whether it had one or not. */
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 function why(endedBy: Job['endedBy']): string {
     if (endedBy === 'budget') return 'The job has ended by its budget.';

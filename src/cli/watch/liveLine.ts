@@ -1,7 +1,7 @@
 // One line on standard error that says how far something is: redrawn in place on a terminal, and plain lines, few of them, where there is none.
 import type { Clock } from '../../client';
 import type { Session } from '../session';
-import { cut, painted, widthOf, type Colour } from '../output/text';
+import { cut, painted, printable, widthOf, type Colour } from '../output/text';
 
 export interface Segment {
     text: string;
@@ -94,7 +94,7 @@ export class LiveLine {
 function fitted(segments: Segment[], width: number): Segment[] {
     let left = width;
     return segments.flatMap((segment) => {
-        const text = cut(segment.text, left);
+        const text = cut(printable(segment.text), left);
         left -= widthOf(text);
         return text === '' ? [] : [{ ...segment, text }];
     });

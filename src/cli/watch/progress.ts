@@ -68,7 +68,7 @@ const SHORTEST_BAR = 6;
 function lineOf(job: Job, width: number, now: number, silence: Silence | null): Segment[] {
     const { total } = job.counts;
     const share = total ? done(job) / total : 0;
-    const head: Segment[] = [{ text: WORDS[job.state] ?? job.state, colour: 'bold' }];
+    const head: Segment[] = [{ text: WORDS[job.state] ?? printable(job.state), colour: 'bold' }];
     const percent = total ? ` ${String(Math.floor(share * 100)).padStart(3)} %` : '';
     let parts: Part[] = silence
         ? [...partsOf(job, now).slice(0, 1), { text: silenceText(silence, now), colour: 'yellow', rank: 0 }]

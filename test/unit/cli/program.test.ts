@@ -1,4 +1,9 @@
 // The tree of commands, and what every command has in common.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Interrupted } from '../../../src/cli/errors';
+import { tableOf } from '../../../src/cli/output/table';
 import { cli, fakeShell, job, json } from './shell';
 
 const nobody = async (): Promise<Response> => Promise.reject(new Error('nobody is to be asked'));
@@ -84,4 +89,57 @@ test.each(['bash', 'zsh', 'fish'])('a completion for %s knows commands, options,
     const shell = fakeShell(nobody);
     expect(await cli(shell, 'completion', name)).toBe(0);
     for (const word of ['timeline', 'fingerprint', 'ndjson', 'awaitingApproval']) expect(shell.out()).toContain(word);
+});
+
+test('what others say moves no cursor: not in an error, not with --verbose, not as the name of a file', async () => {
+    const evil = '\u001b[2J\u009b2J';
+    const problem = { code: `X${evil}`, title: `t${evil}`, detail: `d${evil}`, status: 404, remedy: `r${evil}` };
+    for (const args of [
+        ['jobs', 'get', 'x', '--verbose'],
+        ['run', `no${evil}.csv`, '--post', 'http://h/'],
+    ]) {
+        const shell = fakeShell(async () => json(problem, 404));
+        expect(await cli(shell, ...args)).toBe(1);
+        // eslint-disable-next-line no-control-regex
+        expect(shell.err()).not.toMatch(/[\u001b\u009b]/);
+    }
+});
+
+test.each([
+    ['jobs', 'get', ''],
+    ['jobs', 'cancel', '..', '--yes'],
+    ['uploads', 'get', '..'],
+    ['limiters', 'set', '.', '--in-flight', '1'],
+])('%s %s %j asks for nothing else than it says', async (...args) => {
+    const asked: string[] = [];
+    const shell = fakeShell(async (url) => (asked.push(url), json({})));
+    expect([await cli(shell, ...args), asked]).toEqual([1, []]);
+    expect(shell.err()).toContain('No id and no name is empty');
+});
+
+test('interrupted while a job is started, it says that there may be one, and how to have it once', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'fanfold-spec-'));
+    const file = path.join(folder, 'spec.json');
+    writeFileSync(file, '{"source":{"items":[1]},"process":{"http":{"url":"http://h/"}}}');
+    let asked = (): void => undefined;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const shell = fakeShell(
+        (_, { signal }) =>
+            new Promise((__, reject) => {
+                signal!.addEventListener('abort', () => reject(signal!.reason as Error));
+                asked();
+            }),
+    );
+    const code = cli(shell, 'run', '--spec', file);
+    await isAsked;
+    shell.interrupt(new Interrupted('SIGINT'));
+    expect(await code).toBe(130);
+    expect(shell.err()).toMatch(/Whether the job was started is not known\.[^]*fanfold jobs list[^]*--idempotency-key a-uuid/);
+    rmSync(folder, { recursive: true });
+});
+
+test('a table of very many rows is written', () => {
+    const rows = Array.from({ length: 200_000 }, (_, n) => [n]);
+    const text = tableOf([{ name: 'n', right: true }], rows, { form: 'table', stdout: fakeShell(nobody).stdout, hasColours: false });
+    expect(text.length).toBe('     n\n'.length * 200_001);
 });

@@ -34,6 +34,18 @@ test.each<[string, object, number]>([
     ['not there', { status: 404, code: 'JOB_NOT_FOUND', title: 't', detail: 'd' }, 1],
 ])('%s', async (_, answer, code) => expect(await watch([answer]).code).toBe(code));
 
+test('what others say in its ending moves no cursor and begins no line, and ends with one full stop', async () => {
+    const evil = '\u001b[2J\n';
+    const failures = [{ count: 1, share: 1, code: `C${evil}`, message: `m${evil}`, fingerprint: `f${evil}` }];
+    const counts = { total: 1, succeeded: 0, failed: 1, skipped: 0, cancelled: 0, expired: 0, retries: 0, pending: 0, invalid: 0 };
+    const partial = watch([ended({ state: 'completed', outcome: 'partial', counts, failures })]);
+    expect(await partial.code).toBe(3);
+    expect(partial.shell.err()).toContain('  1 × C␛[2J␊ m␛[2J␊ (f␛[2J␊)\n');
+    const failed = watch([ended({ state: 'failed', error: { code: `C${evil}`, message: 'Correct it.' } })]);
+    expect(await failed.code).toBe(1);
+    expect(failed.shell.err()).toContain('The job has failed: C␛[2J␊: Correct it.\n');
+});
+
 test('a host that goes and comes back is ridden out, and said so', async () => {
     const gone = new Error('gone');
     const { shell, code } = watch([
@@ -114,6 +126,19 @@ test('nobody is asked without a terminal; --yes approves', async () => {
     const told = watch([canary, good], { args: ['--yes', '--reason', 'good'] });
     await told.shell.clock.pass(10_000);
     expect([await told.code, told.urls]).toEqual([0, expect.arrayContaining(['POST /jobs/j1/approve'])]);
+});
+
+test('a host that is away when the canary is decided is ridden out', async () => {
+    let posts = 0;
+    const shell = fakeShell(async (_, { method }) => {
+        if (method !== 'POST') return json(posts > 3 ? good : canary);
+        if (++posts > 3) return json(job());
+        throw Object.assign(new TypeError('fetch failed'), { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
+    });
+    const code = cli(shell, 'jobs', 'watch', 'j1', '-o', 'none', '--yes');
+    await shell.clock.pass(60_000);
+    expect([await code, posts]).toEqual([0, 4]);
+    expect(shell.err().match(/trying again/g)).toHaveLength(1);
 });
 
 test.each([40, 60, 80, 120, 200])('the line fits into %d columns, and what others say cannot move the cursor', async (columns) => {
