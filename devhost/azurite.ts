@@ -108,7 +108,7 @@ export async function waitForOrphan(data: string): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Its package.json. It is no part of what is packed: whoever runs the host from there installs it. */
+/** Its package.json, where no build has made one file of it. */
 function azuriteFrom(paths: string[]): string {
     try {
         return require.resolve('azurite/package.json', { paths });
@@ -122,8 +122,8 @@ function azuriteFrom(paths: string[]): string {
  * time, and without a build what the package `azurite` has, as the app or this program finds it.
  */
 export function azuriteProgram(service: 'azurite' | 'blob' = 'azurite', app: string = __dirname): string {
-    // This file is in devhost/ or, compiled, in dist/devhost/.
-    const made = ['..', '../dist']
+    // This file is in devhost/ or, compiled, in dist/devhost/ or, packed, in dist/cli/devhost/.
+    const made = ['..', '../dist', '../..']
         .map((folder) => path.join(__dirname, folder, 'azurite', `${service}.cjs`))
         .find((file) => existsSync(file));
     if (made) return made;

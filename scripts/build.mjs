@@ -1,4 +1,5 @@
-// Compiles src, devhost, samples, bench and openapi into dist/, bundles the command line there, and Azurite into two files. Incremental state is not kept: a build is always of what
+// Compiles src, devhost, samples, bench and openapi into dist/, bundles the command line and the local host there, Azurite into two files, and
+// packages the app (scripts/package.mjs). Incremental state is not kept: a build is always of what
 // is there.
 //   --if-missing FILE  leave a dist/ that holds this file as it is: it may be in use
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
@@ -21,7 +22,15 @@ if (status !== 0) process.exit(status ?? 1);
 // The app serves it: it stands beside the handler, as in the package.
 cpSync('openapi.json', 'dist/src/api/openapi.json');
 // Loaded late: what finds a fresh build need not wait for a bundler.
-const [{ bundleCli }, { bundleAzurite }] = await Promise.all([import('./bundle-cli.mjs'), import('./azurite.mjs')]);
+const [{ bundleCli }, { bundleDevhost }, { bundleAzurite }] = await Promise.all([
+  import('./bundle-cli.mjs'),
+  import('./bundle-devhost.mjs'),
+  import('./azurite.mjs'),
+]);
 await bundleCli(root, 'dist/cli/fanfold.js');
+await bundleDevhost(root);
 await bundleAzurite(root);
+// The app that the packed local host runs is the one that is deployed.
+const packaged = spawnSync(process.execPath, ['scripts/package.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] });
+if (packaged.status !== 0) process.exit(packaged.status ?? 1);
 writeFileSync(stampOf(root), digest);

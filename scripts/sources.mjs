@@ -11,6 +11,10 @@ const files = [
   'tsconfig.build.json',
   'scripts/build.mjs',
   'scripts/bundle-cli.mjs',
+  'scripts/bundle-devhost.mjs',
+  'scripts/package.mjs',
+  'scripts/sbom.mjs',
+  'host.json',
   'scripts/azurite.mjs',
 ];
 

@@ -1,7 +1,6 @@
-// Packs the command line together with the app and the local host, so that `fanfold dev` works where no clone is: dist/fanfold-VERSION.tgz.
-// Azurite stays out of it: whoever wants the local host installs that (npm install azurite@…).
+// Packs what a build has made, dist/fanfold-VERSION.tgz: the command line with the app, the local host and its storage, so that `fanfold dev` works where
+// no clone is, with nothing to install. `npm pack` after a build gives the same.
 import { spawnSync } from 'node:child_process';
-import { build } from 'esbuild';
 
 const run = (command, ...args) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' });
@@ -9,20 +8,4 @@ const run = (command, ...args) => {
 };
 
 run(process.execPath, 'scripts/build.mjs', '--if-stale');
-run(process.execPath, 'scripts/package.mjs');
-await build({
-  entryPoints: ['devhost/cli.ts', 'devhost/host.ts'],
-  outdir: 'dist/cli/devhost',
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'cjs',
-  // Storage is a program of its own too, which begins where it is the main module: in a bundle every module is that.
-  define: { 'require.main': 'undefined', 'import.meta.url': 'importMetaUrl' },
-  // What an ES module asks of import.meta, in a CommonJS file.
-  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
-  minifyWhitespace: true,
-  minifySyntax: true,
-  logLevel: 'warning',
-});
 run('npm', 'pack', '--pack-destination', 'dist');

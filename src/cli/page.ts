@@ -57,7 +57,7 @@ fanfold run rows.csv --post https://api/x/{id} --rate 50/s --canary 20 --wait
 \`\`\`
 
 uploads the file, starts the job, calls twenty rows and asks whether to go on, shows one line until the job has ended, and ends with a code that says how.
-\`npm run build\` makes the program, one file that needs nothing but Node: \`dist/cli/fanfold.js\`. \`npm run tarball\` packs it together with the app and the local host.
+\`npm run build\` makes the program, one file that needs nothing but Node: \`dist/cli/fanfold.js\`. \`npm run tarball\`, or \`npm pack\` after a build, packs it together with the app and the local host: \`fanfold dev\` needs nothing else.
 
 - **Data on standard output, everything else on the other.** \`-o table|json|ndjson|csv|none\` says in which form. JSON has every digit that the API has.
 - **What is piped is plain**: no colours, no cells that are cut, no line that is drawn anew. \`NO_COLOR\` and \`--no-color\` take colours from a terminal too.

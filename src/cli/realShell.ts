@@ -62,8 +62,8 @@ async function runProgram(script: string, args: string[], signal: AbortSignal): 
     // Loaded when it is needed, for every module costs a start some time.
     const { spawn } = await import('node:child_process');
     const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit' });
-    // Ctrl-C reaches the whole group of a terminal; other signals are for this process alone, and are handed on.
-    signal.addEventListener('abort', () => (signal.reason as Interrupted).by !== 'SIGINT' && child.kill('SIGTERM'));
+    // Ctrl-C reaches the whole group of a terminal, but a signal by id only this process: all are handed on, and a second one does no harm.
+    signal.addEventListener('abort', () => child.kill('SIGTERM'));
     return new Promise((resolve, reject) => {
         child.once('error', reject);
         child.once('exit', (code, by) => resolve(code ?? (by === null ? 1 : 128 + os.constants.signals[by])));

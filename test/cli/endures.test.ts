@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { FanfoldClient } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
+import { freePorts } from '../support/ports';
 import { until } from '../support/until';
 import { fanfold, root, run, start, startTestTarget, useFolder, writeRows, type TestTarget } from './support';
 
@@ -164,4 +165,21 @@ test('the tarball has one file that runs without a package beside it', () => {
     const dev = spawnSync(process.execPath, [alone, 'dev'], { cwd: folder, encoding: 'utf8' });
     expect([dev.status, dev.stderr]).toEqual([1, expect.stringMatching(/^fanfold: The local host is not here[^]*npm run build/)]);
     expect(dev.stderr).not.toMatch(/^\s+at /m);
+});
+
+test('the local host of the tarball runs with nothing installed, and ends when its command is told to by its id', async () => {
+    const packed = spawnSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, encoding: 'utf8' });
+    const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
+    expect(spawnSync('tar', ['xf', filename], { cwd: folder }).status).toBe(0);
+    const [port, blob, queue, table] = await freePorts(4);
+    const dev = start(folder, ['dev', '--port', String(port)], {
+        script: path.join(folder, 'package/dist/cli/fanfold.js'),
+        env: { AZURITE_BLOB_PORT: String(blob), AZURITE_QUEUE_PORT: String(queue), AZURITE_TABLE_PORT: String(table) },
+    });
+    await dev.says('Ready on');
+    const list = await run(folder, ['--url', `http://localhost:${port}`, 'jobs', 'list', '-o', 'json']);
+    expect([list.code, list.stdout]).toEqual([0, '[]\n']);
+    dev.child.kill('SIGINT');
+    expect(await dev.ended).toMatchObject({ code: 0 });
+    await expect(fetch(`http://localhost:${port}/api/health`)).rejects.toThrow();
 });

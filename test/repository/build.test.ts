@@ -16,6 +16,13 @@ const write = (file: string, text: string) => {
 /** Stands for the compiler, and says so in dist/. */
 const compiler = `const fs = require('node:fs'); fs.mkdirSync('dist', { recursive: true }); fs.writeFileSync('dist/built', '');`;
 
+/** What a build makes more of than the compiler does. */
+beforeAll(() => {
+    write('package.json', '{"version": "1.0.0"}');
+    write('openapi.json', '{}');
+    for (const file of ['src/cli/main.ts', 'devhost/cli.ts', 'devhost/host.ts', 'scripts/package.mjs']) write(file, '');
+});
+
 /** Whether anything was built. */
 function builds(): boolean {
     rmSync(path.join(app, 'dist/built'), { force: true });
