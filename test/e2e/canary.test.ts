@@ -39,7 +39,9 @@ const upTo = (count: number): number[] => [...Array(count).keys()];
 
 describe('a canary that a person looks at', () => {
     test('runs alone and settles with its retries; nothing more is called until it is approved, and then everything is', async () => {
-        const target = await observe({ status: () => (target.calls.filter(({ key }) => key === '3').length < 3 ? 503 : 200) });
+        const target = await observe({
+            status: (key) => (key === '3' && target.calls.filter((call) => call.key === '3').length < 3 ? 503 : 200),
+        });
         const retry = { attempts: 5, initialDelay: 'PT0.2S', maxDelay: 'PT0.5S' };
         const { id } = await start(specOf(target, 40, { canary: { items: 10 }, retry }));
         const waiting = await awaiting(id);

@@ -95,6 +95,8 @@ describe('a job', () => {
             source: { items: cities },
             process: { http: { url: throttling.url } },
             retry: { ...quick, attempts: 1 },
+            // Of calls side by side, one that is refused late has the target asked once more in between, to see whether it meant that.
+            concurrency: { max: 1, adaptive: false },
         });
         expect(j).toMatchObject({ state: 'completed', outcome: 'succeeded', counts: { retries: 0 } });
         const all = await results(j.id);
