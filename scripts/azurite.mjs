@@ -1,4 +1,5 @@
 // Makes of Azurite one file for each way that it is started: read from its hundreds of modules, it takes three times the processor time to start.
+import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -6,8 +7,6 @@ import path from 'node:path';
 /** Writes azurite.cjs, and blob.cjs with the blob service alone, into dist/azurite/; nothing where this root has no Azurite. */
 export async function bundleAzurite(root) {
   if (!existsSync(path.join(root, 'node_modules/azurite'))) return;
-  // Loaded only here: most builds find that there is nothing to do.
-  const { build } = await import('esbuild');
   const azurite = path.dirname(createRequire(path.join(root, 'package.json')).resolve('azurite/package.json'));
   await build({
     entryPoints: { azurite: path.join(azurite, 'dist/src/azurite.js'), blob: path.join(azurite, 'dist/src/blob/main.js') },

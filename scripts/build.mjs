@@ -1,6 +1,5 @@
 // Compiles src, devhost, samples, bench and openapi into dist/, bundles the command line and the local host there, Azurite into two files, and
-// packages the app (scripts/package.mjs). Incremental state is not kept: a build is always of what
-// is there.
+// packages the app (scripts/package.mjs). Incremental state is not kept: a build is always of what is there.
 //   --if-missing FILE  leave a dist/ that holds this file as it is: it may be in use
 //   --if-stale         leave a dist/ as it is that was made of the sources as they are
 //   --no-check         for who checks the types beside it: what does not fit is compiled all the same

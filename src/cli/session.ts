@@ -57,6 +57,12 @@ export class Session {
         this.shell.stderr.write(`${printableLines(text)}\n`);
     }
 
+    /** How a job that goes on by itself is watched and cancelled. */
+    sayHowToGoOn(jobId: string): void {
+        this.say(`Watch it:  ${this.command(`jobs watch ${jobId}`)}`);
+        this.say(`Cancel it: ${this.command(`jobs cancel ${jobId}`)}`);
+    }
+
     /** Whether somebody can be asked. */
     get canAsk(): boolean {
         return this.shell.stdin.isTTY && this.shell.stderr.isTTY;

@@ -1,7 +1,8 @@
 // What the tests of control have in common: a job of small calls, waits for what it becomes, and what is promised of a change.
+import type { Limiter } from '../../src/client';
 import type { ObservedTarget } from '../support/observedTarget';
 import { until } from '../support/until';
-import { job, move, observe, start, type Job } from './support';
+import { client, job, move, observe, start, type Job } from './support';
 
 /** What is promised of a change that slices see, and of one that none sees, in ms. */
 export const BITES_MS = 2_000;
@@ -35,6 +36,20 @@ export const seen = (id: string, what: string, is: (j: Job) => boolean): Promise
     return until(
         async () => (is((last = await job(id))) ? last : null),
         () => `the job is not ${what}: ${JSON.stringify(last)}`,
+    );
+};
+
+/** Looks at the limiter until it is so. */
+export const seenLimiter = (name: string, what: string, is: (limiter: Limiter) => boolean): Promise<Limiter> => {
+    let last: unknown;
+    return until(
+        async () => {
+            const found = await client()
+                .limiter(name)
+                .catch((error: unknown) => void (last = error));
+            return found && is((last = found)) ? found : null;
+        },
+        () => `the limiter is not ${what}: ${JSON.stringify(last)}`,
     );
 };
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Limiter } from '../../src/client';
 import { until } from '../support/until';
-import { specOf } from './controlSupport';
+import { seenLimiter, specOf } from './controlSupport';
 import { client, ended, move, observe, start, testAtOnce, useHost } from './support';
 
 useHost();
@@ -35,20 +35,6 @@ const spec = (url: string, items: number) => ({
     source: { items: Array.from({ length: items }, (_, id) => ({ id })) },
     ...{ process: { http: { url: `${url}/x` } }, key: 'id', concurrency: { max: 2, adaptive: false } },
 });
-
-/** Looks at the limiter until it has been seen so. */
-async function seenLimiter(name: string, what: string, is: (limiter: Limiter) => boolean): Promise<Limiter> {
-    let last: unknown;
-    return until(
-        async () => {
-            const found = await client()
-                .limiter(name)
-                .catch((error: unknown) => void (last = error));
-            return found && is((last = found)) ? found : null;
-        },
-        () => `the limiter is not ${what}: ${JSON.stringify(last)}`,
-    );
-}
 
 const kindsOf = ({ log }: Limiter): string[] => log.map(({ kind }) => kind);
 

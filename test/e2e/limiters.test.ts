@@ -1,8 +1,8 @@
 // Limits of targets over HTTP: what is set, what is shown while a job runs, and when a change is felt.
 import { randomUUID } from 'node:crypto';
-import type { ApiError, Limiter } from '../../src/client';
+import type { ApiError } from '../../src/client';
 import { until } from '../support/until';
-import { BITES_MS, seen, specOf, WAKES_MS } from './controlSupport';
+import { BITES_MS, seen, seenLimiter, specOf, WAKES_MS } from './controlSupport';
 import { api, client, ended, expectConserved, job, observe, patch, start, startTarget, testAtOnce, useHost } from './support';
 
 useHost();
@@ -10,20 +10,6 @@ useHost();
 /** A name that no other run has had. */
 const newName = (): string => `e2e-${randomUUID()}:8443`;
 const hostOf = (url: string): string => new URL(url).host;
-
-/** Looks at the limiter until it is so. */
-const seenLimiter = (name: string, what: string, is: (limiter: Limiter) => boolean): Promise<Limiter> => {
-    let last: unknown;
-    return until(
-        async () => {
-            const found = await client()
-                .limiter(name)
-                .catch((error: unknown) => void (last = error));
-            return found && is((last = found)) ? found : null;
-        },
-        () => `the limiter is not ${what}: ${JSON.stringify(last)}`,
-    );
-};
 
 test('a limiter is not there, is set, is shown and listed, and is set back', async () => {
     const name = newName();

@@ -120,8 +120,7 @@ async function startAndWait(session: Session, file: string | undefined, options:
             : `Started job ${job.id}${job.name === 'unnamed' ? '' : ` (${printable(job.name)})`}`,
     );
     if (!options.wait) {
-        session.say(`Watch it:  ${session.command(`jobs watch ${job.id}`)}`);
-        session.say(`Cancel it: ${session.command(`jobs cancel ${job.id}`)}`);
+        session.sayHowToGoOn(job.id);
         if (session.printer.form === 'table') return session.shell.stdout.write(`${job.id}\n`);
         return writeOne(session.printer, jobFields, job);
     }
@@ -169,20 +168,16 @@ async function startWithFile(session: Session, file: string, spec: Fields, optio
             'Add --format csv, ndjson or json.',
         );
     // First the file: where there is none, nobody need be asked. Then the spec: where that is wrong, nothing need be sent.
-    const input = file === STDIN ? null : await openInput(session, file);
+    let input = file === STDIN ? null : await openInput(session, file);
     try {
         await checkBefore(session.client(), session, spec, format ?? formatByName(file));
-        const sending = input ?? (await openInput(session, file));
-        try {
-            if (sending.size === 0) throw badSpec(`${sending.label} is empty.`);
-            const sent = await sendFile(session, sending);
-            const body = writeExact(withSource(spec, sent.upload.id, format));
-            const started = await startWith(session, body, sent.key, options);
-            sent.forget();
-            return started;
-        } finally {
-            if (!input) await sending.close();
-        }
+        input ??= await openInput(session, file);
+        if (input.size === 0) throw badSpec(`${input.label} is empty.`);
+        const sent = await sendFile(session, input);
+        const body = writeExact(withSource(spec, sent.upload.id, format));
+        const started = await startWith(session, body, sent.key, options);
+        sent.forget();
+        return started;
     } finally {
         await input?.close();
     }

@@ -20,6 +20,23 @@ const pathsOf = (nodes: Node[]): string[] => nodes.filter(({ path }) => path !==
 /** Spellings of all flags that take a value: the word behind one is no command. */
 const takers = (nodes: Node[]): string[] => [...new Set(nodes.flatMap(valued).flatMap(({ spellings }) => spellings))];
 
+/** The long spellings of a flag, which are those that are offered. */
+const longOf = ({ spellings }: Flag): string[] => spellings.filter((one) => one.startsWith('--'));
+
+/** What bash and zsh do behind one command: the value of the flag before, then its flags, then what else it takes. */
+function caseOf(node: Node, values: (value: Flag['value']) => string, flags: string, rest: string): string {
+    const takers = valued(node).map(({ spellings, value }) => `                ${spellings.join('|')}) ${values(value)}; return ;;`);
+    return `        ${quoted(node.path)})
+            case "$prev" in
+${takers.join('\n')}
+            esac
+            if [[ $cur == -* ]]; then
+                ${flags}
+            else
+                ${rest}
+            fi ;;`;
+}
+
 function bash(nodes: Node[]): string {
     const values = (value: Flag['value']): string =>
         value === 'file'
@@ -29,21 +46,12 @@ function bash(nodes: Node[]): string {
               ? `COMPREPLY=($(compgen -W ${quoted(value.join(' '))} -- "$cur"))`
               : ':';
     const cases = nodes.map((node) => {
-        const flags = valued(node).map(({ spellings, value }) => `                ${spellings.join('|')}) ${values(value)}; return ;;`);
-        const words = node.flags.flatMap(({ spellings }) => spellings.filter((one) => one.startsWith('--')));
+        const words = node.flags.flatMap(longOf);
         const rest =
             node.commands.length > 0
                 ? `COMPREPLY=($(compgen -W ${quoted(node.commands.map(({ word }) => word).join(' '))} -- "$cur"))`
                 : values(node.argument);
-        return `        ${quoted(node.path)})
-            case "$prev" in
-${flags.join('\n')}
-            esac
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W ${quoted(words.join(' '))} -- "$cur"))
-            else
-                ${rest}
-            fi ;;`;
+        return caseOf(node, values, `COMPREPLY=($(compgen -W ${quoted(words.join(' '))} -- "$cur"))`, rest);
     });
     return `# Completion of fanfold for bash. In ~/.bashrc: source <(fanfold completion bash)
 _fanfold() {
@@ -75,23 +83,12 @@ function zsh(nodes: Node[]): string {
     const values = (value: Flag['value']): string =>
         value === 'file' ? '_files' : Array.isArray(value) ? `compadd -- ${value.map(quoted).join(' ')}` : ':';
     const cases = nodes.map((node) => {
-        const flags = valued(node).map(({ spellings, value }) => `                ${spellings.join('|')}) ${values(value)}; return ;;`);
-        const words = node.flags.flatMap(({ spellings, about }) =>
-            spellings.filter((one) => one.startsWith('--')).map((one) => described(one, about)),
-        );
+        const words = node.flags.flatMap((flag) => longOf(flag).map((one) => described(one, flag.about)));
         const rest =
             node.commands.length > 0
                 ? `found=(${node.commands.map(({ word, about }) => described(word, about)).join(' ')}); _describe -t commands command found`
                 : values(node.argument);
-        return `        ${quoted(node.path)})
-            case "$prev" in
-${flags.join('\n')}
-            esac
-            if [[ $cur == -* ]]; then
-                found=(${words.join(' ')}); _describe -t options option found
-            else
-                ${rest}
-            fi ;;`;
+        return caseOf(node, values, `found=(${words.join(' ')}); _describe -t options option found`, rest);
     });
     return `#compdef fanfold
 # Completion of fanfold for zsh. In ~/.zshrc, after compinit: source <(fanfold completion zsh)
@@ -119,7 +116,7 @@ if [[ $funcstack[1] == _fanfold ]]; then _fanfold "$@"; else compdef _fanfold fa
 
 function fish(nodes: Node[]): string {
     const lines = nodes.flatMap((node) => {
-        const here = `-n ${quoted(`__fanfold_at ${quotedPath(node.path)}`)}`;
+        const here = `-n ${quoted(`__fanfold_at ${node.path}`)}`;
         return [
             ...node.commands.map(({ word, about }) => `complete -c fanfold ${here} -f -a ${quoted(word)} -d ${quoted(about)}`),
             ...(node.argument === 'file' ? [`complete -c fanfold ${here} -F`] : []),
@@ -152,8 +149,6 @@ complete -c fanfold -f
 ${lines.join('\n')}
 `;
 }
-
-const quotedPath = (path: string): string => path;
 
 function fishFlag(here: string, { spellings, about, value }: Flag): string {
     const names = spellings.map((one) => (one.startsWith('--') ? `-l ${one.slice(2)}` : `-s ${one.slice(1)}`));

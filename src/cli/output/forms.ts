@@ -58,10 +58,9 @@ export async function writeOne<Row>(printer: Printer, fields: Column<Row>[], row
 
 /** JSON to look at; where a number is more than JavaScript holds, in one line, with every digit. */
 function indented(row: unknown): string {
-    const exact = writeExact(row);
     try {
         return JSON.stringify(row, null, 2);
     } catch {
-        return exact;
+        return writeExact(row);
     }
 }

@@ -1,9 +1,10 @@
 // A file on its way to the host: in parts, taken up where it stood, with broken connections ridden out.
 import { ApiError, isUnavailable, NetworkError, type CallError, type Upload } from '../../client';
 import { CliError, Interrupted } from '../errors';
-import { bytes, number, printable, stretch } from '../output/text';
+import { bytes, printable, stretch } from '../output/text';
 import type { Session } from '../session';
 import { bar, LiveLine, PLAIN_MS } from '../watch/liveLine';
+import { silenceText } from '../watch/progress';
 import { BegunUploads } from './begun';
 import type { Input } from './input';
 
@@ -131,9 +132,7 @@ class Sending {
         if (now - this.saidAt >= PLAIN_MS) {
             this.saidAt = now;
             const why = error instanceof NetworkError ? error.message.split(' was not answered: ').at(-1)! : `it answered ${error.status}`;
-            this.line.say(
-                `no answer from ${this.session.settings.url} for ${number(Math.round((now - this.silentSince) / 1000))} s, trying again (${printable(why)})`,
-            );
+            this.line.say(silenceText({ url: this.session.settings.url, since: this.silentSince, why }, now));
         }
         return true;
     }

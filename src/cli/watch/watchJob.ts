@@ -54,8 +54,7 @@ export async function watchJob(session: Session, id: string, options: WatchOptio
         }
         if (error instanceof Interrupted) {
             session.say('The job goes on.');
-            session.say(`Watch it:  ${session.command(`jobs watch ${id}`)}`);
-            session.say(`Cancel it: ${session.command(`jobs cancel ${id}`)}`);
+            session.sayHowToGoOn(id);
         }
         throw error;
     } finally {
