@@ -112,8 +112,14 @@ testAtOnce(
         await target.goAway({ how: 'refuse' });
         const waiting = await seen(id, 'waiting for its target', (j) => j.waiting?.code === 'BREAKER_OPEN');
         expect(waiting).toMatchObject({ state: 'running', eta: null, limiter: { name, breaker: 'open' } });
-        const { breaker, log } = await client().limiter(name);
-        expect(breaker).toMatchObject({ state: 'open', why: waiting.waiting!.for });
+        // A slice knows that nothing succeeds a moment before it has heard why from the limiter: then both say the same.
+        const { log } = await until(
+            async () => {
+                const [its, limiter] = [await job(id), await client().limiter(name)];
+                return limiter.breaker.state === 'open' && limiter.breaker.why === its.waiting?.for ? limiter : null;
+            },
+            () => 'job and limiter do not say the same of the target',
+        );
         expect(log[0]).toMatchObject({ kind: 'breakerOpened' });
         await target.comeBack();
 
