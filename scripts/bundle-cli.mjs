@@ -3,6 +3,17 @@ import { build } from 'esbuild';
 import { chmodSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+// What commander would start programs of other commands with, which there are none of: not loaded at each start.
+const noChildProcess = {
+  name: 'noChildProcess',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path: 'child_process', namespace: 'none' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 export async function bundleCli(root, outfile) {
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   await build({
@@ -18,6 +29,7 @@ export async function bundleCli(root, outfile) {
     // Parsing is a good part of the start. Names stay, for --verbose shows where an error comes from.
     minifyWhitespace: true,
     minifySyntax: true,
+    plugins: [noChildProcess],
     legalComments: 'inline',
     logLevel: 'warning',
   });

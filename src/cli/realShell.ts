@@ -1,5 +1,4 @@
 // The shell that the program is started from.
-import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { realClock } from '../client/clock';
 import { BrokenPipe, Interrupted } from './errors';
@@ -8,7 +7,7 @@ import type { Shell } from './shell';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function realShell(): Shell {
-    const { stdin, stdout, stderr } = process;
+    const { stdout, stderr } = process;
     const ended = new AbortController();
     for (const name of signals)
         process.on(name, () => {
@@ -26,7 +25,13 @@ export function realShell(): Shell {
         home: os.homedir(),
         tmp: os.tmpdir(),
         pid: process.pid,
-        stdin: { isTTY: stdin.isTTY === true, bytes: () => stdin },
+        stdin: {
+            // Looked at when somebody asks: opening it is a part of a start, too.
+            get isTTY() {
+                return process.stdin.isTTY === true;
+            },
+            bytes: () => process.stdin,
+        },
         stdout: {
             isTTY: stdout.isTTY === true,
             get columns() {
@@ -50,7 +55,7 @@ export function realShell(): Shell {
         // A redirect could lead a key to somebody else's host: it is an answer like any other, and no success.
         fetch: (url, init) => globalThis.fetch(url, { ...init, redirect: 'manual' }),
         clock: realClock,
-        uuid: randomUUID,
+        uuid: () => globalThis.crypto.randomUUID(),
         isAlive,
         runProgram: (script, args) => runProgram(script, args, ended.signal),
         ask: askOn,

@@ -1,5 +1,6 @@
 // A file of the disk as something to upload. Node.js only: nothing else of the client imports it.
-import { open, type FileHandle } from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { UploadFile } from './uploadFile';
 
@@ -11,7 +12,7 @@ export interface DiskFile extends UploadFile {
 
 /** Opens a file of any size; one part of it is in memory at a time. Throws what `fs` throws. */
 export async function openFile(file: string): Promise<DiskFile> {
-    return fileOfHandle(await open(file), file);
+    return fileOfHandle(await fs.open(file), file);
 }
 
 /** A file that is open already, also one that has no name on the disk any more. `file` names it. */

@@ -1,7 +1,5 @@
 // What a job reads: a file of the disk, or what comes in and has no length before its end, which goes through a temporary file.
-import { createHash } from 'node:crypto';
-import { createReadStream, realpathSync } from 'node:fs';
-import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { createReadStream, promises as fs, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileOfHandle, openFile, type DiskFile } from '../../client/file';
 import { CliError } from '../errors';
@@ -29,10 +27,12 @@ export async function openInput(session: Session, file: string): Promise<Input> 
     }
     const full = path.resolve(shell.cwd, file);
     try {
-        const before = await stat(full);
+        const before = await fs.stat(full);
         if (before.isDirectory()) throw new CliError(`${file} is a folder, not a file.`);
         if (!before.isFile()) return await spooled(session, createReadStream(full), path.basename(file));
         const disk = await openFile(full);
+        // Loaded when it is needed: it is a tenth of a start.
+        const { createHash } = await import('node:crypto');
         const identity = createHash('sha256')
             .update(`${realpathSync(full)}\0${before.size}\0${before.mtimeMs}`)
             .digest('hex');
@@ -41,7 +41,7 @@ export async function openInput(session: Session, file: string): Promise<Input> 
             label: path.basename(file),
             identity,
             isUnchanged: async () => {
-                const now = await stat(full);
+                const now = await fs.stat(full);
                 return now.size === before.size && now.mtimeMs === before.mtimeMs;
             },
         };
@@ -59,9 +59,9 @@ const reason = (error: unknown): string => {
 /** Into a file that has no name any more where the system allows that: nothing is left behind, however the process ends. */
 async function spooled(session: Session, from: AsyncIterable<Uint8Array>, label: string): Promise<Input> {
     const { shell } = session;
-    const folder = await mkdtemp(path.join(shell.tmp, 'fanfold-'));
-    const handle = await open(path.join(folder, 'input'), 'wx+', 0o600);
-    const remove = () => rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    const folder = await fs.mkdtemp(path.join(shell.tmp, 'fanfold-'));
+    const handle = await fs.open(path.join(folder, 'input'), 'wx+', 0o600);
+    const remove = () => fs.rm(folder, { recursive: true, force: true }).catch(() => undefined);
     await remove();
     const line = new LiveLine(session);
     try {
