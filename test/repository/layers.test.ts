@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
     expressions: ['json'],
     items: ['core', 'json', 'expressions'],
     contracts: ['core', 'items', 'json'],
-    egress: ['core'],
+    egress: ['core', 'settings'],
     sources: ['contracts', 'core'],
     processors: ['contracts', 'core', 'egress', 'expressions', 'json'],
     storage: ['log', 'contracts', 'core', 'items', 'settings'],
@@ -40,7 +40,19 @@ const mayImport: Record<string, string[]> = {
     ],
     // The other side of the API: no part of the app, which imports nothing of it. It knows the types of what it sends and gets, and no more.
     client: ['api', 'application', 'contracts', 'core', 'items'],
-    functions: ['log', 'activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],
+    functions: [
+        'log',
+        'activities',
+        'api',
+        'application',
+        'contracts',
+        'core',
+        'egress',
+        'entities',
+        'orchestrators',
+        'settings',
+        'storage',
+    ],
 };
 
 /** Packages that only some rooms, or some files, may import. */
