@@ -40,7 +40,7 @@ export async function testDns(zone: Zone): Promise<TestDns> {
     });
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
     const resolver = new Resolver({ timeout: 2_000, tries: 1 });
-    resolver.setServers([`127.0.0.1:${(socket.address()).port}`]);
+    resolver.setServers([`127.0.0.1:${socket.address().port}`]);
     return {
         resolve: async (hostname) => {
             const asked = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
