@@ -55,6 +55,12 @@ param sourcePrefixes string = 'inbox/'
 @description('Origins whose pages may call the API from a browser, such as ["https://console.example.com"]. Empty: none but its own.')
 param allowedOrigins string[] = []
 
+@description('Targets that jobs may call beyond what is open by itself: hosts, *.suffixes, addresses and ranges (10.1.0.0/16), each with or without a port. Private, loopback, link-local and platform addresses are closed unless they stand here.')
+param allowedTargets string[] = []
+
+@description('Targets that no job may call, in the same form; * closes all that is not allowed.')
+param deniedTargets string[] = []
+
 @description('Object id of who may write secrets into the vault (azd: you). Empty: nobody is given that role.')
 param principalId string = ''
 
@@ -116,6 +122,8 @@ module resources 'app/resources.bicep' = {
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
     allowedOrigins: allowedOrigins
+    allowedTargets: allowedTargets
+    deniedTargets: deniedTargets
     operatorId: principalId
     operatorType: principalType
     vnetEnabled: vnetEnabled

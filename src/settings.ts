@@ -42,3 +42,22 @@ export function findSecret(name: string, env: NodeJS.ProcessEnv = process.env): 
     if (text !== known.text) known = { text, list: secretsIn(text) };
     return secretAmong(known.list, name, (setting) => env[setting]);
 }
+
+/** What the fence of targets goes by. The app's own hosts are those that the platform names. */
+export function fenceSettings(env: NodeJS.ProcessEnv = process.env): { allowed: string; denied: string; own: string[] } {
+    const site = env.WEBSITE_HOSTNAME;
+    const own = [site, site?.replace('.', '.scm.'), hostOf(env.IDENTITY_ENDPOINT)];
+    return {
+        allowed: env.FANFOLD_ALLOWED_TARGETS ?? '',
+        denied: env.FANFOLD_DENIED_TARGETS ?? '',
+        own: own.filter((host) => host !== undefined),
+    };
+}
+
+function hostOf(url: string | undefined): string | undefined {
+    try {
+        return url ? new URL(url).host : undefined;
+    } catch {
+        return undefined; // of no platform that is known
+    }
+}

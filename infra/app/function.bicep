@@ -44,6 +44,12 @@ param sourcePrefixes string
 @description('Origins whose pages may call the API from a browser.')
 param allowedOrigins string[]
 
+@description('Targets that jobs may call beyond what is open by itself: hosts, *.suffixes, addresses and ranges, each with or without a port.')
+param allowedTargets string[]
+
+@description('Targets that no job may call, in the same form; * closes all that is not allowed.')
+param deniedTargets string[]
+
 @description('Subnet of the app; empty when the app is in no virtual network.')
 param subnetId string
 
@@ -81,6 +87,8 @@ var settings = {
   FANFOLD_SECRETS: join(secretNames, ',')
   FANFOLD_SOURCE_PREFIXES: sourcePrefixes
   FANFOLD_ALLOWED_ORIGINS: join(allowedOrigins, ',')
+  FANFOLD_ALLOWED_TARGETS: join(allowedTargets, ',')
+  FANFOLD_DENIED_TARGETS: join(deniedTargets, ',')
 }
 
 // A secret with several hosts is listed several times, and is one setting.

@@ -20,6 +20,8 @@ param dataContainer string
 param secretNames string[]
 param sourcePrefixes string
 param allowedOrigins string[]
+param allowedTargets string[]
+param deniedTargets string[]
 param operatorId string
 
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -153,6 +155,8 @@ module function 'function.bicep' = {
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
     allowedOrigins: allowedOrigins
+    allowedTargets: allowedTargets
+    deniedTargets: deniedTargets
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId
     workspaceId: monitoring.outputs.workspaceId

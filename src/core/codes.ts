@@ -50,6 +50,11 @@ export const itemCodes = {
         means: 'The call cannot be made as it is: no absolute http or https URL, or one with a password.',
         remedy: 'Correct `url`.',
     },
+    TARGET_FORBIDDEN: {
+        means: 'The host of the URL, or an address that its name resolves to, may not be called from this deployment; nothing was called.',
+        remedy: 'Correct the URL; or have the deployment allow the target (`FANFOLD_ALLOWED_TARGETS`).',
+    },
+    TARGET_UNRESOLVED: { means: 'There is no host of the name in the URL; nothing was called.', remedy: 'Correct the URL.' },
     LONE_SURROGATE: {
         means: 'URL or key holds half a surrogate pair, which is no Unicode text; nothing was called.',
         remedy: 'Correct the item.',

@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
     expressions: ['json'],
     items: ['core', 'json', 'expressions'],
     contracts: ['core', 'items', 'json'],
-    egress: ['core'],
+    egress: ['core', 'settings'],
     sources: ['contracts', 'core'],
     processors: ['contracts', 'core', 'egress', 'expressions', 'json'],
     storage: ['log', 'contracts', 'core', 'items', 'settings'],
@@ -42,7 +42,19 @@ const mayImport: Record<string, string[]> = {
     client: ['api', 'application', 'contracts', 'core', 'items'],
     // The command line: the client, the readers of exact JSON, and nothing else of the app but types through the client.
     cli: ['client', 'json'],
-    functions: ['log', 'activities', 'api', 'application', 'contracts', 'core', 'entities', 'orchestrators', 'settings', 'storage'],
+    functions: [
+        'log',
+        'activities',
+        'api',
+        'application',
+        'contracts',
+        'core',
+        'egress',
+        'entities',
+        'orchestrators',
+        'settings',
+        'storage',
+    ],
 };
 
 /** Packages that only some rooms, or some files, may import. */
