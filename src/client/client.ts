@@ -33,6 +33,8 @@ export interface ClientOptions {
     url: string;
     /** Function key, sent as `x-functions-key`. */
     key?: string | undefined;
+    /** Key of the app itself, where the deployment asks for one; sent as `x-fanfold-key`. */
+    appKey?: string | undefined;
     /** Sent with every request, such as `authorization`. */
     headers?: Record<string, string> | undefined;
     /** In place of the global one: to look at answers, to count, to go through a proxy. */
@@ -120,11 +122,20 @@ export class FanfoldClient {
     private readonly requests: Requests;
     private readonly clock: Clock;
 
-    constructor({ url, key, headers = {}, retry = DEFAULT_RETRY, timeoutMs = 60_000, clock = realClock, ...options }: ClientOptions) {
+    constructor({
+        url,
+        key,
+        appKey,
+        headers = {},
+        retry = DEFAULT_RETRY,
+        timeoutMs = 60_000,
+        clock = realClock,
+        ...options
+    }: ClientOptions) {
         this.clock = clock;
         this.requests = new Requests({
             base: `${url.replace(/\/+$/, '').replace(/\/api$/, '')}/api`,
-            headers: { ...headers, ...(key ? { 'x-functions-key': key } : {}) },
+            headers: { ...headers, ...(key ? { 'x-functions-key': key } : {}), ...(appKey ? { 'x-fanfold-key': appKey } : {}) },
             // Looked up at each call, and called as what it is: a browser's refuses to be a method.
             fetch: options.fetch ?? ((target, init) => globalThis.fetch(target, init)),
             retry,
@@ -361,7 +372,8 @@ export class FanfoldClient {
         const request: ApiRequest = { method: 'GET', path: '/health', accept: [503] };
         const answer = await this.requests.json<Partial<Health>>(request, call);
         // Some other 503, of a host that is not there yet.
-        if (!answer.storage) throw new ApiError(this.requests.urlOf(request), 503, null, JSON.stringify(answer));
+        if (answer.status !== 'ok' && answer.status !== 'unavailable')
+            throw new ApiError(this.requests.urlOf(request), 503, null, JSON.stringify(answer));
         return answer as Health;
     }
 
