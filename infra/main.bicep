@@ -55,6 +55,18 @@ param sourcePrefixes string = 'inbox/'
 @description('Origins whose pages may call the API from a browser, such as ["https://console.example.com"]. Empty: none but its own.')
 param allowedOrigins string[] = []
 
+@description('Keys that the app itself asks callers for, with their levels: name:level:sha256-in-hex, separated by commas (docs/security.md). Empty: none, and whoever the platform lets in may do everything.')
+@secure()
+param keys string = ''
+
+@description('true: who is signed in may do only what an app role of the Entra application says, also where there are no keys.')
+@allowed([true, false])
+param rolesRequired bool = false
+
+@description('The level that a job needs to name a limiter or a rate, which others share.')
+@allowed(['operate', 'admin'])
+param limitersBy string = 'operate'
+
 @description('Object id of who may write secrets into the vault (azd: you). Empty: nobody is given that role.')
 param principalId string = ''
 
@@ -116,6 +128,9 @@ module resources 'app/resources.bicep' = {
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
     allowedOrigins: allowedOrigins
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     operatorId: principalId
     operatorType: principalType
     vnetEnabled: vnetEnabled

@@ -44,6 +44,17 @@ param sourcePrefixes string
 @description('Origins whose pages may call the API from a browser.')
 param allowedOrigins string[]
 
+@description('Keys that the app asks callers for, as digests with names and levels.')
+@secure()
+param keys string
+
+@description('Whether who is signed in needs an app role.')
+param rolesRequired bool
+
+@description('The level that a job needs to name a limiter or a rate.')
+@allowed(['operate', 'admin'])
+param limitersBy string
+
 @description('Subnet of the app; empty when the app is in no virtual network.')
 param subnetId string
 
@@ -81,6 +92,9 @@ var settings = {
   FANFOLD_SECRETS: join(secretNames, ',')
   FANFOLD_SOURCE_PREFIXES: sourcePrefixes
   FANFOLD_ALLOWED_ORIGINS: join(allowedOrigins, ',')
+  FANFOLD_KEYS: keys
+  FANFOLD_ROLES: rolesRequired ? 'required' : ''
+  FANFOLD_LIMITERS_BY: limitersBy
 }
 
 // A secret with several hosts is listed several times, and is one setting.
@@ -173,7 +187,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       globalValidation: {
         requireAuthentication: true
         unauthenticatedClientAction: 'Return401'
-        // Both still ask for a key. The second is where `az` looks after a deployment, without a token and without end.
+        // The first says only whether the app is well. The second still asks for a key; it is where `az` looks after a deployment, without a token and without end.
         excludedPaths: ['/api/health', '/admin/host/status']
       }
       httpSettings: { requireHttps: true }

@@ -20,6 +20,13 @@ param dataContainer string
 param secretNames string[]
 param sourcePrefixes string
 param allowedOrigins string[]
+
+@secure()
+param keys string
+param rolesRequired bool
+
+@allowed(['operate', 'admin'])
+param limitersBy string
 param operatorId string
 
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -153,6 +160,9 @@ module function 'function.bicep' = {
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
     allowedOrigins: allowedOrigins
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId
     workspaceId: monitoring.outputs.workspaceId
