@@ -61,6 +61,18 @@ param allowedTargets string[] = []
 @description('Targets that no job may call, in the same form; * closes all that is not allowed.')
 param deniedTargets string[] = []
 
+@description('Keys that the app itself asks callers for, with their levels: name:level:sha256-in-hex, separated by commas (docs/security.md). Empty: none, and whoever the platform lets in may do everything.')
+@secure()
+param keys string = ''
+
+@description('true: who is signed in may do only what an app role of the Entra application says, also where there are no keys.')
+@allowed([true, false])
+param rolesRequired bool = false
+
+@description('The level that a job needs to name a limiter or a rate, which others share.')
+@allowed(['operate', 'admin'])
+param limitersBy string = 'operate'
+
 @description('Object id of who may write secrets into the vault (azd: you). Empty: nobody is given that role.')
 param principalId string = ''
 
@@ -124,6 +136,9 @@ module resources 'app/resources.bicep' = {
     allowedOrigins: allowedOrigins
     allowedTargets: allowedTargets
     deniedTargets: deniedTargets
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     operatorId: principalId
     operatorType: principalType
     vnetEnabled: vnetEnabled

@@ -1,4 +1,5 @@
 // Every app setting that the app reads, in one place. docs/deploy.md lists the same names.
+import { keysIn, type KeyRing, type Level } from './core/access';
 import { prefixesIn } from './core/blobName';
 import { secretAmong, secretsIn, type Secret, type SecretList } from './core/secrets';
 
@@ -18,6 +19,12 @@ export interface Settings {
     allowedOrigins: string[];
     /** The platform has callers sign in (App Service authentication): it says so itself, and sets the header that names the caller. */
     signsIn: boolean;
+    /** The keys that callers are asked for; null: for none. */
+    keys: KeyRing | null;
+    /** Who is signed in needs an app role, also where no keys are asked for. */
+    rolesRequired: boolean;
+    /** The level that a job spec, or a patch, needs to name a limiter or a rate. */
+    limitersBy: Level;
 }
 
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => ({
@@ -25,6 +32,10 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
     dataAccountUrl: env.FANFOLD_DATA_ACCOUNT_URL,
     clientId: env.AZURE_CLIENT_ID,
     signsIn: env.WEBSITE_AUTH_ENABLED?.toLowerCase() === 'true',
+    keys: keyRing(env.FANFOLD_KEYS ?? ''),
+    // A word that is not known here is taken for the stricter one.
+    rolesRequired: (env.FANFOLD_ROLES ?? '').trim() !== '',
+    limitersBy: ['', 'operate'].includes((env.FANFOLD_LIMITERS_BY ?? '').trim()) ? 'operate' : 'admin',
     container: env.FANFOLD_CONTAINER ?? 'fanfold',
     sweepSchedule: env.FANFOLD_SWEEP_SCHEDULE ?? '0 */5 * * * *',
     sourcePrefixes: prefixesIn(env.FANFOLD_SOURCE_PREFIXES ?? 'inbox/'),
@@ -33,6 +44,14 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
         .map((origin) => origin.trim().toLowerCase().replace(/\/$/, ''))
         .filter(Boolean),
 });
+
+let heeded: { text: string; keys: KeyRing | null } = { text: '', keys: null };
+
+/** Read once for each text: every request asks. */
+function keyRing(text: string): KeyRing | null {
+    if (text !== heeded.text) heeded = { text, keys: keysIn(text) };
+    return heeded.keys;
+}
 
 let known: { text: string; list: SecretList } = { text: '', list: new Map() };
 

@@ -50,6 +50,17 @@ param allowedTargets string[]
 @description('Targets that no job may call, in the same form; * closes all that is not allowed.')
 param deniedTargets string[]
 
+@description('Keys that the app asks callers for, as digests with names and levels.')
+@secure()
+param keys string
+
+@description('Whether who is signed in needs an app role.')
+param rolesRequired bool
+
+@description('The level that a job needs to name a limiter or a rate.')
+@allowed(['operate', 'admin'])
+param limitersBy string
+
 @description('Subnet of the app; empty when the app is in no virtual network.')
 param subnetId string
 
@@ -89,6 +100,9 @@ var settings = {
   FANFOLD_ALLOWED_ORIGINS: join(allowedOrigins, ',')
   FANFOLD_ALLOWED_TARGETS: join(allowedTargets, ',')
   FANFOLD_DENIED_TARGETS: join(deniedTargets, ',')
+  FANFOLD_KEYS: keys
+  FANFOLD_ROLES: rolesRequired ? 'required' : ''
+  FANFOLD_LIMITERS_BY: limitersBy
 }
 
 // A secret with several hosts is listed several times, and is one setting.
@@ -181,7 +195,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       globalValidation: {
         requireAuthentication: true
         unauthenticatedClientAction: 'Return401'
-        // Both still ask for a key. The second is where `az` looks after a deployment, without a token and without end.
+        // The first says only whether the app is well. The second still asks for a key; it is where `az` looks after a deployment, without a token and without end.
         excludedPaths: ['/api/health', '/admin/host/status']
       }
       httpSettings: { requireHttps: true }

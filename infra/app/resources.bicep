@@ -22,6 +22,13 @@ param sourcePrefixes string
 param allowedOrigins string[]
 param allowedTargets string[]
 param deniedTargets string[]
+
+@secure()
+param keys string
+param rolesRequired bool
+
+@allowed(['operate', 'admin'])
+param limitersBy string
 param operatorId string
 
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -157,6 +164,9 @@ module function 'function.bicep' = {
     allowedOrigins: allowedOrigins
     allowedTargets: allowedTargets
     deniedTargets: deniedTargets
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId
     workspaceId: monitoring.outputs.workspaceId

@@ -27,6 +27,8 @@ export interface StartAsked {
     bodyHash: string;
     /** The idempotency key; null when none was given. */
     key: string | null;
+    /** Who posts it: kept with the job. */
+    by: string;
 }
 
 export interface Started {
@@ -38,7 +40,7 @@ export interface Started {
 }
 
 /** Stores the job and starts it, once for each key. @throws Problem BAD_SPEC, IDEMPOTENCY_CONFLICT or IDEMPOTENCY_IN_PROGRESS; nothing is stored then */
-export async function startJob({ store, engine, clock, log }: StartPorts, { text, bodyHash, key }: StartAsked): Promise<Started> {
+export async function startJob({ store, engine, clock, log }: StartPorts, { text, bodyHash, key, by }: StartAsked): Promise<Started> {
     const ours: KeyRecord = { jobId: randomUUID(), bodyHash, createdAt: new Date(clock()).toISOString() };
     let record = key === null ? null : await readKey(store, key);
     let accepted: Accepted | null = null;
@@ -59,7 +61,7 @@ export async function startJob({ store, engine, clock, log }: StartPorts, { text
         accepted ??= await accept(text, store, clock());
     }
 
-    const job = await storeJob(store, record, accepted!).catch(async (error: unknown) => {
+    const job = await storeJob(store, record, accepted!, by).catch(async (error: unknown) => {
         // Nobody need wait for a request that is over: the next one with the key begins at once.
         if (key !== null)
             await release(store, key, record).catch((e: unknown) =>
@@ -69,6 +71,7 @@ export async function startJob({ store, engine, clock, log }: StartPorts, { text
     });
     log.about({ job: job.id }).info('job accepted', {
         name: job.spec.name,
+        by,
         process: 'http' in job.spec.process ? 'http' : job.spec.process.processor,
     });
     // Stored is accepted: the job runs, at the latest when the sweeper finds it. An error would have the caller post it a second time.
@@ -94,7 +97,7 @@ async function accept({ document, items, errors: inText }: SpecText, store: JobS
 }
 
 /** The spec comes last: where it stands, everything it refers to stands too, and the sweeper knows of the job. */
-async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pin }: Accepted): Promise<StoredJob> {
+async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pin }: Accepted, by: string): Promise<StoredJob> {
     const { source, ...rest } = spec;
     const stored: StoredSpec = {
         ...rest,
@@ -102,6 +105,6 @@ async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pi
         source: 'items' in source ? { inline: items!.count } : { ...source, ...pin },
     };
     await Promise.all([store.markLive(record.jobId), items && store.createSource(record.jobId, asLines(items))]);
-    const job = { id: record.jobId, createdAt: record.createdAt, spec: stored };
+    const job = { id: record.jobId, createdAt: record.createdAt, by, spec: stored };
     return store.createJob(job);
 }

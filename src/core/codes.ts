@@ -243,6 +243,16 @@ export const problemCodes = {
     },
     BAD_PARAMETER: { status: 400, title: 'A request parameter is not valid', remedy: 'Correct the named parameter.' },
     BAD_UPLOAD: { status: 400, title: 'The upload is not valid', remedy: 'See docs/uploads.md.' },
+    KEY_REQUIRED: {
+        status: 401,
+        title: 'Nobody who is known here',
+        remedy: 'Send a key of this deployment as x-fanfold-key, or sign in with one of its app roles; see docs/security.md.',
+    },
+    LEVEL_TOO_LOW: {
+        status: 403,
+        title: 'The level of the caller is too low for this',
+        remedy: 'Use a key, or a role, of the level that "needed" names.',
+    },
     FOREIGN_ORIGIN: {
         status: 403,
         title: 'The page that sent this is of another origin',

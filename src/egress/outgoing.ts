@@ -50,6 +50,7 @@ export const ownHeaders: ReadonlySet<string> = new Set([
     'metadata',
     'x-identity-header',
     'x-functions-key',
+    'x-fanfold-key',
     'connection',
     'transfer-encoding',
     'content-length',

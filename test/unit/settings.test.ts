@@ -13,6 +13,9 @@ describe('settings', () => {
             sourcePrefixes: ['inbox/'],
             allowedOrigins: [],
             signsIn: false,
+            keys: null,
+            rolesRequired: false,
+            limitersBy: 'operate',
             sweepSchedule: '0 */5 * * * *',
         });
         expect(readSettings({ AzureWebJobsStorage: 'of the host', FANFOLD_DATA_CONNECTION: 'of the data' }).dataConnection).toBe(
@@ -45,6 +48,28 @@ describe('settings', () => {
             'https://console.example',
             'http://localhost:3000',
         ]);
+    });
+});
+
+describe('what callers are asked for', () => {
+    const digest = 'a'.repeat(64);
+
+    test('is nothing by default; a key where there are keys, and what cannot be read is not nothing', () => {
+        for (const text of [undefined, '', ' ']) expect(readSettings({ FANFOLD_KEYS: text }).keys).toBeNull();
+        expect(readSettings({ FANFOLD_KEYS: `ci:read:${digest}` }).keys!.keys).toEqual([{ name: 'ci', level: 'read', sha256: digest }]);
+        for (const text of [',', 'nonsense', '@Microsoft.KeyVault(SecretUri=https://kv/secrets/KEYS)'])
+            expect(readSettings({ FANFOLD_KEYS: text }).keys).toMatchObject({ keys: [] });
+    });
+
+    test('is the stricter one where a word is not known', () => {
+        const read = (FANFOLD_ROLES: string, FANFOLD_LIMITERS_BY: string) => {
+            const { rolesRequired, limitersBy } = readSettings({ FANFOLD_ROLES, FANFOLD_LIMITERS_BY });
+            return [rolesRequired, limitersBy];
+        };
+        expect(read('', '')).toEqual([false, 'operate']);
+        expect(read('required', 'operate')).toEqual([true, 'operate']);
+        expect(read('Required', 'admin')).toEqual([true, 'admin']);
+        for (const word of ['yes', 'false', 'ADMIN', 'read']) expect(read(word, word)).toEqual([true, 'admin']);
     });
 });
 
