@@ -10,7 +10,9 @@ import { tryToBegin, tryToStart } from './ensureStarted';
 import { checkAbandoned, checkReplay, claim, readKey, release } from './idempotency';
 import type { Log } from '../log';
 import type { JobEngine } from './jobEngine';
-import { asLines, type InlineItems, type SpecText } from './specText';
+import { inTurns } from '../turns';
+import { asLines, type InlineItems } from './inlineItems';
+import type { SpecText } from './specText';
 
 export interface StartPorts {
     store: JobStore;
@@ -101,7 +103,8 @@ async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pi
         keyForm: KEY_FORM,
         source: 'items' in source ? { inline: items!.count } : { ...source, ...pin },
     };
-    await Promise.all([store.markLive(record.jobId), items && store.createSource(record.jobId, asLines(items))]);
+    const lines = items && (await inTurns(asLines(items)));
+    await Promise.all([store.markLive(record.jobId), lines && store.createSource(record.jobId, lines)]);
     const job = { id: record.jobId, createdAt: record.createdAt, spec: stored };
     return store.createJob(job);
 }

@@ -1,9 +1,10 @@
 // POST /jobs
 import { Log } from '../../log';
-import { sha256 } from '../../application/idempotency';
+import { digestOf } from '../../application/idempotency';
 import { newStatus, readStatus } from '../../application/jobStatus';
-import { readSpecText } from '../../application/specText';
+import { specTextOf } from '../../application/specText';
 import { startJob as start } from '../../application/startJob';
+import { inTurns } from '../../turns';
 import { engineOf } from '../durableEngine';
 import { readBody } from '../http/body';
 import { json, rootOf, type Handler } from '../http/frame';
@@ -13,10 +14,10 @@ import { statusDocument } from './statusDocument';
 export const startJob: Handler = async (request, { client, invocation, store: open }) => {
     const key = keyOf(request.headers.get('idempotency-key'));
     const body = await readBody(request);
-    const text = readSpecText(body);
+    const text = await inTurns(specTextOf(body));
     const store = await open();
     const engine = engineOf(client);
-    const asked = { text, bodyHash: sha256(body), key };
+    const asked = { text, bodyHash: await digestOf(body), key };
     const ports = { store, engine, clock: Date.now, log: new Log(invocation) };
     const { job, replayed, stoodBefore } = await start(ports, asked);
     const status = statusDocument(stoodBefore ? await readStatus(ports, job) : newStatus(job, Date.now()), rootOf(request));
