@@ -13,7 +13,7 @@ export async function inTurns<T>(work: Stretches<T>): Promise<T> {
     for (;;) {
         const { done, value } = work.next();
         if (done) return value;
-        await rest.ifDue();
+        if (rest.isDue) await rest.take();
     }
 }
 
@@ -29,8 +29,11 @@ export function atOnce<T>(work: Stretches<T>): T {
 export class Rest {
     private last = performance.now();
 
-    async ifDue(): Promise<void> {
-        if (performance.now() - this.last < TURN_MS) return;
+    get isDue(): boolean {
+        return performance.now() - this.last >= TURN_MS;
+    }
+
+    async take(): Promise<void> {
         await setImmediate();
         this.last = performance.now();
     }

@@ -17,7 +17,7 @@ const mayImport: Record<string, string[]> = {
     items: ['core', 'json', 'expressions'],
     contracts: ['core', 'items', 'json'],
     egress: ['core'],
-    sources: ['contracts', 'core'],
+    sources: ['contracts', 'core', 'turns'],
     processors: ['contracts', 'core', 'egress', 'expressions', 'json'],
     storage: ['log', 'contracts', 'core', 'items', 'settings'],
     application: ['log', 'turns', 'contracts', 'core', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
