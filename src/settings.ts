@@ -1,5 +1,6 @@
 // Every app setting that the app reads, in one place. docs/deploy.md lists the same names.
 import { prefixesIn } from './core/blobName';
+import { capOf, uploadAgeOf, type Caps } from './core/caps';
 import { secretAmong, secretsIn, type Secret, type SecretList } from './core/secrets';
 
 export interface Settings {
@@ -18,8 +19,10 @@ export interface Settings {
     allowedOrigins: string[];
     /** The platform has callers sign in (App Service authentication): it says so itself, and sets the header that names the caller. */
     signsIn: boolean;
+    caps: Caps;
 }
 
+/** @throws Error where a cap is none */
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => ({
     dataConnection: env.FANFOLD_DATA_CONNECTION ?? env.AzureWebJobsStorage,
     dataAccountUrl: env.FANFOLD_DATA_ACCOUNT_URL,
@@ -32,6 +35,14 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
         .split(',')
         .map((origin) => origin.trim().toLowerCase().replace(/\/$/, ''))
         .filter(Boolean),
+    caps: {
+        items: capOf('items', env.FANFOLD_MAX_ITEMS),
+        jobs: capOf('jobs', env.FANFOLD_MAX_JOBS),
+        uploadBytes: capOf('uploadBytes', env.FANFOLD_MAX_UPLOAD_BYTES),
+        uploads: capOf('uploads', env.FANFOLD_MAX_UPLOADS),
+        uploadAgeMs: uploadAgeOf(env.FANFOLD_UPLOAD_MAX_AGE),
+        bodyBytes: capOf('bodyBytes', env.FANFOLD_MAX_BODY_BYTES),
+    },
 });
 
 let known: { text: string; list: SecretList } = { text: '', list: new Map() };

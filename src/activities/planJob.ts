@@ -7,6 +7,7 @@ import { durationMs } from '../core/duration';
 import type { PlannedCanary } from '../core/ledger';
 import { deadlineOf, limitsOf, startsAt } from '../core/control';
 import { wrongInSourceName } from '../core/blobName';
+import { capSettings } from '../core/caps';
 import type { JobCode } from '../core/codes';
 import { failure } from '../core/errors';
 import { exactValue } from '../json/exactJson';
@@ -226,6 +227,7 @@ async function read(
     isUnwanted: () => boolean,
 ): Promise<void> {
     const key = spec.key === undefined ? null : compileExpression(spec.key);
+    const most = readSettings().caps.items;
     const rest = new Rest();
     for await (const rows of readRows(source.chunks, source.format, source.options)) {
         for (const row of rows) {
@@ -236,6 +238,7 @@ async function read(
                 if (variables?.done === false) variables.see(exactValue(row));
                 writer.add(row.json);
             }
+            if (writer.total > most) throw new SourceError('TOO_MANY_ITEMS', tooMany(most));
             if (spec.onInvalid === 'reject' && bad.count >= ENOUGH) return;
             // Expressions that cost much must not keep this process from everything else that it does.
             if ((key || variables?.done === false) && rest.isDue) await rest.take();
@@ -244,6 +247,9 @@ async function read(
         await writer.relieve();
     }
 }
+
+const tooMany = (most: number): string =>
+    `the source has more than ${most} items (app setting ${capSettings.items.name}); cut it into several jobs, or have the setting raised`;
 
 type BadRow = Exclude<Row, { json: string }>;
 

@@ -4,6 +4,8 @@ import { digestOf } from '../../application/idempotency';
 import { newStatus, readStatus } from '../../application/jobStatus';
 import { specTextOf } from '../../application/specText';
 import { startJob as start } from '../../application/startJob';
+import { capSettings } from '../../core/caps';
+import { readSettings } from '../../settings';
 import { inTurns } from '../../turns';
 import { engineOf } from '../durableEngine';
 import { readBody } from '../http/body';
@@ -13,12 +15,13 @@ import { statusDocument } from './statusDocument';
 
 export const startJob: Handler = async (request, { client, invocation, store: open }) => {
     const key = keyOf(request.headers.get('idempotency-key'));
-    const body = await readBody(request);
+    const { caps } = readSettings();
+    const body = await readBody(request, caps.bodyBytes, capSettings.bodyBytes.name);
     const text = await inTurns(specTextOf(body));
     const store = await open();
     const engine = engineOf(client);
     const asked = { text, bodyHash: await digestOf(body), key };
-    const ports = { store, engine, clock: Date.now, log: new Log(invocation) };
+    const ports = { store, engine, clock: Date.now, log: new Log(invocation), caps };
     const { job, replayed, stoodBefore } = await start(ports, asked);
     const status = statusDocument(stoodBefore ? await readStatus(ports, job) : newStatus(job, Date.now()), rootOf(request));
     const replay = replayed ? { 'idempotency-replayed': 'true' } : {};
