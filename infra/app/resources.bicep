@@ -19,6 +19,7 @@ param storageSku string
 param dataContainer string
 param secretNames string[]
 param sourcePrefixes string
+param caps object
 param allowedOrigins string[]
 param operatorId string
 
@@ -152,6 +153,7 @@ module function 'function.bicep' = {
     vaultUri: vault.outputs.uri
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
+    caps: caps
     allowedOrigins: allowedOrigins
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId

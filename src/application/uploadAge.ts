@@ -78,10 +78,15 @@ async function namedByUnplanned(store: JobStore, clock: () => number): Promise<S
     const named = new Set<string>();
     const until = clock() + MAX_MS;
     // The clock is looked at below: one that has gone by must not end this without a word.
-    await eachLive(store, () => 0, 0, async ({ jobId }) => {
-        if (clock() > until) throw new Error('the jobs that have not ended took too long to look at');
-        const job = await store.readJob(jobId);
-        if (job && 'upload' in job.spec.source && !(await store.readPlan(jobId))) named.add(job.spec.source.upload);
-    });
+    await eachLive(
+        store,
+        () => 0,
+        0,
+        async ({ jobId }) => {
+            if (clock() > until) throw new Error('the jobs that have not ended took too long to look at');
+            const job = await store.readJob(jobId);
+            if (job && 'upload' in job.spec.source && !(await store.readPlan(jobId))) named.add(job.spec.source.upload);
+        },
+    );
     return named;
 }

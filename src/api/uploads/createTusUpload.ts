@@ -19,11 +19,6 @@ export const createTusUpload: Handler = async (request, { store: open }) => {
     if (metadata && metadata.length > 4096) throw bad('Upload-Metadata is longer than 4096 characters.');
     const store = await open();
     await takeUploadPlace(store, uploads, tusHeaders);
-    const id = await createParts(
-        store,
-        length,
-        fileName(parseMetadata(metadata).get('filename') ?? request.query.get('name')),
-        metadata,
-    );
+    const id = await createParts(store, length, fileName(parseMetadata(metadata).get('filename') ?? request.query.get('name')), metadata);
     return { status: 201, headers: { ...tusHeaders, location: `${rootOf(request)}/uploads/${id}` } };
 };

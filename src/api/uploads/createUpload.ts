@@ -22,7 +22,9 @@ export const createUpload: Handler = async (request, context) => {
     const { uploadBytes } = readSettings().caps;
     let upload: Upload | null;
     try {
-        upload = request.body ? await storeWhole(await context.store(), request.body as AsyncIterable<Uint8Array>, name, uploadBytes) : null;
+        upload = request.body
+            ? await storeWhole(await context.store(), request.body as AsyncIterable<Uint8Array>, name, uploadBytes)
+            : null;
     } catch (error) {
         throw error instanceof UploadTooLarge ? tooLarge(null, uploadBytes) : error;
     }

@@ -5,5 +5,10 @@ import { tusHeaders, VERSION } from './tus';
 
 export const uploadOptions: Handler = async () => ({
     status: 204,
-    headers: { ...tusHeaders, 'tus-version': VERSION, 'tus-extension': 'creation,termination', 'tus-max-size': String(readSettings().caps.uploadBytes) },
+    headers: {
+        ...tusHeaders,
+        'tus-version': VERSION,
+        'tus-extension': 'creation,termination',
+        'tus-max-size': String(readSettings().caps.uploadBytes),
+    },
 });
