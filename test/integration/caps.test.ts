@@ -84,7 +84,7 @@ test('beyond the jobs that may be at work a post is told to come again; one that
     expect((await post([2])).status).toBe(202);
     const refused = await post([3]);
     expect(refused).toMatchObject({ status: 429, json: { code: 'TOO_MANY_JOBS', limit: standing + 2, setting: 'FANFOLD_MAX_JOBS' } });
-    expect(refused.headers).toMatchObject({ 'retry-after': '30' });
+    expect(refused.headers.get('retry-after')).toBe('30');
     expect(await post([1], { 'idempotency-key': 'caps-1' })).toMatchObject({ status: 202, json: { id: first.json.id } });
     // Its marker stands until the sweeper comes; that it has ended is seen all the same.
     const endedAt = new Date().toISOString();
@@ -103,8 +103,9 @@ test('an upload has as many bytes as the setting says, and of a larger one nothi
     const limit = { code: 'TOO_LARGE', limit: 10, setting: 'FANFOLD_MAX_UPLOAD_BYTES' };
     expect(await call('POST', 'uploads', { body: Buffer.from('12345678901') })).toMatchObject({ status: 413, json: limit });
     const parts = await tus(11);
-    expect(parts).toMatchObject({ status: 413, json: limit, headers: { 'tus-max-size': '10' } });
-    expect((await call('OPTIONS', 'uploads')).headers).toMatchObject({ 'tus-max-size': '10' });
+    expect(parts).toMatchObject({ status: 413, json: limit });
+    expect(parts.headers.get('tus-max-size')).toBe('10');
+    expect((await call('OPTIONS', 'uploads')).headers.get('tus-max-size')).toBe('10');
     expect(await uploadsNow()).toBe(before);
     expect((await call('POST', 'uploads', { body: Buffer.from('1234567890') })).status).toBe(201);
     expect((await tus(10)).status).toBe(201);
@@ -117,7 +118,7 @@ test('beyond the uploads that may be open none is begun; one in a single request
     expect((await tus(5)).status).toBe(201);
     const refused = await tus(5);
     expect(refused).toMatchObject({ status: 429, json: { code: 'TOO_MANY_UPLOADS', limit: open + 1, setting: 'FANFOLD_MAX_UPLOADS' } });
-    expect(refused.headers).toMatchObject({ 'retry-after': '60', 'tus-resumable': '1.0.0' });
+    expect([refused.headers.get('retry-after'), refused.headers.get('tus-resumable')]).toEqual(['60', '1.0.0']);
     expect((await call('POST', 'uploads', { body: Buffer.from('1') })).status).toBe(201);
 });
 
@@ -159,7 +160,7 @@ describe('an upload of a certain age', () => {
     test('that a job has used is kept from then on, and one that a job has yet to read for as long as that takes', async () => {
         const [used, named, unused] = [await whole(), await whole(), await whole()];
         // Storage tells times by the second.
-        const { changedAt } = (await readUpload(store, used.id))!;
+        const { changedAt } = (await readUpload(store, unused.id))!;
         const at = await until(
             async () => {
                 await noteUse(store, used.id);
@@ -171,7 +172,7 @@ describe('an upload of a certain age', () => {
         expect(await findUpload(store, used.id, at + AGE - 1)).not.toBeNull();
         expect(await findUpload(store, unused.id, at + AGE + 5_000)).toBeNull();
         const jobId = await jobWith({ upload: named.id }, true);
-        const clock = () => at + AGE + 3_600_000;
+        const clock = () => at + AGE + 3_600_000 - 1;
         await sweepUploads(store, clock, AGE, quiet);
         expect(await Promise.all([used, named, unused].map(({ id }) => isThere(id)))).toEqual([true, true, false]);
         expect(await planJob({ jobId }, store)).toMatchObject({ ok: true });
