@@ -52,6 +52,9 @@ param secretNames string[] = []
 @description('What the names of blobs that jobs may read begin with, separated by commas.')
 param sourcePrefixes string = 'inbox/'
 
+@description('What one deployment takes at most, such as {"items": 1000000, "jobs": 200}: items, jobs, uploadBytes, uploads, uploadAge (an ISO 8601 duration), bodyBytes. What is left out has its default.')
+param caps object = {}
+
 @description('Origins whose pages may call the API from a browser, such as ["https://console.example.com"]. Empty: none but its own.')
 param allowedOrigins string[] = []
 
@@ -133,6 +136,7 @@ module resources 'app/resources.bicep' = {
     dataContainer: dataContainer
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
+    caps: caps
     allowedOrigins: allowedOrigins
     allowedTargets: allowedTargets
     deniedTargets: deniedTargets

@@ -40,6 +40,7 @@ param secretNames string[]
 
 @description('What the names of blobs that jobs may read begin with, separated by commas.')
 param sourcePrefixes string
+param caps object
 
 @description('Origins whose pages may call the API from a browser.')
 param allowedOrigins string[]
@@ -81,6 +82,19 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
+// Empty: the app's own default.
+var allCaps = union(
+  {
+    items: ''
+    jobs: ''
+    uploadBytes: ''
+    uploads: ''
+    uploadAge: ''
+    bodyBytes: ''
+  },
+  caps
+)
+
 // FUNCTIONS_WORKER_RUNTIME and FUNCTIONS_EXTENSION_VERSION are missing on purpose: Flex Consumption refuses them. And the task hub's name:
 // the platform, which wakes instances up, reads it in host.json and knows of no setting over it.
 var settings = {
@@ -103,6 +117,12 @@ var settings = {
   FANFOLD_KEYS: keys
   FANFOLD_ROLES: rolesRequired ? 'required' : ''
   FANFOLD_LIMITERS_BY: limitersBy
+  FANFOLD_MAX_ITEMS: string(allCaps.items)
+  FANFOLD_MAX_JOBS: string(allCaps.jobs)
+  FANFOLD_MAX_UPLOAD_BYTES: string(allCaps.uploadBytes)
+  FANFOLD_MAX_UPLOADS: string(allCaps.uploads)
+  FANFOLD_UPLOAD_MAX_AGE: string(allCaps.uploadAge)
+  FANFOLD_MAX_BODY_BYTES: string(allCaps.bodyBytes)
 }
 
 // A secret with several hosts is listed several times, and is one setting.

@@ -19,6 +19,7 @@ param storageSku string
 param dataContainer string
 param secretNames string[]
 param sourcePrefixes string
+param caps object
 param allowedOrigins string[]
 param allowedTargets string[]
 param deniedTargets string[]
@@ -161,6 +162,7 @@ module function 'function.bicep' = {
     vaultUri: vault.outputs.uri
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
+    caps: caps
     allowedOrigins: allowedOrigins
     allowedTargets: allowedTargets
     deniedTargets: deniedTargets

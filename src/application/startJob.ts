@@ -1,16 +1,21 @@
 // A job spec becomes a job that is stored and runs.
 import { randomUUID } from 'node:crypto';
-import { badFields } from '../core/errors';
+import { capSettings, type Caps } from '../core/caps';
+import { badFields, problem } from '../core/errors';
 import { KEY_FORM } from '../items/itemKey';
 import { MAX_ERRORS, parseSpec, type JobSpec, type StoredSpec } from '../contracts/jobSpec';
 import type { KeyRecord, StoredJob } from '../contracts/documents';
 import type { JobStore } from '../storage/jobStore';
+import { noteUse } from '../storage/uploads';
 import { checkSpec } from './checkSpec';
 import { tryToBegin, tryToStart } from './ensureStarted';
 import { checkAbandoned, checkReplay, claim, readKey, release } from './idempotency';
+import { takeJobPlace } from './jobRoom';
 import type { Log } from '../log';
 import type { JobEngine } from './jobEngine';
-import { asLines, type InlineItems, type SpecText } from './specText';
+import { inTurns } from '../turns';
+import { asLines, type InlineItems } from './inlineItems';
+import type { SpecText } from './specText';
 
 export interface StartPorts {
     store: JobStore;
@@ -19,6 +24,7 @@ export interface StartPorts {
     clock: () => number;
     /** Told of what fails once the job is stored. */
     log: Log;
+    caps: Pick<Caps, 'items' | 'jobs'>;
 }
 
 export interface StartAsked {
@@ -39,14 +45,14 @@ export interface Started {
     stoodBefore: boolean;
 }
 
-/** Stores the job and starts it, once for each key. @throws Problem BAD_SPEC, IDEMPOTENCY_CONFLICT or IDEMPOTENCY_IN_PROGRESS; nothing is stored then */
-export async function startJob({ store, engine, clock, log }: StartPorts, { text, bodyHash, key, by }: StartAsked): Promise<Started> {
+/** Stores the job and starts it, once for each key. @throws Problem BAD_SPEC, TOO_MANY_ITEMS, TOO_MANY_JOBS, IDEMPOTENCY_CONFLICT or IDEMPOTENCY_IN_PROGRESS; nothing is stored then */
+export async function startJob({ store, engine, clock, log, caps }: StartPorts, { text, bodyHash, key, by }: StartAsked): Promise<Started> {
     const ours: KeyRecord = { jobId: randomUUID(), bodyHash, createdAt: new Date(clock()).toISOString() };
     let record = key === null ? null : await readKey(store, key);
     let accepted: Accepted | null = null;
     if (record) checkReplay(record, ours.bodyHash);
     else {
-        accepted = await accept(text, store, clock());
+        accepted = await accept(text, store, clock(), caps);
         record = key === null ? ours : await claim(store, key, ours);
     }
     const replayed = record.jobId !== ours.jobId;
@@ -58,7 +64,7 @@ export async function startJob({ store, engine, clock, log }: StartPorts, { text
             return { job: stored, replayed, stoodBefore: true };
         }
         checkAbandoned(record, clock());
-        accepted ??= await accept(text, store, clock());
+        accepted ??= await accept(text, store, clock(), caps);
     }
 
     const job = await storeJob(store, record, accepted!, by).catch(async (error: unknown) => {
@@ -87,12 +93,24 @@ interface Accepted {
 }
 
 /** The document as a job spec that can run here; a problem otherwise, before anything is stored. */
-async function accept({ document, items, errors: inText }: SpecText, store: JobStore, now: number): Promise<Accepted> {
+async function accept(
+    { document, items, errors: inText }: SpecText,
+    store: JobStore,
+    now: number,
+    caps: StartPorts['caps'],
+): Promise<Accepted> {
+    if (items && items.count > caps.items)
+        throw problem('TOO_MANY_ITEMS', {
+            detail: `The job has ${items.count} items; at most ${caps.items} are allowed (app setting ${capSettings.items.name}).`,
+            limit: caps.items,
+            setting: capSettings.items.name,
+        });
     const parsed = document === undefined ? null : parseSpec(document);
     const errors = [...inText, ...(parsed?.ok === false ? parsed.errors : [])];
     if (!parsed?.ok || errors.length > 0) throw badFields('BAD_SPEC', errors, MAX_ERRORS);
     const { errors: found, ...pin } = await checkSpec(parsed.spec, items, store, now);
     if (found.length > 0) throw badFields('BAD_SPEC', found, MAX_ERRORS);
+    await takeJobPlace(store, caps.jobs);
     return { spec: parsed.spec, items, ...pin };
 }
 
@@ -104,7 +122,9 @@ async function storeJob(store: JobStore, record: KeyRecord, { spec, items, ...pi
         keyForm: KEY_FORM,
         source: 'items' in source ? { inline: items!.count } : { ...source, ...pin },
     };
-    await Promise.all([store.markLive(record.jobId), items && store.createSource(record.jobId, asLines(items))]);
+    if ('upload' in source) await noteUse(store, source.upload);
+    const lines = items && (await inTurns(asLines(items)));
+    await Promise.all([store.markLive(record.jobId), lines && store.createSource(record.jobId, lines)]);
     const job = { id: record.jobId, createdAt: record.createdAt, by, spec: stored };
     return store.createJob(job);
 }

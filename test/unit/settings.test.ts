@@ -17,10 +17,33 @@ describe('settings', () => {
             rolesRequired: false,
             limitersBy: 'operate',
             sweepSchedule: '0 */5 * * * *',
+            caps: {
+                items: 10_000_000,
+                jobs: 1_000,
+                uploadBytes: 209_715_200_000,
+                uploads: 1_000,
+                uploadAgeMs: 7 * 86_400_000,
+                bodyBytes: 16_777_216,
+            },
         });
         expect(readSettings({ AzureWebJobsStorage: 'of the host', FANFOLD_DATA_CONNECTION: 'of the data' }).dataConnection).toBe(
             'of the data',
         );
+    });
+
+    test('caps are numbers within their bounds, and what is none is no cap that is passed over', () => {
+        const { caps } = readSettings({ FANFOLD_MAX_ITEMS: ' 5 ', FANFOLD_MAX_JOBS: '', FANFOLD_UPLOAD_MAX_AGE: 'PT2H' });
+        expect(caps).toMatchObject({ items: 5, jobs: 1_000, uploadAgeMs: 7_200_000 });
+        for (const [name, text] of [
+            ['FANFOLD_MAX_ITEMS', '0'],
+            ['FANFOLD_MAX_JOBS', '1e3'],
+            ['FANFOLD_MAX_UPLOADS', '-1'],
+            ['FANFOLD_MAX_UPLOAD_BYTES', '209715200001'],
+            ['FANFOLD_MAX_BODY_BYTES', '67108865'],
+            ['FANFOLD_UPLOAD_MAX_AGE', 'P1M'],
+            ['FANFOLD_UPLOAD_MAX_AGE', 'PT1S'],
+        ] as const)
+            expect(() => readSettings({ [name]: text })).toThrow(new RegExp(`${name} is "${text}"; allowed is`));
     });
 
     test('in Azure: no connection string is there, a URL and an identity are', () => {

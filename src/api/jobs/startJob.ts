@@ -1,10 +1,12 @@
 // POST /jobs
 import { Log } from '../../log';
-import { sha256 } from '../../application/idempotency';
+import { digestOf } from '../../application/idempotency';
 import { newStatus, readStatus } from '../../application/jobStatus';
-import { readSpecText } from '../../application/specText';
+import { specTextOf } from '../../application/specText';
 import { startJob as start } from '../../application/startJob';
+import { capSettings } from '../../core/caps';
 import { readSettings } from '../../settings';
+import { inTurns } from '../../turns';
 import { engineOf } from '../durableEngine';
 import { checkLimitersNamed } from '../http/access';
 import { readBody } from '../http/body';
@@ -14,13 +16,14 @@ import { statusDocument } from './statusDocument';
 
 export const startJob: Handler = async (request, { client, invocation, store: open, caller }) => {
     const key = keyOf(request.headers.get('idempotency-key'));
-    const body = await readBody(request);
-    const text = readSpecText(body);
-    checkLimitersNamed(text.document, caller, readSettings().limitersBy);
+    const { caps, limitersBy } = readSettings();
+    const body = await readBody(request, caps.bodyBytes, capSettings.bodyBytes.name);
+    const text = await inTurns(specTextOf(body));
+    checkLimitersNamed(text.document, caller, limitersBy);
     const store = await open();
     const engine = engineOf(client);
-    const asked = { text, bodyHash: sha256(body), key, by: caller.by };
-    const ports = { store, engine, clock: Date.now, log: new Log(invocation) };
+    const asked = { text, bodyHash: await digestOf(body), key, by: caller.by };
+    const ports = { store, engine, clock: Date.now, log: new Log(invocation), caps };
     const { job, replayed, stoodBefore } = await start(ports, asked);
     const status = statusDocument(stoodBefore ? await readStatus(ports, job) : newStatus(job, Date.now()), rootOf(request));
     const replay = replayed ? { 'idempotency-replayed': 'true' } : {};
