@@ -1,7 +1,7 @@
 // Every app setting that the app reads, in one place. docs/deploy.md lists the same names.
 import { keysIn, type KeyRing, type Level } from './core/access';
 import { prefixesIn } from './core/blobName';
-import { capOf, uploadAgeOf, type Caps } from './core/caps';
+import { capsIn, type Caps } from './core/caps';
 import { secretAmong, secretsIn, type Secret, type SecretList } from './core/secrets';
 
 export interface Settings {
@@ -27,9 +27,10 @@ export interface Settings {
     /** The level that a job spec, or a patch, needs to name a limiter or a rate. */
     limitersBy: Level;
     caps: Caps;
+    /** What is wrong with each setting of a cap that is none. */
+    unreadCaps: string[];
 }
 
-/** @throws Error where a cap is none */
 export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => ({
     dataConnection: env.FANFOLD_DATA_CONNECTION ?? env.AzureWebJobsStorage,
     dataAccountUrl: env.FANFOLD_DATA_ACCOUNT_URL,
@@ -46,15 +47,13 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
         .split(',')
         .map((origin) => origin.trim().toLowerCase().replace(/\/$/, ''))
         .filter(Boolean),
-    caps: {
-        items: capOf('items', env.FANFOLD_MAX_ITEMS),
-        jobs: capOf('jobs', env.FANFOLD_MAX_JOBS),
-        uploadBytes: capOf('uploadBytes', env.FANFOLD_MAX_UPLOAD_BYTES),
-        uploads: capOf('uploads', env.FANFOLD_MAX_UPLOADS),
-        uploadAgeMs: uploadAgeOf(env.FANFOLD_UPLOAD_MAX_AGE),
-        bodyBytes: capOf('bodyBytes', env.FANFOLD_MAX_BODY_BYTES),
-    },
+    ...capSettingsIn(env),
 });
+
+function capSettingsIn(env: NodeJS.ProcessEnv): Pick<Settings, 'caps' | 'unreadCaps'> {
+    const { caps, unread } = capsIn((name) => env[name]);
+    return { caps, unreadCaps: unread };
+}
 
 let heeded: { text: string; keys: KeyRing | null } = { text: '', keys: null };
 

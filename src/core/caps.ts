@@ -29,19 +29,51 @@ export const capSettings = {
 
 export const uploadAgeSetting = { name: 'FANFOLD_UPLOAD_MAX_AGE', fallback: 'P7D', leastMs: 60_000, mostMs: 400 * 86_400_000 } as const;
 
-/** The number that a setting gives. @throws Error where it is none within the bounds: a cap that is not understood must not be passed over */
-export function capOf(of: keyof typeof capSettings, text: string | undefined): number {
-    const { name, fallback, least, most } = capSettings[of];
-    if (text === undefined || text.trim() === '') return fallback;
-    const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : NaN;
-    if (value >= least && value <= most) return value;
-    throw new Error(`The app setting ${name} is "${text}"; allowed is a whole number from ${least} to ${most}.`);
+export interface KnownCaps {
+    caps: Caps;
+    /** What is wrong with each setting that is no cap, and what holds in its place. Its text is not repeated here: it may be something else that was put there. */
+    unread: string[];
 }
 
-/** The age in ms that the setting gives. @throws Error where it is no duration within the bounds */
-export function uploadAgeOf(text: string | undefined): number {
-    const { name, fallback, leastMs, mostMs } = uploadAgeSetting;
-    const ms = parseDuration(text?.trim() || fallback);
-    if (ms !== null && ms >= leastMs && ms <= mostMs) return ms;
-    throw new Error(`The app setting ${name} is "${text}"; allowed is an ISO 8601 duration from PT1M to P400D.`);
+/**
+ * The caps that the settings give. One that cannot be read leaves its default, which is a cap as well: an error here would refuse every request, those
+ * that have nothing to do with it too, and stop jobs that are at work.
+ */
+export function capsIn(setting: (name: string) => string | undefined): KnownCaps {
+    const unread: string[] = [];
+    const given = <Value>(
+        { name, fallback }: { name: string; fallback: string | number },
+        read: (text: string) => Value | null,
+        allowed: string,
+    ) => {
+        const text = setting(name)?.trim() || String(fallback);
+        const value = read(text);
+        if (value !== null) return value;
+        unread.push(`${name} is not ${allowed}; ${fallback} holds`);
+        return read(String(fallback))!;
+    };
+    const number = (of: keyof typeof capSettings): number => {
+        const { least, most } = capSettings[of];
+        return given(capSettings[of], (text) => wholeWithin(text, least, most), `a whole number from ${least} to ${most}`);
+    };
+    const { leastMs, mostMs } = uploadAgeSetting;
+    const caps: Caps = {
+        items: number('items'),
+        jobs: number('jobs'),
+        uploadBytes: number('uploadBytes'),
+        uploads: number('uploads'),
+        uploadAgeMs: given(
+            uploadAgeSetting,
+            (text) => within(parseDuration(text), leastMs, mostMs),
+            'an ISO 8601 duration from PT1M to P400D',
+        ),
+        bodyBytes: number('bodyBytes'),
+    };
+    return { caps, unread };
 }
+
+const wholeWithin = (text: string, least: number, most: number): number | null =>
+    /^\d{1,15}$/.test(text) ? within(Number(text), least, most) : null;
+
+const within = (value: number | null, least: number, most: number): number | null =>
+    value !== null && value >= least && value <= most ? value : null;

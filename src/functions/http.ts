@@ -10,7 +10,8 @@ for (const { name, route, methods, level, handler } of routes) {
     df.app.client.http(name, { route, methods: [...methods], authLevel, handler: handle(handler) });
 }
 
-const { keys, rolesRequired, signsIn } = readSettings();
+const { keys, rolesRequired, signsIn, unreadCaps } = readSettings();
+for (const why of unreadCaps) consoleLog.warn('a cap cannot be read, and its default holds', { why });
 for (const why of keys?.unread ?? []) consoleLog.warn('FANFOLD_KEYS: an entry grants nothing', { why });
 if (keys) consoleLog.info('keys of callers are checked', { keys: keys.keys.length });
 if (rolesRequired && !signsIn && !keys)

@@ -103,8 +103,9 @@ test('a route that does not ask who calls is found, and so is one of another lev
     ]);
 });
 
-test('only health is for anybody, and says no more than whether the app is well', async () => {
-    expect(routes.filter(({ level }) => level === 'anonymous').map(({ name }) => name)).toEqual(['health']);
+test('only health and the API document are for anybody; health says no more than whether the app is well', async () => {
+    expect(routes.filter(({ level }) => level === 'anonymous').map(({ name }) => name)).toEqual(['health', 'getOpenApi']);
+    expect((await ask('GET', 'openapi.json', 'nobody')).status).toBe(200);
     expect((await ask('GET', 'health', 'nobody')).text).toBe('{"status":"ok"}');
 });
 

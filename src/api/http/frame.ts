@@ -28,7 +28,7 @@ export type Door = (request: HttpRequest, context: Omit<RouteContext, 'caller'>)
  * Of every answer: a browser that is pointed at one takes it for what it says it is, runs nothing in it, and shows it in no frame. A route that answers with a
  * page says what that page needs.
  */
-const guards = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" };
+export const guards = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" };
 
 const guarded = (answer: HttpResponseInit): HttpResponseInit => ({
     ...answer,
