@@ -48,7 +48,10 @@ export function answersOf(operation: Operation, level: RouteLevel, examples: Exa
 export const unauthorized: ZodOpenApiResponseObject = {
     description:
         'No key, or none that fits. The host answers without a body, where the deployment asks for function keys or for sign-in; the app with `KEY_REQUIRED`, where it asks for keys of its own or for app roles.',
-    headers: headersObject((['WWW-Authenticate', 'Cache-Control', ...onEveryAnswer] as const).map((name) => `${name}?` as const), []),
+    headers: headersObject(
+        (['WWW-Authenticate', 'Cache-Control', ...onEveryAnswer] as const).map((name) => `${name}?` as const),
+        [],
+    ),
     content: { 'application/problem+json': { schema: schemaOf(['KEY_REQUIRED']) } },
     'x-answered-by-host': true,
     'x-may-be-empty': true,

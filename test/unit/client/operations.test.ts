@@ -77,7 +77,7 @@ interface Asked {
 /** What a method asks for; everything is answered with something that fits any of them. */
 async function askedBy(call: (client: FanfoldClient) => Promise<unknown>): Promise<Asked[]> {
     const asked: Asked[] = [];
-    const body = JSON.stringify({ ended: true, jobs: [], limiters: [], storage: 'ok' });
+    const body = JSON.stringify({ ended: true, jobs: [], limiters: [], status: 'ok' });
     const headers = { location: '/api/uploads/u', 'upload-offset': '2', 'upload-length': '2' };
     const client = new FanfoldClient({
         url: 'http://host',
