@@ -51,7 +51,14 @@ export const readSettings = (env: NodeJS.ProcessEnv = process.env): Settings => 
 });
 
 function capSettingsIn(env: NodeJS.ProcessEnv): Pick<Settings, 'caps' | 'unreadCaps'> {
-    const { caps, unread } = capsIn((name) => env[name]);
+    const { caps, unread } = capsIn({
+        items: env.FANFOLD_MAX_ITEMS,
+        jobs: env.FANFOLD_MAX_JOBS,
+        uploadBytes: env.FANFOLD_MAX_UPLOAD_BYTES,
+        uploads: env.FANFOLD_MAX_UPLOADS,
+        uploadAge: env.FANFOLD_UPLOAD_MAX_AGE,
+        bodyBytes: env.FANFOLD_MAX_BODY_BYTES,
+    });
     return { caps, unreadCaps: unread };
 }
 

@@ -35,45 +35,49 @@ export interface KnownCaps {
     unread: string[];
 }
 
+/** What each setting says; undefined or empty: nothing. */
+export type CapTexts = Record<keyof typeof capSettings | 'uploadAge', string | undefined>;
+
 /**
  * The caps that the settings give. One that cannot be read leaves its default, which is a cap as well: an error here would refuse every request, those
  * that have nothing to do with it too, and stop jobs that are at work.
  */
-export function capsIn(setting: (name: string) => string | undefined): KnownCaps {
+export function capsIn(texts: CapTexts): KnownCaps {
     const unread: string[] = [];
-    const given = <Value>(
-        { name, fallback }: { name: string; fallback: string | number },
-        read: (text: string) => Value | null,
+    const given = (
+        text: string | undefined,
+        name: string,
+        fallback: string | number,
         allowed: string,
-    ) => {
-        const text = setting(name)?.trim() || String(fallback);
-        const value = read(text);
+        read: (text: string) => number | null,
+    ): number => {
+        const value = read(text?.trim() || String(fallback));
         if (value !== null) return value;
         unread.push(`${name} is not ${allowed}; ${fallback} holds`);
         return read(String(fallback))!;
     };
     const number = (of: keyof typeof capSettings): number => {
-        const { least, most } = capSettings[of];
-        return given(capSettings[of], (text) => wholeWithin(text, least, most), `a whole number from ${least} to ${most}`);
+        const { name, fallback, least, most } = capSettings[of];
+        return given(texts[of], name, fallback, `a whole number from ${least} to ${most}`, (text) =>
+            within(/^\d{1,15}$/.test(text) ? Number(text) : null, least, most),
+        );
     };
-    const { leastMs, mostMs } = uploadAgeSetting;
+    const age = (): number => {
+        const { name, fallback, leastMs, mostMs } = uploadAgeSetting;
+        return given(texts.uploadAge, name, fallback, 'an ISO 8601 duration from PT1M to P400D', (text) =>
+            within(parseDuration(text), leastMs, mostMs),
+        );
+    };
     const caps: Caps = {
         items: number('items'),
         jobs: number('jobs'),
         uploadBytes: number('uploadBytes'),
         uploads: number('uploads'),
-        uploadAgeMs: given(
-            uploadAgeSetting,
-            (text) => within(parseDuration(text), leastMs, mostMs),
-            'an ISO 8601 duration from PT1M to P400D',
-        ),
+        uploadAgeMs: age(),
         bodyBytes: number('bodyBytes'),
     };
     return { caps, unread };
 }
-
-const wholeWithin = (text: string, least: number, most: number): number | null =>
-    /^\d{1,15}$/.test(text) ? within(Number(text), least, most) : null;
 
 const within = (value: number | null, least: number, most: number): number | null =>
     value !== null && value >= least && value <= most ? value : null;

@@ -26,6 +26,7 @@ function builds(): boolean {
 
 test('--if-stale builds when a source was changed, added or removed, and not otherwise', () => {
     write('node_modules/typescript/bin/tsc', compiler);
+    write('openapi.json', '{}');
     write('src/core/a.ts', 'a');
     expect([builds(), builds()]).toEqual([true, false]);
     write('src/core/a.ts', 'b');

@@ -92,8 +92,8 @@ export function headersObject(names: readonly HeaderOfAnswer[], everywhere: read
 }
 
 function headerOf(name: HeaderOfAnswer): [string, oas31.HeaderObject | oas31.ReferenceObject] {
-    if (!name.endsWith('?')) return [name, { $ref: `#/components/headers/${headerComponent(name as HeaderName)}` }];
-    const known = name.slice(0, -1) as HeaderName;
-    const { description, schema } = headers[known];
+    const known = name.replace('?', '') as HeaderName;
+    const { description, required, schema } = headers[known];
+    if (!name.endsWith('?') || !required) return [known, { $ref: `#/components/headers/${headerComponent(known)}` }];
     return [known, { description: description!, schema: schema! }];
 }
