@@ -40,22 +40,26 @@ export function answersOf(operation: Operation, level: RouteLevel, examples: Exa
     ]);
     const statuses = [...new Set(operation.codes.map((code) => problemCodes[code].status))];
     const bad = statuses.map((status) => [status, problemsOf(operation, status, examples)]);
-    const unknown = level === 'anonymous' ? [] : [['401', { $ref: '#/components/responses/Unauthorized' }]];
+    const name = operation.isHead ? 'UnauthorizedHead' : 'Unauthorized';
+    const unknown = level === 'anonymous' ? [] : [['401', { $ref: `#/components/responses/${name}` }]];
     return Object.fromEntries([...good, ...unknown, ...bad]) as ZodOpenApiResponsesObject;
 }
 
 /** Whom nobody knows: the platform answers some without a word, and so without any header of the app; the app all others. */
-export const unauthorized: ZodOpenApiResponseObject = {
+const head: ZodOpenApiResponseObject = {
     description:
         'No key, or none that fits. The host answers without a body, where the deployment asks for function keys or for sign-in; the app with `KEY_REQUIRED`, where it asks for keys of its own or for app roles.',
     headers: headersObject(
         (['WWW-Authenticate', 'Cache-Control', ...onEveryAnswer] as const).map((name) => `${name}?` as const),
         [],
     ),
-    content: { 'application/problem+json': { schema: schemaOf(['KEY_REQUIRED']) } },
     'x-answered-by-host': true,
-    'x-may-be-empty': true,
     'x-problem-codes': ['KEY_REQUIRED'],
+};
+/** Among the components, by their names. */
+export const unauthorized: Record<string, ZodOpenApiResponseObject> = {
+    Unauthorized: { ...head, content: { 'application/problem+json': { schema: schemaOf(['KEY_REQUIRED']) } }, 'x-may-be-empty': true },
+    UnauthorizedHead: head,
 };
 
 /** The problems that come with one status. `x-problem-codes` lists them where there is no body to tell them by, too. */

@@ -139,7 +139,7 @@ const problemSchemas = () =>
 const components = () => ({
     parameters,
     headers: Object.fromEntries((Object.keys(headers) as HeaderName[]).map((name) => [headerComponent(name), headers[name]])),
-    responses: { Unauthorized: unauthorized },
+    responses: unauthorized,
     securitySchemes: {
         functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key', description: 'Function key of the deployment.' },
         functionKeyInQuery: { type: 'apiKey', in: 'query', name: 'code', description: 'The same in the query.' },
