@@ -4,6 +4,7 @@ const esm = ['p-map'];
 const common = {
     testEnvironment: 'node',
     roots: ['<rootDir>/test'],
+    setupFiles: ['<rootDir>/test/support/loopbackTargets.cjs'],
     transform: {
         '^.+\\.[mc]?[jt]s$': [
             '@swc/jest',

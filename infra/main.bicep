@@ -52,8 +52,29 @@ param secretNames string[] = []
 @description('What the names of blobs that jobs may read begin with, separated by commas.')
 param sourcePrefixes string = 'inbox/'
 
+@description('What one deployment takes at most, such as {"items": 1000000, "jobs": 200}: items, jobs, uploadBytes, uploads, uploadAge (an ISO 8601 duration), bodyBytes. What is left out has its default.')
+param caps object = {}
+
 @description('Origins whose pages may call the API from a browser, such as ["https://console.example.com"]. Empty: none but its own.')
 param allowedOrigins string[] = []
+
+@description('Targets that jobs may call beyond what is open by itself: hosts, *.suffixes, addresses and ranges (10.1.0.0/16), each with or without a port. Private, loopback, link-local and platform addresses are closed unless they stand here.')
+param allowedTargets string[] = []
+
+@description('Targets that no job may call, in the same form; * closes all that is not allowed.')
+param deniedTargets string[] = []
+
+@description('Keys that the app itself asks callers for, with their levels: name:level:sha256-in-hex, separated by commas (docs/security.md). Empty: none, and whoever the platform lets in may do everything.')
+@secure()
+param keys string = ''
+
+@description('true: who is signed in may do only what an app role of the Entra application says, also where there are no keys.')
+@allowed([true, false])
+param rolesRequired bool = false
+
+@description('The level that a job needs to name a limiter or a rate, which others share.')
+@allowed(['operate', 'admin'])
+param limitersBy string = 'operate'
 
 @description('Object id of who may write secrets into the vault (azd: you). Empty: nobody is given that role.')
 param principalId string = ''
@@ -115,7 +136,13 @@ module resources 'app/resources.bicep' = {
     dataContainer: dataContainer
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
+    caps: caps
     allowedOrigins: allowedOrigins
+    allowedTargets: allowedTargets
+    deniedTargets: deniedTargets
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     operatorId: principalId
     operatorType: principalType
     vnetEnabled: vnetEnabled

@@ -57,8 +57,10 @@ const provoked: { [Code in ProblemCode]?: Sent | Record<string, Sent> } = {
 const elsewhere = new Set<ProblemCode>(['ILLEGAL_MOVE', 'ITEM_NOT_FOUND', 'NOT_READY', 'UPLOAD_CONFLICT', 'IDEMPOTENCY_CONFLICT']);
 /** Nobody can bring them about at will: a fault here, storage that is away, a request that is still at work, a version that is deployed. */
 const rare = new Set<ProblemCode>(['INTERNAL', 'STORAGE_UNAVAILABLE', 'NEWER_VERSION', 'IDEMPOTENCY_IN_PROGRESS']);
+/** A host that asks for no keys, and takes all that is sent here, never answers so. */
+const ofSettings = new Set<ProblemCode>(['KEY_REQUIRED', 'LEVEL_TOO_LOW', 'TOO_MANY_ITEMS', 'TOO_MANY_JOBS', 'TOO_MANY_UPLOADS']);
 
-export const isProvoked = (code: ProblemCode): boolean => !rare.has(code);
+export const isProvoked = (code: ProblemCode): boolean => !rare.has(code) && !ofSettings.has(code);
 
 const isSent = (how: Sent | Record<string, Sent>): how is Sent => ['path', 'query', 'headers', 'body'].some((field) => field in how);
 

@@ -40,9 +40,27 @@ param secretNames string[]
 
 @description('What the names of blobs that jobs may read begin with, separated by commas.')
 param sourcePrefixes string
+param caps object
 
 @description('Origins whose pages may call the API from a browser.')
 param allowedOrigins string[]
+
+@description('Targets that jobs may call beyond what is open by itself: hosts, *.suffixes, addresses and ranges, each with or without a port.')
+param allowedTargets string[]
+
+@description('Targets that no job may call, in the same form; * closes all that is not allowed.')
+param deniedTargets string[]
+
+@description('Keys that the app asks callers for, as digests with names and levels.')
+@secure()
+param keys string
+
+@description('Whether who is signed in needs an app role.')
+param rolesRequired bool
+
+@description('The level that a job needs to name a limiter or a rate.')
+@allowed(['operate', 'admin'])
+param limitersBy string
 
 @description('Subnet of the app; empty when the app is in no virtual network.')
 param subnetId string
@@ -64,6 +82,19 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
+// Empty: the app's own default.
+var allCaps = union(
+  {
+    items: ''
+    jobs: ''
+    uploadBytes: ''
+    uploads: ''
+    uploadAge: ''
+    bodyBytes: ''
+  },
+  caps
+)
+
 // FUNCTIONS_WORKER_RUNTIME and FUNCTIONS_EXTENSION_VERSION are missing on purpose: Flex Consumption refuses them. And the task hub's name:
 // the platform, which wakes instances up, reads it in host.json and knows of no setting over it.
 var settings = {
@@ -81,6 +112,17 @@ var settings = {
   FANFOLD_SECRETS: join(secretNames, ',')
   FANFOLD_SOURCE_PREFIXES: sourcePrefixes
   FANFOLD_ALLOWED_ORIGINS: join(allowedOrigins, ',')
+  FANFOLD_ALLOWED_TARGETS: join(allowedTargets, ',')
+  FANFOLD_DENIED_TARGETS: join(deniedTargets, ',')
+  FANFOLD_KEYS: keys
+  FANFOLD_ROLES: rolesRequired ? 'required' : ''
+  FANFOLD_LIMITERS_BY: limitersBy
+  FANFOLD_MAX_ITEMS: string(allCaps.items)
+  FANFOLD_MAX_JOBS: string(allCaps.jobs)
+  FANFOLD_MAX_UPLOAD_BYTES: string(allCaps.uploadBytes)
+  FANFOLD_MAX_UPLOADS: string(allCaps.uploads)
+  FANFOLD_UPLOAD_MAX_AGE: string(allCaps.uploadAge)
+  FANFOLD_MAX_BODY_BYTES: string(allCaps.bodyBytes)
 }
 
 // A secret with several hosts is listed several times, and is one setting.
@@ -173,7 +215,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       globalValidation: {
         requireAuthentication: true
         unauthenticatedClientAction: 'Return401'
-        // Both still ask for a key. The second is where `az` looks after a deployment, without a token and without end.
+        // The first says only whether the app is well. The second still asks for a key; it is where `az` looks after a deployment, without a token and without end.
         excludedPaths: ['/api/health', '/admin/host/status']
       }
       httpSettings: { requireHttps: true }

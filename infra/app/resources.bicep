@@ -19,7 +19,17 @@ param storageSku string
 param dataContainer string
 param secretNames string[]
 param sourcePrefixes string
+param caps object
 param allowedOrigins string[]
+param allowedTargets string[]
+param deniedTargets string[]
+
+@secure()
+param keys string
+param rolesRequired bool
+
+@allowed(['operate', 'admin'])
+param limitersBy string
 param operatorId string
 
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -152,7 +162,13 @@ module function 'function.bicep' = {
     vaultUri: vault.outputs.uri
     secretNames: secretNames
     sourcePrefixes: sourcePrefixes
+    caps: caps
     allowedOrigins: allowedOrigins
+    allowedTargets: allowedTargets
+    deniedTargets: deniedTargets
+    keys: keys
+    rolesRequired: rolesRequired
+    limitersBy: limitersBy
     subnetId: network.?outputs.appSubnetId ?? ''
     authClientId: authClientId
     workspaceId: monitoring.outputs.workspaceId

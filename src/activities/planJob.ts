@@ -2,12 +2,12 @@
 // overwritten, and names the items that belong to it. Trouble with storage is returned, not thrown: what is thrown is the end of the process.
 import { consoleLog, type Log } from '../log';
 import { randomUUID } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { partitionsOf } from '../core/canary';
 import { durationMs } from '../core/duration';
 import type { PlannedCanary } from '../core/ledger';
 import { deadlineOf, limitsOf, startsAt } from '../core/control';
 import { wrongInSourceName } from '../core/blobName';
+import { capSettings } from '../core/caps';
 import type { JobCode } from '../core/codes';
 import { failure } from '../core/errors';
 import { exactValue } from '../json/exactJson';
@@ -16,6 +16,7 @@ import { formatOf, type Format, type StoredFile, type StoredSpec } from '../cont
 import { wrongKey } from '../items/wrongKey';
 import { compileExpression } from '../expressions/jmespath';
 import { VariableCheck } from '../processors/templateVariables';
+import { Rest } from '../turns';
 import { readRows, type ReadOptions } from '../sources/open';
 import { readSettings } from '../settings';
 import { isItem, SourceError, type Row } from '../sources/row';
@@ -34,9 +35,6 @@ import { expire } from './expireJob';
 const LISTED = 10_000;
 /** With `onInvalid: reject`, reading stops after so many: the source is wrong, and the first thousand say how. */
 const ENOUGH = 1_000;
-/** Keys and variables are read for so long at a time. */
-const UNINTERRUPTED_MS = 50;
-
 const refused = (code: JobCode, message: string, invalid = 0): PlanReply => ({ ok: false, error: { ...failure(code, message), invalid } });
 
 /** Attempts beyond which items × attempts of a partition would come near what its outcomes can hold in few segments. */
@@ -229,7 +227,8 @@ async function read(
     isUnwanted: () => boolean,
 ): Promise<void> {
     const key = spec.key === undefined ? null : compileExpression(spec.key);
-    let rested = performance.now();
+    const most = readSettings().caps.items;
+    const rest = new Rest();
     for await (const rows of readRows(source.chunks, source.format, source.options)) {
         for (const row of rows) {
             const wrong = key && isItem(row) ? wrongKey(key, exactValue(row)) : null;
@@ -239,17 +238,18 @@ async function read(
                 if (variables?.done === false) variables.see(exactValue(row));
                 writer.add(row.json);
             }
+            if (writer.total > most) throw new SourceError('TOO_MANY_ITEMS', tooMany(most));
             if (spec.onInvalid === 'reject' && bad.count >= ENOUGH) return;
             // Expressions that cost much must not keep this process from everything else that it does.
-            if ((key || variables?.done === false) && performance.now() - rested > UNINTERRUPTED_MS) {
-                await setImmediate();
-                rested = performance.now();
-            }
+            if ((key || variables?.done === false) && rest.isDue) await rest.take();
         }
         if (isUnwanted() || (variables?.done && variables.problem)) return;
         await writer.relieve();
     }
 }
+
+const tooMany = (most: number): string =>
+    `the source has more than ${most} items (app setting ${capSettings.items.name}); cut it into several jobs, or have the setting raised`;
 
 type BadRow = Exclude<Row, { json: string }>;
 

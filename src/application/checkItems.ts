@@ -4,15 +4,18 @@ import { parseExact } from '../json/exactJson';
 import { pointer, type JobSpec } from '../contracts/jobSpec';
 import { wrongKey } from '../items/wrongKey';
 import { Budget, compileExpression, KEY_STEPS, type Expression } from '../expressions/jmespath';
-import { eachItem, type InlineItems } from './specText';
+import { inTurns } from '../turns';
+import { eachItem, type InlineItems } from './inlineItems';
 
 /** Items whose key is looked up while the caller waits, and steps that this may take; the others are looked at when the job is planned. */
 const LOOKED_AT = 10_000;
 const STEPS = 1_000_000;
+/** Characters of an item that is looked at so: to parse a larger one can take long, and it cannot be cut. */
+const LARGEST = 65_536;
 /** Problems of items that an answer lists: a wrong key would otherwise repeat itself for every item. */
 const LISTED = 20;
 
-export function checkItems({ key, onInvalid }: Pick<JobSpec, 'key' | 'onInvalid'>, items: InlineItems | null): FieldError[] {
+export async function checkItems({ key, onInvalid }: Pick<JobSpec, 'key' | 'onInvalid'>, items: InlineItems | null): Promise<FieldError[]> {
     let expression: Expression | null = null;
     if (key !== undefined) {
         try {
@@ -23,16 +26,16 @@ export function checkItems({ key, onInvalid }: Pick<JobSpec, 'key' | 'onInvalid'
     }
     // Bad items that are to be skipped are found and listed when the job is planned.
     if (!items || onInvalid === 'skip') return [];
-    return expression ? [...items.bad, ...keyless(items, expression)].slice(0, LISTED) : items.bad;
+    return expression ? [...items.bad, ...(await keyless(items, expression))].slice(0, LISTED) : items.bad;
 }
 
-function keyless(items: InlineItems, expression: Expression): FieldError[] {
+async function keyless(items: InlineItems, expression: Expression): Promise<FieldError[]> {
     const errors: FieldError[] = [];
     let index = 0;
     let spent = 0;
-    eachItem(items, (json) => {
+    const look = eachItem(items, (json) => {
         const budget = new Budget(KEY_STEPS);
-        const wrong = json === null ? null : wrongKey(expression, parseExact(json), budget);
+        const wrong = json === null || json.length > LARGEST ? null : wrongKey(expression, parseExact(json), budget);
         if (wrong !== null)
             errors.push({
                 pointer: pointer(['source', 'items', index]),
@@ -42,5 +45,6 @@ function keyless(items: InlineItems, expression: Expression): FieldError[] {
         spent += budget.spent;
         return ++index < LOOKED_AT && spent < STEPS && errors.length < LISTED;
     });
+    await inTurns(look);
     return errors;
 }

@@ -4,7 +4,7 @@ import type { FieldError } from '../core/errors';
 import { formatOf, formats, type JobSpec, type Reading } from '../contracts/jobSpec';
 import { readSettings } from '../settings';
 import type { JobStore } from '../storage/jobStore';
-import { readUpload } from '../storage/uploads';
+import { findUpload } from './uploadAge';
 
 export interface CheckedSource {
     errors: FieldError[];
@@ -18,7 +18,7 @@ export async function checkSource({ source }: Pick<JobSpec, 'source'>, store: Jo
 }
 
 async function checkUpload({ upload: id, ...reading }: Reading & { upload: string }, store: JobStore): Promise<CheckedSource> {
-    const upload = await readUpload(store, id);
+    const upload = await findUpload(store, id);
     const refused = (message: string) => ({ errors: [{ pointer: '/source/upload', message, allowed: 'the id of a complete upload' }] });
     if (!upload) return refused(`there is no upload "${id}"`);
     if (!upload.complete) return refused(`the upload is not complete: ${upload.bytes} of ${upload.length} bytes`);

@@ -11,7 +11,7 @@ import { wrongDeadline } from './mergeLimits';
 import type { JobStore } from '../storage/jobStore';
 import { checkItems } from './checkItems';
 import { checkSource, type CheckedSource } from './checkSource';
-import type { InlineItems } from './specText';
+import type { InlineItems } from './inlineItems';
 
 const LISTED_SECRETS = 'a setting that FANFOLD_SECRETS lists and that has a value';
 
@@ -20,7 +20,13 @@ export async function checkSpec(spec: JobSpec, items: InlineItems | null, store:
     const source = await checkSource(spec, store);
     return {
         ...source,
-        errors: [...checkProcess(spec), ...checkLimiter(spec), ...checkTimes(spec, now), ...checkItems(spec, items), ...source.errors],
+        errors: [
+            ...checkProcess(spec),
+            ...checkLimiter(spec),
+            ...checkTimes(spec, now),
+            ...(await checkItems(spec, items)),
+            ...source.errors,
+        ],
     };
 }
 

@@ -1,5 +1,5 @@
 // Idempotency-Key: the same key and body give the same job, however often and however many at once they are sent.
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { problem } from '../core/errors';
 import { keyDocument, type KeyRecord } from '../contracts/documents';
 import { blobs } from '../contracts/names';
@@ -42,3 +42,7 @@ export const release = (store: JobStore, key: string, record: KeyRecord): Promis
     store.writeDocument(keyDocument, blobs.idempotency(sha256(key)), { ...record, released: true });
 
 export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+
+/** The same of what may be many megabytes, worked out beside the event loop. */
+export const digestOf = async (data: Buffer): Promise<string> =>
+    Buffer.from(await webcrypto.subtle.digest('SHA-256', data)).toString('hex');

@@ -16,12 +16,17 @@ export async function readTimeline(store: JobStore, engine: JobEngine, jobId: st
     const first = firstStateOf(job);
     const told = timelineOf(control.changes, ledger ? withoutFirst(ledger.timeline, first) : emptyLog());
     // It is entered when the job is stored, which no ledger has seen.
-    const entries: TimelineEntry[] = [{ kind: 'state', state: first, at: Date.parse(job.createdAt), generation: 0 }, ...told];
-    if (!summary) return entries.map(viewOf);
+    const posted: TimelineView = {
+        at: iso(Date.parse(job.createdAt)),
+        kind: 'state',
+        state: first,
+        ...(job.by === undefined ? {} : { by: job.by }),
+    };
+    if (!summary) return [posted, ...told.map(viewOf)];
     // The ledger hears of the end a moment after it stands in the summary.
     const { state, endedAt } = summary;
     const end = { kind: 'state' as const, state, at: Date.parse(endedAt), generation: control.generation };
-    return [...entries.filter((entry) => entry.kind !== 'state' || entry.state !== state), end].map(viewOf);
+    return [posted, ...[...told.filter((entry) => entry.kind !== 'state' || entry.state !== state), end].map(viewOf)];
 }
 
 /** What the ledger tells without the state that the job was stored in. It hears of that later, when something may have been wanted of the job already. */

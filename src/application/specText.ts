@@ -3,18 +3,11 @@
 // digit of a number and no name of a field is lost, and planning reads them as it reads a file.
 import { isUtf8 } from 'node:buffer';
 import { isSameNumber } from '../json/decimal';
-import { problem, type FieldError } from '../core/errors';
+import { problem, type FieldError, type Problem } from '../core/errors';
 import { MAX_ERRORS, pointer, specBounds as bounds } from '../contracts/jobSpec';
-import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../sources/row';
 import { JsonSyntaxError, JsonText } from '../json/strictReader';
-
-export interface InlineItems {
-    /** The JSON array as it came. */
-    text: Buffer;
-    count: number;
-    /** Items that are too large or too deep, the first few. */
-    bad: FieldError[];
-}
+import { atOnce, type Stretches } from '../turns';
+import { elements, skipValue, STRETCH, wrongSize, type InlineItems } from './inlineItems';
 
 export interface SpecText {
     /** The spec, where in place of inline items a list of one 0 stands (an empty one if there are none); undefined when its schema must not be asked. */
@@ -27,8 +20,11 @@ export interface SpecText {
 /** Bad items that an answer lists. */
 const LISTED_ITEMS = 20;
 
+/** Reads a small document. @throws Problem BAD_JSON, with the place where the text stops being JSON */
+export const readSpecText = (body: Buffer): SpecText => atOnce(specTextOf(body));
+
 /** Reads the body of `POST /jobs`. @throws Problem BAD_JSON, with the place where the text stops being JSON */
-export function readSpecText(body: Buffer): SpecText {
+export function* specTextOf(body: Buffer): Stretches<SpecText> {
     if (body.length === 0) throw problem('BAD_JSON', { detail: 'The body is empty.' });
     if (!isUtf8(body)) throw problem('BAD_JSON', { detail: 'The body is not UTF-8 text.' });
     const bytes = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
@@ -36,11 +32,11 @@ export function readSpecText(body: Buffer): SpecText {
     try {
         const begin = text.skipBlanks(0);
         const walk = new SpecWalk(text, bytes);
-        const end = text.skipBlanks(walk.run(begin));
+        const end = text.skipBlanks(yield* walk.run(begin));
         if (end < bytes.length) throw new JsonSyntaxError(end);
         return cut(bytes, walk);
     } catch (error) {
-        if (error instanceof JsonSyntaxError) throw broken(bytes, Math.min(error.position, bytes.length));
+        if (error instanceof JsonSyntaxError) throw yield* broken(bytes, Math.min(error.position, bytes.length));
         throw error;
     }
 }
@@ -79,33 +75,33 @@ class SpecWalk {
     ) {}
 
     /** The place behind the document that begins at `begin`. */
-    run(begin: number): number {
+    *run(begin: number): Stretches<number> {
         if (this.bytes[begin] !== 0x7b) {
-            const end = this.text.skip(begin);
+            const end = yield* skipValue(this.text, begin);
             this.refuse([], 'not an object', 'a job spec, {"source": …, "process": …}');
             return end;
         }
         try {
-            return this.value(begin, []);
+            return yield* this.value(begin, []);
         } catch (error) {
             if (!(error instanceof TooManyValues)) throw error;
             this.refuse([], 'the spec has too many values without its inline items', `at most ${bounds.values}`);
-            return this.text.skip(begin);
+            return yield* skipValue(this.text, begin);
         }
     }
 
-    private value(at: number, path: PropertyKey[]): number {
+    private *value(at: number, path: PropertyKey[]): Stretches<number> {
         if (++this.values > bounds.values) throw new TooManyValues();
         const byte = this.bytes[at];
         const nested = byte === 0x7b || byte === 0x5b;
-        if (nested && path.length < bounds.depth) return byte === 0x7b ? this.object(at, path) : this.array(at, path);
+        if (nested && path.length < bounds.depth) return yield* byte === 0x7b ? this.object(at, path) : this.array(at, path);
         if (nested) this.refuse(path, 'nested too deeply', `at most ${bounds.depth} levels`);
-        const end = this.text.skip(at);
+        const end = yield* skipValue(this.text, at);
         if (byte === 0x2d || (byte! >= 0x30 && byte! <= 0x39)) this.number(this.bytes.toString('latin1', at, end), path);
         return end;
     }
 
-    private object(at: number, path: PropertyKey[]): number {
+    private *object(at: number, path: PropertyKey[]): Stretches<number> {
         const seen = new Set<string>();
         for (at = this.text.skipBlanks(at + 1); this.bytes[at] !== 0x7d || seen.size > 0;) {
             const name = this.nameAt(at, path);
@@ -114,7 +110,7 @@ class SpecWalk {
             seen.add(name ?? '');
             at = this.text.skipBlanks(this.text.name(at));
             const isItems = path.length === 1 && path[0] === 'source' && name === 'items' && this.bytes[at] === 0x5b;
-            at = this.text.skipBlanks(isItems ? this.inlineItems(at) : this.value(at, inner));
+            at = this.text.skipBlanks(isItems ? yield* this.inlineItems(at) : yield* this.value(at, inner));
             if (this.bytes[at] === 0x7d) break;
             if (this.bytes[at] !== 0x2c) throw new JsonSyntaxError(at);
             at = this.text.skipBlanks(at + 1);
@@ -137,11 +133,11 @@ class SpecWalk {
         return name;
     }
 
-    private array(at: number, path: PropertyKey[]): number {
+    private *array(at: number, path: PropertyKey[]): Stretches<number> {
         at = this.text.skipBlanks(at + 1);
         if (this.bytes[at] === 0x5d) return at + 1;
         for (let i = 0; ; i++) {
-            at = this.text.skipBlanks(this.value(at, [...path, i]));
+            at = this.text.skipBlanks(yield* this.value(at, [...path, i]));
             if (this.bytes[at] === 0x5d) return at + 1;
             if (this.bytes[at] !== 0x2c) throw new JsonSyntaxError(at);
             at = this.text.skipBlanks(at + 1);
@@ -149,12 +145,12 @@ class SpecWalk {
     }
 
     /** The place behind the array at /source/items. */
-    private inlineItems(from: number): number {
+    private *inlineItems(from: number): Stretches<number> {
         if (++this.values > bounds.values) throw new TooManyValues();
         const bad: FieldError[] = [];
         let count = 0;
         const { text } = this;
-        const end = elements(text, from, (begin, to) => {
+        const end = yield* elements(text, from, (begin, to) => {
             const size = to - begin - text.blanks;
             const wrong = wrongSize(size, text.deepest);
             if (wrong && bad.length < LISTED_ITEMS) bad.push({ pointer: pointer(['source', 'items', count]), ...wrong });
@@ -187,68 +183,22 @@ class SpecWalk {
     }
 }
 
-function wrongSize(size: number, depth: number): { message: string; allowed: string } | null {
-    if (size > MAX_ITEM_BYTES) return { message: `the item has ${size} bytes`, allowed: `at most ${MAX_ITEM_BYTES}` };
-    if (depth > MAX_ITEM_DEPTH) return { message: `the item has ${depth} levels of nesting`, allowed: `at most ${MAX_ITEM_DEPTH}` };
-    return null;
-}
-
-/** Goes through the elements of the array at `from`, as long as `take` says so; the place behind the array, or where it was left. */
-function elements(text: JsonText, from: number, take: (begin: number, end: number) => boolean): number {
-    const { bytes } = text;
-    let at = text.skipBlanks(from + 1);
-    if (bytes[at] === 0x5d) return at + 1;
-    for (;;) {
-        const begin = at;
-        at = text.skip(begin);
-        if (!take(begin, at)) return at;
-        at = text.skipBlanks(at);
-        if (bytes[at] === 0x5d) return at + 1;
-        if (bytes[at] !== 0x2c) throw new JsonSyntaxError(at);
-        at = text.skipBlanks(at + 1);
-    }
-}
-
-/** Gives the JSON text of one item after the other, null for one that is too large or too deep, until `take` says that it is enough. */
-export function eachItem({ text: bytes }: InlineItems, take: (json: string | null) => boolean): void {
-    const text = new JsonText(bytes);
-    elements(text, 0, (begin, end) => take(wrongSize(end - begin - text.blanks, text.deepest) ? null : bytes.toString('utf8', begin, end)));
-}
-
-/** The items one a line, without blanks; otherwise as they came. */
-export function asLines({ text: array }: InlineItems): Buffer {
-    const lines = Buffer.allocUnsafe(array.length);
-    let depth = 0;
-    let end = 0;
-    for (let at = 0; at < array.length; at++) {
-        const byte = array[at]!;
-        if (byte === 0x22) {
-            lines[end++] = byte;
-            for (at++; array[at] !== 0x22; at++) {
-                // What stands behind a backslash closes nothing.
-                if (array[at] === 0x5c) lines[end++] = array[at++]!;
-                lines[end++] = array[at]!;
-            }
-            lines[end++] = 0x22;
-        } else if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) continue;
-        else if (byte === 0x5b || byte === 0x7b) {
-            if (depth++ > 0) lines[end++] = byte;
-        } else if (byte === 0x5d || byte === 0x7d) lines[end++] = --depth > 0 ? byte : 0x0a;
-        else lines[end++] = byte === 0x2c && depth === 1 ? 0x0a : byte;
-    }
-    return lines.subarray(0, end);
-}
-
 /** Not the engine's own message: it quotes the body, which may hold what does not belong in logs. */
-function broken(bytes: Buffer, at: number) {
-    const lineStart = bytes.lastIndexOf(0x0a, at - 1) + 1;
-    let line = 1;
-    for (let i = bytes.indexOf(0x0a); i >= 0 && i < at; i = bytes.indexOf(0x0a, i + 1)) line++;
-    // In characters, as editors count.
-    const column = bytes.toString('utf8', at === 0 ? 0 : lineStart, at).length + 1;
+function* broken(bytes: Buffer, at: number): Stretches<Problem> {
+    let [line, lineStart, position] = [1, 0, 0];
+    for (let from = 0; from < at; yield) {
+        const to = Math.min(at, from + STRETCH);
+        for (; from < to; from++) {
+            const byte = bytes[from]!;
+            // In characters as editors count, which are UTF-16 units: one for the first byte of each, and a second for one of four bytes.
+            if ((byte & 0xc0) !== 0x80) position += byte >= 0xf0 ? 2 : 1;
+            if (byte === 0x0a) [line, lineStart] = [line + 1, position];
+        }
+    }
+    const column = position - lineStart + 1;
     return problem('BAD_JSON', {
         detail: `The JSON is broken at line ${line}, column ${column}${at >= bytes.length ? ' (it ends too early)' : ''}.`,
-        position: bytes.toString('utf8', 0, at).length,
+        position,
         line,
         column,
     });

@@ -42,6 +42,8 @@ export interface Where {
     urlFrom: string;
     /** Where the key or token came from; null: none is sent. */
     keyFrom: string | null;
+    /** The same of the key of the app. */
+    appKeyFrom: string | null;
 }
 
 export interface Told {
@@ -73,13 +75,8 @@ function tellAnswer(error: ApiError, where: Where | null): Told {
             : `${error.title}: ${error.detail}`
         : `${error.method} ${error.path} answered ${error.status}: ${error.detail}`;
     if (error.status === 401 || error.status === 403) {
-        const remedy =
-            error.code === 'FOREIGN_ORIGIN'
-                ? error.remedy
-                : where?.keyFrom
-                  ? `The key or token of ${where.keyFrom} was sent to ${where.url}: check that it is the one of this host.`
-                  : 'No key was sent: set FANFOLD_KEY (or FANFOLD_TOKEN), give --key-file FILE, or name a profile that has one.';
-        return { lines: [first, remedy].map(printable), code: exitCodes.notAllowed };
+        const remedy = error.code === 'FOREIGN_ORIGIN' ? error.remedy : remedyOf(error, where);
+        return { lines: [first, ...(remedy ? [remedy] : [])].map(printable), code: exitCodes.notAllowed };
     }
     const remedies: string[] = [];
     if (error.remedy) remedies.push(error.remedy);
@@ -87,6 +84,19 @@ function tellAnswer(error: ApiError, where: Where | null): Told {
         remedies.push(`This is no answer of Fanfold. The URL is ${where.url}, from ${where.urlFrom}: is it that of a Fanfold app?`);
     const code = error.code !== null && BAD_DOCUMENT.has(error.code) ? exitCodes.badSpec : exitCodes.error;
     return { lines: [first, ...fields, ...remedies].map(printable), code };
+}
+
+/** What to do where the platform, or the app, lets nobody in who comes so: each asks for a key of its own. */
+function remedyOf({ code }: ApiError, where: Where | null): string {
+    const url = where?.url;
+    if (code === 'LEVEL_TOO_LOW') return 'Set FANFOLD_APP_KEY to a key of that level, or name a profile that has one (appKey, appKeyFile).';
+    if (code === 'KEY_REQUIRED')
+        return where?.appKeyFrom
+            ? `The key of the app of ${where.appKeyFrom} was sent to ${url}: check that it is one of this host.`
+            : 'No key of the app was sent, beside a function key or a token: set FANFOLD_APP_KEY, or name a profile that has one (appKey, appKeyFile).';
+    return where?.keyFrom
+        ? `The key or token of ${where.keyFrom} was sent to ${url}: check that it is the one of this host.`
+        : 'No key was sent: set FANFOLD_KEY (or FANFOLD_TOKEN), give --key-file FILE, or name a profile that has one.';
 }
 
 function tellSilence(error: NetworkError, where: Where | null): Told {

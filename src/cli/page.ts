@@ -66,8 +66,8 @@ uploads the file, starts the job, calls twenty rows and asks whether to go on, s
   What comes from standard input goes through a temporary file, and begins anew.
 - **The spec is checked before a file is sent**: the API is asked with an upload that does not exist, and what else is wrong is told at once.
 - **Watching survives the host.** No answer, or one of 500 and above, is asked again for as long as it takes; 401, 403 and 404 end the watch. Ctrl-C ends the watch, never the job.
-- **A key stands in no process list**: it comes from the environment, a file or a profile. It belongs to the URL that it was given with, and goes to no other origin: that of a profile not to another \`--url\`, and \`FANFOLD_KEY\` not to
-  another origin than that of \`FANFOLD_URL\`, where that is set. Redirects are not followed.
+- **A key stands in no process list**: it comes from the environment, a file or a profile. It belongs to the URL that it was given with, and goes to no other origin: that of a profile not to another \`--url\`, and \`FANFOLD_KEY\`, \`FANFOLD_TOKEN\` and
+  \`FANFOLD_APP_KEY\` not to another origin than that of \`FANFOLD_URL\`, where that is set. Redirects are not followed.
 
 ## Exit codes
 
@@ -83,14 +83,15 @@ ${table(['variable', 'meaning'], coded(Object.entries(environment)))}
 
 ## The profile file
 
-\`$XDG_CONFIG_HOME/fanfold/config.json\`; \`profile\` is the one that holds where none is named. \`keyFile\` is relative to the file's folder.
+\`$XDG_CONFIG_HOME/fanfold/config.json\`; \`profile\` is the one that holds where none is named. \`keyFile\` and \`appKeyFile\` are relative to the file's folder. What the app
+itself asks for where it has keys (\`appKey\`; [who may do what](security.md#who-may-do-what)) is sent beside what the platform asks for (\`key\` or \`token\`).
 
 \`\`\`json
 {
   "profile": "dev",
   "profiles": {
     "dev": { "url": "http://localhost:7071" },
-    "prod": { "url": "https://fanfold.example.com", "keyFile": "prod.key" },
+    "prod": { "url": "https://fanfold.example.com", "keyFile": "prod.key", "appKeyFile": "prod.app.key" },
     "intranet": { "url": "https://fanfold.intranet", "token": "eyJ…" }
   }
 }

@@ -13,6 +13,10 @@ export interface Profile {
     /** A file that holds the key; relative to the folder of the profile file. */
     keyFile?: string;
     token?: string;
+    /** A key of the app, beside what the platform asks for. */
+    appKey?: string;
+    /** A file that holds it, found as `keyFile` is. */
+    appKeyFile?: string;
 }
 
 export interface Config {
@@ -37,7 +41,7 @@ function folder({ env, platform, home }: Places, xdg: string, windows: string, b
     return (platform === 'win32' ? env[windows] : undefined) ?? path.join(home, below);
 }
 
-const fields = ['url', 'key', 'keyFile', 'token'] as const;
+const fields = ['url', 'key', 'keyFile', 'token', 'appKey', 'appKeyFile'] as const;
 
 /** @throws CliError for a file that is not what it should be, and for a name that is not in it */
 export function readConfig(shell: Places, asked: string | undefined): Config {

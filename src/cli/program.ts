@@ -16,6 +16,7 @@ export const environment: Record<string, string> = {
     FANFOLD_URL: 'where the host is, with or without /api',
     FANFOLD_KEY: 'function key, sent as x-functions-key; of FANFOLD_URL where that is set',
     FANFOLD_TOKEN: 'sent as authorization: Bearer; of FANFOLD_URL where that is set',
+    FANFOLD_APP_KEY: 'key of the app, sent as x-fanfold-key, where the host has such keys; of FANFOLD_URL where that is set',
     FANFOLD_PROFILE: 'a profile of the profile file',
     FANFOLD_DEBUG: 'as --verbose',
     NO_COLOR: 'as --no-color',

@@ -39,10 +39,11 @@ export class Session {
 
     /** A client that keeps every digit of what it reads. */
     client(options: Partial<ClientOptions> = {}): FanfoldClient {
-        const { url, key, token } = this.settings;
+        const { url, key, token, appKey } = this.settings;
         return new FanfoldClient({
             url,
             ...(key === null ? {} : { key }),
+            ...(appKey === null ? {} : { appKey }),
             ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }),
             fetch: this.shell.fetch,
             clock: this.shell.clock,

@@ -21,6 +21,7 @@ export interface GlobalOptions {
 export interface Settings extends Where {
     key: string | null;
     token: string | null;
+    appKey: string | null;
     /** What the user should know, such as that a key was not sent. */
     notes: string[];
 }
@@ -33,9 +34,18 @@ interface Place {
 /** A secret, and the origin that it was given for; null: for whichever URL is called. */
 interface Secret extends Place {
     origin: string | null;
-    /** What to call it. */
-    what: 'key' | 'token';
+    what: What;
 }
+
+/** What the platform asks for, a function key or a token; and what the app itself does. */
+type What = 'key' | 'token' | 'appKey';
+
+/** What to call each, the variable that it may come from, and where the one of another host can come from. */
+const kinds = {
+    key: { name: 'key', variable: 'FANFOLD_KEY', instead: ' Give the one of that host with --key-file FILE.' },
+    token: { name: 'token', variable: 'FANFOLD_TOKEN', instead: '' },
+    appKey: { name: 'key of the app', variable: 'FANFOLD_APP_KEY', instead: ' Name a profile that has the one of that host.' },
+} as const satisfies Record<What, object>;
 
 /** @throws CliError for a profile that is not there, a file that cannot be read, a URL that is none */
 export function settingsOf(shell: Pick<Shell, 'env' | 'platform' | 'home' | 'cwd'>, options: GlobalOptions): Settings {
@@ -53,11 +63,11 @@ export function settingsOf(shell: Pick<Shell, 'env' | 'platform' | 'home' | 'cwd
     const { value, from } = places.find((given) => given !== null)!;
     const url = checkedUrl(value, from);
     const { origin } = new URL(url);
-    const notes: string[] = [];
 
-    const secrets = (what: Secret['what']): Secret[] => {
+    const secrets = (what: What): Secret[] => {
         const ofProfile = profile ? secretOf(profile, what, shell) : null;
-        const ofEnv = place(what === 'key' ? env.FANFOLD_KEY : env.FANFOLD_TOKEN, what === 'key' ? 'FANFOLD_KEY' : 'FANFOLD_TOKEN');
+        const { variable } = kinds[what];
+        const ofEnv = place(env[variable], variable);
         const envUrl = set(env.FANFOLD_URL);
         const fromEnv: Secret | null = ofEnv && { ...ofEnv, what, origin: envUrl === undefined ? null : originOf(envUrl) };
         const flag =
@@ -65,26 +75,27 @@ export function settingsOf(shell: Pick<Shell, 'env' | 'platform' | 'home' | 'cwd
         const flagged: Secret | null = flag && { ...flag, what, origin: null };
         return (isFlagged ? [flagged, ofProfile, fromEnv] : [flagged, fromEnv, ofProfile]).filter((secret) => secret !== null);
     };
-    const chosen = (what: Secret['what']): Secret | null => {
+    const chosen = (what: What): { secret: Secret | null; notes: string[] } => {
+        const notes: string[] = [];
+        const { name, instead } = kinds[what];
         for (const secret of secrets(what)) {
-            if (secret.origin === null || secret.origin === origin) return secret;
-            notes.push(
-                `The ${what} of ${secret.from} belongs to ${secret.origin} and is not sent to ${origin}.` +
-                    (what === 'key' ? ' Give the one of that host with --key-file FILE.' : ''),
-            );
+            if (secret.origin === null || secret.origin === origin) return { secret, notes: [] };
+            notes.push(`The ${name} of ${secret.from} belongs to ${secret.origin} and is not sent to ${origin}.${instead}`);
         }
-        return null;
+        return { secret: null, notes };
     };
-    const [key, token] = [chosen('key'), chosen('token')];
+    const [key, token, appKey] = [chosen('key'), chosen('token'), chosen('appKey')];
     // One that fits makes up for one that does not.
-    const isKept = key !== null || token !== null;
+    const isKept = key.secret !== null || token.secret !== null;
     return {
         url,
         urlFrom: from,
-        key: key && checkedSecret(key),
-        token: token && checkedSecret(token),
-        keyFrom: (key ?? token)?.from ?? null,
-        notes: isKept ? [] : notes,
+        key: checkedSecret(key.secret),
+        token: checkedSecret(token.secret),
+        appKey: checkedSecret(appKey.secret),
+        keyFrom: (key.secret ?? token.secret)?.from ?? null,
+        appKeyFrom: appKey.secret?.from ?? null,
+        notes: [...(isKept ? [] : [...key.notes, ...token.notes]), ...appKey.notes],
     };
 }
 
@@ -93,13 +104,16 @@ const place = (value: string | undefined, from: string): Place | null => (set(va
 
 const urlOf = (profile: Profile | null): Place | null => (profile?.url === undefined ? null : { value: profile.url, from: profile.from });
 
-function secretOf(profile: Profile, what: Secret['what'], shell: Pick<Shell, 'home'>): Secret | null {
+function secretOf(profile: Profile, what: What, shell: Pick<Shell, 'home'>): Secret | null {
     const origin = originOf(profile.url ?? DEFAULT_URL);
-    const value = what === 'key' ? profile.key : profile.token;
+    const value = profile[what];
     if (value !== undefined) return { value, from: profile.from, what, origin };
-    if (what === 'token' || profile.keyFile === undefined) return null;
-    const file = path.resolve(path.dirname(profile.file), profile.keyFile.replace(/^~(?=[\\/])/, shell.home));
-    return { ...readKeyFile(file, `the keyFile of ${profile.from}`), what, origin };
+    if (what === 'token') return null;
+    const field = `${what}File` as const;
+    const named = profile[field];
+    if (named === undefined) return null;
+    const file = path.resolve(path.dirname(profile.file), named.replace(/^~(?=[\\/])/, shell.home));
+    return { ...readKeyFile(file, `the ${field} of ${profile.from}`), what, origin };
 }
 
 function readKeyFile(file: string, from: string): Place {
@@ -111,9 +125,11 @@ function readKeyFile(file: string, from: string): Place {
 }
 
 /** A header can carry it, and it is something. */
-function checkedSecret({ value, from, what }: Secret): string {
+function checkedSecret(secret: Secret | null): string | null {
+    if (secret === null) return null;
+    const { value, from, what } = secret;
     if (/^[\x21-\x7e]+$/.test(value)) return value;
-    throw new CliError(`The ${what} of ${from} is ${value === '' ? 'empty' : 'no line of visible characters'}.`);
+    throw new CliError(`The ${kinds[what].name} of ${from} is ${value === '' ? 'empty' : 'no line of visible characters'}.`);
 }
 
 /** Without slashes at the end. */

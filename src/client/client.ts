@@ -33,6 +33,8 @@ export interface ClientOptions {
     url: string;
     /** Function key, sent as `x-functions-key`. */
     key?: string | undefined;
+    /** Key of the app itself, where the deployment asks for one; sent as `x-fanfold-key`. */
+    appKey?: string | undefined;
     /** Sent with every request, such as `authorization`. */
     headers?: Record<string, string> | undefined;
     /** In place of the global one: to look at answers, to count, to go through a proxy. */
@@ -125,6 +127,7 @@ export class FanfoldClient {
     constructor({
         url,
         key,
+        appKey,
         headers = {},
         retry = DEFAULT_RETRY,
         timeoutMs = 60_000,
@@ -135,7 +138,7 @@ export class FanfoldClient {
         this.clock = clock;
         this.requests = new Requests({
             base: `${url.replace(/\/+$/, '').replace(/\/api$/, '')}/api`,
-            headers: { ...headers, ...(key ? { 'x-functions-key': key } : {}) },
+            headers: { ...headers, ...(key ? { 'x-functions-key': key } : {}), ...(appKey ? { 'x-fanfold-key': appKey } : {}) },
             // Looked up at each call, and called as what it is: a browser's refuses to be a method.
             fetch: options.fetch ?? ((target, init) => globalThis.fetch(target, init)),
             retry,
@@ -373,7 +376,8 @@ export class FanfoldClient {
         const request: ApiRequest = { method: 'GET', path: '/health', accept: [503] };
         const answer = await this.requests.json<Partial<Health>>(request, call);
         // Some other 503, of a host that is not there yet.
-        if (!answer.storage) throw new ApiError(this.requests.urlOf(request), 503, null, JSON.stringify(answer));
+        if (answer.status !== 'ok' && answer.status !== 'unavailable')
+            throw new ApiError(this.requests.urlOf(request), 503, null, JSON.stringify(answer));
         return answer as Health;
     }
 

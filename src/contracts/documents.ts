@@ -39,6 +39,8 @@ export interface StoredJob {
     id: string;
     /** ISO. */
     createdAt: string;
+    /** Who has posted it; absent of a job of an older version. */
+    by?: string;
     spec: StoredSpec;
 }
 
@@ -55,9 +57,11 @@ const storedSpec = z.looseObject({
     startAt: z.string().optional(),
     canary: z.object({ items: count, approval: z.string(), maxPercent: z.number(), timeout: z.string() }).optional(),
 });
-const jobContract = contract('job spec', z.object({ id: z.string(), createdAt: z.string(), spec: storedSpec }), [
-    (older) => older,
-]) as Contract<object> as Contract<StoredJob>;
+const jobContract = contract(
+    'job spec',
+    z.object({ id: z.string(), createdAt: z.string(), by: z.string().exactOptional(), spec: storedSpec }),
+    [(older) => older],
+) as Contract<object> as Contract<StoredJob>;
 /**
  * An instance of version 1 would leave out a canary or a budget that it does not know, and call everything: it must not read such a job. All others it may go
  * on with.

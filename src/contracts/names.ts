@@ -40,6 +40,8 @@ export const blobs = {
     manifest: (jobId: string) => `jobs/${jobId}/manifest.json`,
     summary: (jobId: string) => `jobs/${jobId}/summary.json`,
     upload: (id: string) => `uploads/${id}`,
+    /** Written anew whenever a job is posted with the upload: when it was last used. */
+    uploadUse: (id: string) => `uploadUses/${id}`,
     index: (createdAtMs: number, jobId: string) => `index/${String(9_999_999_999_999 - createdAtMs).padStart(13, '0')}-${jobId}`,
     live: (jobId: string) => `live/${jobId}`,
     /** By the SHA-256 of its name, in hexadecimal digits: a name may hold what no path can. */

@@ -50,6 +50,11 @@ export const itemCodes = {
         means: 'The call cannot be made as it is: no absolute http or https URL, or one with a password.',
         remedy: 'Correct `url`.',
     },
+    TARGET_FORBIDDEN: {
+        means: 'The host of the URL, or an address that its name resolves to, may not be called from this deployment; nothing was called.',
+        remedy: 'Correct the URL; or have the deployment allow the target (`FANFOLD_ALLOWED_TARGETS`).',
+    },
+    TARGET_UNRESOLVED: { means: 'There is no host of the name in the URL; nothing was called.', remedy: 'Correct the URL.' },
     LONE_SURROGATE: {
         means: 'URL or key holds half a surrogate pair, which is no Unicode text; nothing was called.',
         remedy: 'Correct the item.',
@@ -111,6 +116,10 @@ export const jobCodes = {
     NDJSON_NOT_LINES: { means: 'The file is no JSON a line.', remedy: 'Set `source.format` to what it is.' },
     NOT_UTF8: { means: 'The file is not UTF-8.', remedy: 'Convert it.' },
     ITEM_TOO_LARGE: { means: 'An item has more than 1 MiB, and where it ends cannot be known.', remedy: 'Cut the items smaller.' },
+    TOO_MANY_ITEMS: {
+        means: 'The source has more items than one job may have here. Nothing was called.',
+        remedy: 'Cut it into several jobs, or have `FANFOLD_MAX_ITEMS` raised.',
+    },
     COMPRESSED: { means: 'The file is compressed, or a spreadsheet.', remedy: 'Unpack it, or save it as CSV.' },
     NOT_TEXT: { means: 'The file is no text.', remedy: 'Save it as CSV.' },
     VARIABLE_UNKNOWN: { means: 'No item has what the URL names.', remedy: 'Correct `url` or `vars`; see [URLs](job-spec.md#urls).' },
@@ -238,6 +247,16 @@ export const problemCodes = {
     },
     BAD_PARAMETER: { status: 400, title: 'A request parameter is not valid', remedy: 'Correct the named parameter.' },
     BAD_UPLOAD: { status: 400, title: 'The upload is not valid', remedy: 'See docs/uploads.md.' },
+    KEY_REQUIRED: {
+        status: 401,
+        title: 'Nobody who is known here',
+        remedy: 'Send a key of this deployment as x-fanfold-key, or sign in with one of its app roles; see docs/security.md.',
+    },
+    LEVEL_TOO_LOW: {
+        status: 403,
+        title: 'The level of the caller is too low for this',
+        remedy: 'Use a key, or a role, of the level that "needed" names.',
+    },
     FOREIGN_ORIGIN: {
         status: 403,
         title: 'The page that sent this is of another origin',
@@ -268,12 +287,27 @@ export const problemCodes = {
     },
     PRECONDITION_FAILED: { status: 412, title: 'Protocol version not supported', remedy: 'Send Tus-Resumable: 1.0.0.' },
     TOO_LARGE: { status: 413, title: 'The request is too large', remedy: 'Upload the items in a file and name the upload as the source.' },
+    TOO_MANY_ITEMS: {
+        status: 413,
+        title: 'The job has too many items',
+        remedy: 'Cut it into several jobs, or have FANFOLD_MAX_ITEMS raised.',
+    },
     UNSUPPORTED_MEDIA: {
         status: 415,
         title: 'The content type is not supported',
         remedy: 'Send the content type that the route documents.',
     },
     IDEMPOTENCY_CONFLICT: { status: 422, title: 'This Idempotency-Key was used with another body', remedy: 'Use a new key for a new job.' },
+    TOO_MANY_JOBS: {
+        status: 429,
+        title: 'Too many jobs have not ended',
+        remedy: 'Post it again when others have ended, cancel some, or have FANFOLD_MAX_JOBS raised.',
+    },
+    TOO_MANY_UPLOADS: {
+        status: 429,
+        title: 'Too many uploads are not complete',
+        remedy: 'Complete or delete some, wait until those that nobody adds to are gone, or have FANFOLD_MAX_UPLOADS raised.',
+    },
     INTERNAL: { status: 500, title: 'Something went wrong here', remedy: 'Try again; the log holds the details under the invocation id.' },
     NEWER_VERSION: {
         status: 503,

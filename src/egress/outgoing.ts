@@ -1,11 +1,15 @@
 // The one door for connections to URLs that users name. Nothing else in src/ opens one.
-import type { ItemCode } from '../core/codes';
 import type { IncomingHttpHeaders } from 'node:http';
-import { errors, Pool, type Dispatcher } from 'undici';
-import { isRetryable } from '../core/retryable';
+import { errors, type Dispatcher } from 'undici';
 import { hasLoneSurrogate } from '../core/text';
+import { fenceSettings } from '../settings';
 import { decodeBody, isEncoded, TooLargeError } from './decode';
+import { Fence } from './fence/fence';
 import { Gathered } from './gathered';
+import { OutgoingError } from './outgoingError';
+import { Pools } from './pools';
+
+export { OutgoingError } from './outgoingError';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -36,29 +40,8 @@ export interface OutgoingAnswer {
     undecodable?: string;
 }
 
-/**
- * BAD_URL: the call cannot be made. LONE_SURROGATE: its URL or body is no Unicode text. BAD_ANSWER: what came is no HTTP, or more header than is read.
- * TOO_LARGE: more body than is read.
- */
-export type OutgoingCode = Extract<ItemCode, 'TIMEOUT' | 'CONNECTION' | 'BAD_URL' | 'LONE_SURROGATE' | 'BAD_ANSWER' | 'TOO_LARGE'>;
-
-export class OutgoingError extends Error {
-    readonly retryable: boolean;
-
-    constructor(
-        readonly code: OutgoingCode,
-        message: string,
-    ) {
-        super(message);
-        this.name = 'OutgoingError';
-        this.retryable = isRetryable(code);
-    }
-}
-
 /** An answer longer than this, in bytes, is broken off: nobody keeps more, and reading on would only cost time. */
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
-const CONNECTIONS = 512;
-const MAX_ORIGINS = 100;
 /** Headers that the app and the connection set, and those that would let a spec speak as the platform: none of a spec's. In lower case. */
 export const ownHeaders: ReadonlySet<string> = new Set([
     'idempotency-key',
@@ -67,6 +50,7 @@ export const ownHeaders: ReadonlySet<string> = new Set([
     'metadata',
     'x-identity-header',
     'x-functions-key',
+    'x-fanfold-key',
     'connection',
     'transfer-encoding',
     'content-length',
@@ -77,41 +61,6 @@ export const ownHeaders: ReadonlySet<string> = new Set([
     'trailer',
     'proxy-connection',
 ]);
-
-const pools = new Map<string, Pool>();
-/** The origin called last: most jobs have one, and need no bookkeeping. */
-let latest = '';
-
-/** The fence of private and platform addresses will stand here: in `connect.lookup` for names, before it for address literals. */
-function poolOf(origin: string): Pool {
-    const known = pools.get(origin);
-    if (known) {
-        if (origin !== latest) {
-            // Moved to the end, so that the pool closed first is the one unused for longest.
-            pools.delete(origin);
-            pools.set(origin, known);
-            latest = origin;
-        }
-        return known;
-    }
-    if (pools.size >= MAX_ORIGINS) {
-        const [oldest, pool] = pools.entries().next().value!;
-        pools.delete(oldest);
-        // Calls in flight are finished; a pool that cannot close any more is closed.
-        pool.close().catch(() => pool.destroy());
-    }
-    const pool = new Pool(origin, {
-        connections: CONNECTIONS,
-        pipelining: 1,
-        keepAliveTimeout: 10_000,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        connect: { timeout: 10_000 },
-    });
-    pools.set(origin, pool);
-    latest = origin;
-    return pool;
-}
 
 let lastTarget = { url: '', origin: '', path: '' };
 
@@ -148,18 +97,27 @@ export function allowedHeaders(headers: Record<string, string>): Record<string, 
     return out;
 }
 
+/** Sends one request after the other. Redirects are answers like any other. Headers are sent as given: pass them through `allowedHeaders` once. */
+export type Send = (request: OutgoingRequest) => Promise<OutgoingAnswer>;
+
 /**
- * One HTTP call. Redirects are answers like any other. Rejects with OutgoingError. Headers are sent as given: pass them through `allowedHeaders` once.
+ * Sends through these pools. Rejects with OutgoingError.
  *
  * By undici's `dispatch`, without the stream and the abort signal that its `request` makes for each call: they were half of what a call took.
  */
-export function send(request: OutgoingRequest): Promise<OutgoingAnswer> {
-    return new Promise((resolve, reject) => {
-        const { origin, path } = target(request.url);
-        const { method, headers, body = null } = request;
-        poolOf(origin).dispatch({ path, method, headers, body }, new Exchange(origin, request, resolve, reject));
-    });
-}
+export const sender =
+    (pools: Pools): Send =>
+    (request) =>
+        new Promise((resolve, reject) => {
+            const { origin, path } = target(request.url);
+            const { method, headers, body = null } = request;
+            pools.of(origin).dispatch({ path, method, headers, body }, new Exchange(origin, request, resolve, reject));
+        });
+
+let own: Send | undefined;
+
+/** One HTTP call from this app, to a target that its settings let it call. */
+export const send: Send = (request) => (own ??= sender(new Pools(new Fence(fenceSettings()))))(request);
 
 /** One call and its answer, as undici tells of it. */
 class Exchange implements Dispatcher.DispatchHandler {
@@ -257,6 +215,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
 
     private explain(error: Error): OutgoingError {
+        if (error instanceof OutgoingError) return error;
         if (error instanceof errors.ConnectTimeoutError) return this.timedOut();
         if (error instanceof errors.InvalidArgumentError)
             return new OutgoingError('BAD_URL', `the call to ${this.origin} cannot be made: ${error.message}`);

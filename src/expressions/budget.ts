@@ -24,6 +24,11 @@ export const MAX_DEPTH = 1_000;
 /** Characters that count as one step. */
 const CHARACTERS = 16;
 
+/** Fields of one object up to which the engine goes through them as fast as through a list. */
+const MANY_FIELDS = 1_000;
+/** What each field of a larger one costs beside its own step. */
+const FIELD_OF_MANY = 9;
+
 export class Budget {
     private left: number;
 
@@ -39,6 +44,11 @@ export class Budget {
     /** Counts the work of going once through a text of so many characters. */
     spendOnText(characters: number): void {
         this.spend(1 + Math.floor(characters / CHARACTERS));
+    }
+
+    /** Counts going once through an object of so many fields, or making one. */
+    spendOnFields(fields: number): void {
+        this.spend(fields > MANY_FIELDS ? fields * (1 + FIELD_OF_MANY) : fields);
     }
 
     get spent(): number {

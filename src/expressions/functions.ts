@@ -122,7 +122,7 @@ function isA(type: Allowed, value: unknown, budget: Budget): boolean {
     if (typeOf(value) !== type) return false;
     if (typeof value === 'string') budget.spendOnText(value.length);
     else if (Array.isArray(value)) budget.spend(value.length);
-    else if (isObject(value)) budget.spend(Object.keys(value).length);
+    else if (isObject(value)) budget.spendOnFields(Object.keys(value).length);
     return true;
 }
 
@@ -157,6 +157,9 @@ function contains([searched, wanted]: [string | unknown[], unknown], budget: Bud
     return searched.some((element) => areEqual(element, wanted, budget));
 }
 
+/** How many times as dear it is to go through a text unit by unit. */
+const UNIT_BY_UNIT = 3;
+
 /** A text of so many units is looked for by the engine: at each place it compares no more than these. */
 const SHORT = 16;
 
@@ -166,8 +169,9 @@ const SHORT = 16;
  */
 function holds(text: string, wanted: string, budget: Budget): boolean {
     if (wanted.length <= SHORT) return text.includes(wanted);
-    budget.spendOnText(wanted.length);
     if (wanted.length > text.length) return false;
+    // Unit by unit, where other functions have the engine go through a text.
+    budget.spendOnText((text.length + wanted.length) * UNIT_BY_UNIT);
     // For each beginning of what is wanted: how long an end of it is a beginning too. There the comparison goes on.
     const goesOnAt = new Int32Array(wanted.length);
     for (let at = 1, same = 0; at < wanted.length; goesOnAt[at++] = same) {
@@ -196,7 +200,8 @@ function lengthOf([value]: [string | unknown[] | object]): number {
     return count;
 }
 
-function merge(objects: Record<string, unknown>[]): Record<string, unknown> {
+function merge(objects: Record<string, unknown>[], budget: Budget): Record<string, unknown> {
+    budget.spendOnFields(objects.reduce((fields, object) => fields + Object.keys(object).length, 0));
     const merged: Record<string, unknown> = {};
     for (const object of objects) for (const name of Object.keys(object)) setField(merged, name, fieldOf(object, name));
     return merged;

@@ -26,7 +26,7 @@ export function isTruthy(value: unknown, budget: Budget): boolean {
     if (Array.isArray(value)) return value.length > 0;
     if (typeof value !== 'object' || value instanceof ExactNumber) return true;
     const { length } = Object.keys(value);
-    budget.spend(length);
+    budget.spendOnFields(length);
     return length > 0;
 }
 
@@ -69,7 +69,7 @@ export function areEqual(a: unknown, b: unknown, budget: Budget, depth = 0): boo
         return true;
     }
     const names = Object.keys(a);
-    budget.spend(names.length);
+    budget.spendOnFields(names.length);
     if (names.length !== Object.keys(b).length) return false;
     for (const name of names) if (!Object.hasOwn(b, name) || !areEqual(fieldOf(a, name), fieldOf(b, name), budget, depth + 1)) return false;
     return true;
@@ -83,11 +83,14 @@ export function measure(value: unknown, budget: Budget, depth = 0): void {
     if (typeof value !== 'object' || value === null) return;
     if (depth > MAX_DEPTH) throw tooDeep();
     if (Array.isArray(value)) for (const element of value) measure(element, budget, depth + 1);
-    else
-        for (const name in value) {
+    else {
+        const names = Object.keys(value);
+        budget.spendOnFields(names.length);
+        for (const name of names) {
             budget.spendOnText(name.length);
             measure((value as Record<string, unknown>)[name], budget, depth + 1);
         }
+    }
 }
 
 const tooDeep = () => new ExpressionError(`it gives or compares a value with more than ${MAX_DEPTH} levels of nesting`);

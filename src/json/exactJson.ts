@@ -56,7 +56,8 @@ export function parseExact(json: string): unknown {
 }
 
 /** The exact value of JSON text that has been parsed already. */
-export const exactValue = ({ json, value }: { json: string; value: unknown }): unknown => (needsCare(json) ? parseExact(json) : value);
+export const exactValue = ({ json, value }: { json: string; value: unknown }): unknown =>
+    needsCare(json) ? new ExactReader(json).read() : value;
 
 /** The value as JSON text, every number as it was read. @throws what JSON.stringify throws */
 export function writeExact(value: unknown): string {

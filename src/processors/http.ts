@@ -63,7 +63,7 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
 }
 
 /** Failures of calls that were never made: there is nothing to be seen at the target. */
-const neverSent = new Set<ItemCode>(['BAD_URL', 'LONE_SURROGATE']);
+const neverSent = new Set<ItemCode>(['BAD_URL', 'LONE_SURROGATE', 'TARGET_FORBIDDEN', 'TARGET_UNRESOLVED']);
 
 /** With the call as it was made. */
 function withRequest(result: Failed, method: string, url: string, redact: Redactor | null): Failed {

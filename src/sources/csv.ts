@@ -1,12 +1,15 @@
 import type { CsvOptions } from '../contracts/jobSpec';
 import { headerOf } from './csvHeader';
-import { CsvSplitter, LINE_END, MAX_ROW_CHARS, type CsvRow } from './csvSplitter';
+import { CsvSplitter, LINE_END, MAX_FIELDS, MAX_ROW_CHARS, type CsvRow } from './csvSplitter';
 import { looksLikeEncoding } from './lookalike';
 import { NotUtf8, utf8Text } from './text';
 import { item, SourceError, tooLarge, type Row } from './row';
 
 /** Split at once: large enough that a call costs nothing per row. */
 const BLOCK = 256 * 1024;
+
+/** Cells of the rows that are given together: some milliseconds of work. */
+const CELLS = 65_536;
 
 /**
  * RFC 4180 with a header row: each row becomes an object of strings. Blank lines are passed over; `options` say what becomes of rows of empty cells and of
@@ -52,10 +55,17 @@ class RowReader {
             const split = this.splitter.split(this.text, last);
             this.text = this.text.slice(split.used);
             more = split.more;
-            const rows: Row[] = [];
+            let rows: Row[] = [];
+            let cells = 0;
             for (const found of split.rows) {
                 const row = this.header ? this.row(found, this.header) : this.begin(found);
                 if (row) rows.push(row);
+                // A short row that is filled up is as wide as the header.
+                cells += this.header?.length ?? 0;
+                if (cells < CELLS) continue;
+                if (rows.length > 0) yield rows;
+                rows = [];
+                cells = 0;
             }
             if (rows.length > 0) yield rows;
         } while (more);
@@ -74,7 +84,11 @@ class RowReader {
         // A text that is empty is told from no text by its quotes.
         if (!quoted && fields[0] === '' && fields.every((field) => field === '')) return this.emptyRow(line);
         if (fields.length > header.length || (fields.length < header.length && this.options.shortRows !== 'fill'))
-            return { line, code: 'CSV_RAGGED', message: `the row${linesOf(row)} has ${fields.length} fields, the header ${header.length}` };
+            return {
+                line,
+                code: 'CSV_RAGGED',
+                message: `the row${linesOf(row)} has ${fields.length > MAX_FIELDS ? `more than ${MAX_FIELDS}` : fields.length} fields, the header ${header.length}`,
+            };
         const value: Record<string, string> = {};
         for (let i = 0; i < header.length; i++) value[header[i]!] = fields[i] ?? '';
         return item(line, value);

@@ -1,6 +1,6 @@
 import { MAX_ROW_CHARS, type CsvRow } from './csvSplitter';
 import { looksLikeNoCsv } from './lookalike';
-import { SourceError } from './row';
+import { MAX_ITEM_BYTES, SourceError } from './row';
 
 /** The names of the columns, from the first row, trimmed. @throws SourceError when no item can have them, or the file looks like something else */
 export function headerOf(row: CsvRow): string[] {
@@ -27,6 +27,10 @@ function wrongInHeader(row: CsvRow): string | null {
         if (seen.has(name)) return `has the column "${name}" twice`;
         seen.add(name);
     }
+    // A row that is filled up would be as large, and as dear, for two characters of the file.
+    const bytes = names.reduce((sum, name) => sum + Buffer.byteLength(name) + '"":"",'.length, 1);
+    if (bytes > MAX_ITEM_BYTES)
+        return `has ${names.length} columns, whose names alone make items of ${bytes} bytes; at most ${MAX_ITEM_BYTES} are allowed`;
     return null;
 }
 

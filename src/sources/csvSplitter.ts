@@ -2,6 +2,8 @@
 
 /** A row longer than this has, almost surely, a quote that is never closed; its item would be too large in any case. */
 export const MAX_ROW_CHARS = 4 * 1024 * 1024;
+/** Fields of a row that are told apart: no item has as many columns, and millions of texts take long to make. */
+export const MAX_FIELDS = 262_144;
 /** Lines that are lost with one bad quote at most. */
 export const MAX_LINES_LOST = 20;
 /** Rows without end, and without a bad quote, that are gone through for as far as one may go: each costs MAX_ROW_CHARS. */
@@ -62,7 +64,7 @@ export class CsvSplitter {
             const end = lf < cr ? lf : cr;
             // Most rows have no quote: they end where the line does.
             if (end < quote && end + 1 < text.length && end - at <= MAX_ROW_CHARS) {
-                const fields = text.slice(at, end).split(',');
+                const fields = text.slice(at, end).split(',', MAX_FIELDS + 1);
                 if (!isBlank(fields)) rows.push({ line: this.line, fields, quoted: false });
                 this.line++;
                 at = cr === end && lf === end + 1 ? end + 2 : end + 1;
@@ -153,6 +155,10 @@ class RowBegun {
         this.counted = from;
     }
 
+    push(field: string): void {
+        if (this.fields.length <= MAX_FIELDS) this.fields.push(field);
+    }
+
     /** Whether it has, up to this place, more lines than it may. */
     isTooMuch(text: string, to: number): boolean {
         if (this.badQuote === null && !this.isShort) return false;
@@ -168,13 +174,13 @@ function splitRow(text: string, row: RowBegun, last: boolean): SplitRow | 'more'
         if (text.charCodeAt(at) === QUOTE) {
             const field = quotedField(text, at, last, row);
             if (typeof field === 'string') return field;
-            row.fields.push(field.value);
+            row.push(field.value);
             row.quoted = true;
             at = field.end;
         } else {
             const begin = at;
             while (at < text.length && !endsField(text.charCodeAt(at))) at++;
-            row.fields.push(text.slice(begin, at));
+            row.push(text.slice(begin, at));
         }
         if (at < text.length && text.charCodeAt(at) === COMMA) continue;
         // Here the text ends, or the line.

@@ -1,10 +1,19 @@
 import { MAX_ITEM_DEPTH, type Row } from './row';
 
 /** The row, or why it is no item: what walks through an item by recursion must come to its end. */
-export const notTooDeep = (row: Row): Row =>
-    'json' in row && isTooDeep(row.json)
-        ? { line: row.line, code: 'ITEM_TOO_DEEP', message: `the item has more than ${MAX_ITEM_DEPTH} levels of nesting` }
-        : row;
+export const notTooDeep = (row: Row): Row => ('json' in row && isTooDeep(row.json) ? tooDeep(row.line) : row);
+
+const tooDeep = (line: number): Row => ({
+    line,
+    code: 'ITEM_TOO_DEEP',
+    message: `the item has more than ${MAX_ITEM_DEPTH} levels of nesting`,
+});
+
+/** Characters of a text that is looked through before it is parsed: to parse one that is nothing but brackets takes a hundred times as long. */
+const LONG = 65_536;
+
+/** What is wrong with a long text that is too deep, told before it is parsed. */
+export const longAndTooDeep = (line: number, text: string): Row | null => (text.length > LONG && isTooDeep(text) ? tooDeep(line) : null);
 
 /** Whether arrays and objects stand in each other beyond the bound, in a JSON text. */
 export function isTooDeep(json: string): boolean {

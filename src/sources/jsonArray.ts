@@ -1,7 +1,8 @@
+import { longAndTooDeep } from './depth';
 import { ElementScanner } from './elementScanner';
 import { DESCRIBED, describeDocument, looksLikeEncoding } from './lookalike';
 import { NotUtf8, utf8Text } from './text';
-import { itemOfText, MAX_ITEM_BYTES, MAX_ITEM_DEPTH, SourceError, tooLarge, type Row } from './row';
+import { charsOnOneLine, itemOfText, MAX_ITEM_BYTES, MAX_ITEM_DEPTH, SourceError, tooLarge, trimBlanks, type Row } from './row';
 
 /** Characters of one element, white space and all, beyond which nothing more is read. */
 const MAX_ELEMENT_CHARS = 16 * MAX_ITEM_BYTES;
@@ -97,11 +98,12 @@ class ArrayReader {
         if (end === ']') this.state = 'behind';
         if (end === ']' && this.position === 0 && afterBlanks(text, 0) === text.length) return null;
         this.position++;
-        // Parsed, a text that is nothing but brackets would take many times its size.
-        if (deepest > MAX_ITEM_DEPTH && text.length > MAX_ITEM_BYTES) rows.push(tooLarge(this.position, Buffer.byteLength(text)));
+        // Parsed, a text that is nothing but brackets would take many times its size, and one of numbers seconds.
+        if (text.length > MAX_ITEM_BYTES && (deepest > MAX_ITEM_DEPTH || charsOnOneLine(trimBlanks(text)) > MAX_ITEM_BYTES))
+            rows.push(tooLarge(this.position, Buffer.byteLength(text)));
         else {
             try {
-                rows.push(itemOfText(this.position, text));
+                rows.push(longAndTooDeep(this.position, text) ?? itemOfText(this.position, text));
             } catch (error) {
                 return new SourceError('JSON_SYNTAX', `element ${this.position} is not JSON: ${(error as Error).message.slice(0, 200)}`);
             }

@@ -1,3 +1,4 @@
+import { longAndTooDeep } from './depth';
 import { looksLikeEncoding, looksLikeNoLines } from './lookalike';
 import { MARKS, NotUtf8, utf8TextOf } from './text';
 import { itemOfText, MAX_ITEM_BYTES, SourceError, tooLarge, trimBlanks, type Row } from './row';
@@ -83,7 +84,7 @@ class LineReader {
         if (text === '') return null;
         if (this.found === 0) this.isArray = text.startsWith('[');
         try {
-            return itemOfText(line, text);
+            return longAndTooDeep(line, text) ?? itemOfText(line, text);
         } catch (error) {
             const lookalike = this.found === 0 ? looksLikeNoLines(text) : null;
             if (lookalike !== null) throw notLines(lookalike);

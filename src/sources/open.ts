@@ -1,4 +1,5 @@
 import type { CsvOptions, Format } from '../contracts/jobSpec';
+import { Rest } from '../turns';
 import { csv } from './csv';
 import { notTooDeep } from './depth';
 import { jsonArray } from './jsonArray';
@@ -12,10 +13,26 @@ export interface ReadOptions {
     isOurs?: boolean;
 }
 
-/** The rows of a source, in batches and in order. Throws SourceError where nothing more can be read; a bad row alone is a Row. */
+/** Bytes that are read at once: some tens of thousands of the smallest rows. */
+const PIECE = 64 * 1024;
+
+/** The rows of a source, in batches and in order; the event loop has its turns in between. Throws SourceError where nothing more can be read; a bad row alone is a Row. */
 export async function* readRows(chunks: AsyncIterable<Buffer>, format: Format, options: ReadOptions = {}): AsyncGenerator<Row[]> {
-    const rows = read(options.isOurs ? chunks : sniffed(chunks), format, options);
-    for await (const batch of rows) yield batch.map(notTooDeep);
+    const rest = new Rest();
+    const pieces = inPieces(chunks, rest);
+    const rows = read(options.isOurs ? pieces : sniffed(pieces), format, options);
+    for await (const batch of rows) {
+        yield batch.map(notTooDeep);
+        if (rest.isDue) await rest.take();
+    }
+}
+
+async function* inPieces(chunks: AsyncIterable<Buffer>, rest: Rest): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks)
+        for (let at = 0; at < chunk.length; at += PIECE) {
+            yield chunk.subarray(at, at + PIECE);
+            if (rest.isDue) await rest.take();
+        }
 }
 
 function read(chunks: AsyncIterable<Buffer>, format: Format, options: ReadOptions): AsyncGenerator<Row[]> {

@@ -31,6 +31,21 @@ export function itemOfText(line: number, text: string): Row {
     return notTooLarge(line, trimBlanks(onOneLine), value);
 }
 
+/** Characters of a JSON text as `itemOfText` writes it, but for blanks at its ends. Cheap, where to parse the text could take seconds. */
+export function charsOnOneLine(text: string): number {
+    let chars = 0;
+    let isIndentation = false;
+    for (let at = 0; at < text.length; at++) {
+        const unit = text.charCodeAt(at);
+        if (unit === 0x0a || unit === 0x0d) isIndentation = true;
+        else if (!isIndentation || (unit !== 0x20 && unit !== 0x09)) {
+            isIndentation = false;
+            chars++;
+        }
+    }
+    return chars;
+}
+
 function notTooLarge(line: number, json: string, value: unknown): Row {
     // Only a long text is worth counting in bytes.
     if (json.length * 3 > MAX_ITEM_BYTES) {

@@ -17,6 +17,8 @@ export interface Upload {
     /** The tus Upload-Metadata header as it came. */
     tusMetadata?: string;
     createdAt: string;
+    /** When the last bytes came, in ms. */
+    changedAt: number;
     /** Of the stored file as it is now. */
     etag?: string;
 }
@@ -46,6 +48,7 @@ export async function readUpload(store: JobStore, id: string): Promise<Upload | 
             ...(tusMetadata ? { tusMetadata } : {}),
             ...(p.etag ? { etag: p.etag } : {}),
             createdAt: (p.createdOn ?? p.lastModified ?? new Date(0)).toISOString(),
+            changedAt: (p.lastModified ?? new Date()).getTime(),
         };
     } catch (error) {
         if (isStatus(error, 404)) return null;
@@ -53,8 +56,19 @@ export async function readUpload(store: JobStore, id: string): Promise<Upload | 
     }
 }
 
-/** Streams a whole file into storage; null when it was empty, and then nothing is kept. Memory: a few blocks, whatever the size. */
-export async function storeWhole(store: JobStore, body: AsyncIterable<Uint8Array>, name: string | undefined): Promise<Upload | null> {
+/** What a sender was told he may send at most was exceeded. */
+export class UploadTooLarge extends Error {}
+
+/**
+ * Streams a whole file into storage; null when it was empty, and then nothing is kept. Memory: a few blocks, whatever the size.
+ * @throws UploadTooLarge beyond `most` bytes, when all has been read: nothing is kept
+ */
+export async function storeWhole(
+    store: JobStore,
+    body: AsyncIterable<Uint8Array>,
+    name: string | undefined,
+    most: number = MAX_UPLOAD,
+): Promise<Upload | null> {
     const id = randomUUID();
     const blob = store.container.getBlockBlobClient(blobs.upload(id));
     const hash = createHash('sha256');
@@ -64,10 +78,13 @@ export async function storeWhole(store: JobStore, body: AsyncIterable<Uint8Array
     const measured = new Transform({
         transform(chunk: Buffer, _encoding, done) {
             bytes += chunk.length;
+            // Read and dropped: a host in front loses the answer when the body is left unread.
+            if (bytes > most) return done();
             hash.update(chunk);
             done(null, chunk);
         },
         flush(done) {
+            if (bytes > most) return done(new UploadTooLarge());
             metadata.sha256 = hash.digest('hex');
             done();
         },
@@ -93,6 +110,7 @@ export async function storeWhole(store: JobStore, body: AsyncIterable<Uint8Array
         sha256: metadata.sha256!,
         ...(name ? { name } : {}),
         createdAt: new Date().toISOString(),
+        changedAt: Date.now(),
     };
 }
 
@@ -162,5 +180,40 @@ export async function appendPart(store: JobStore, upload: Upload, offset: number
 }
 
 export async function deleteUpload(store: JobStore, id: string): Promise<boolean> {
+    await store.container.getBlobClient(blobs.uploadUse(id)).deleteIfExists();
     return (await store.container.getBlobClient(blobs.upload(id)).deleteIfExists()).succeeded;
+}
+
+/** Notes that a job is posted with the upload. Beside it, not on it: a job reads the version of the upload that it was posted with. */
+export async function noteUse(store: JobStore, id: string): Promise<void> {
+    await store.container.getBlockBlobClient(blobs.uploadUse(id)).upload('', 0);
+}
+
+/** When a job was last posted with the upload, in ms; null when none was. */
+export async function usedAt(store: JobStore, id: string): Promise<number | null> {
+    try {
+        return (await store.container.getBlobClient(blobs.uploadUse(id)).getProperties()).lastModified?.getTime() ?? null;
+    } catch (error) {
+        if (isStatus(error, 404)) return null;
+        throw error;
+    }
+}
+
+const LIST_PAGE = 5_000;
+
+/** All uploads, in pages; of each what a list tells of it. */
+export async function* listUploads(store: JobStore): AsyncGenerator<Pick<Upload, 'id' | 'bytes' | 'length' | 'complete' | 'changedAt'>[]> {
+    const prefix = blobs.upload('');
+    for await (const page of store.container.listBlobsFlat({ prefix, includeMetadata: true }).byPage({ maxPageSize: LIST_PAGE }))
+        yield page.segment.blobItems.map(({ name, metadata, properties }) => {
+            const bytes = properties.contentLength ?? 0;
+            const length = metadata?.length === undefined ? null : Number(metadata.length);
+            return {
+                id: name.slice(prefix.length),
+                bytes,
+                length,
+                complete: length === null || bytes === length,
+                changedAt: properties.lastModified.getTime(),
+            };
+        });
 }

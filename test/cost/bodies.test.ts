@@ -10,7 +10,7 @@ test('a million pieces are held in one buffer of little more than their bytes', 
         for (let i = 0; i < BYTES; i++) yield source.subarray(i % 60_000, (i % 60_000) + 1);
     }
     const concat = jest.spyOn(Buffer, 'concat');
-    const body = await readBody({ headers: { get: () => null }, body: pieces() });
+    const body = await readBody({ headers: { get: () => null }, body: pieces() }, 16 * 1024 * 1024);
     expect(body.equals(Buffer.alloc(BYTES, 'x'))).toBe(true);
     expect(body.buffer.byteLength).toBeLessThan(3 * BYTES);
     // Nobody has kept the pieces to put them together.

@@ -85,7 +85,7 @@ describe('a row without end', () => {
 });
 
 test('a header of very many columns is looked through once', async () => {
-    const names = Array.from({ length: 200_000 }, (_, i) => `c${i}`).join();
+    const names = Array.from({ length: 70_000 }, (_, i) => `c${i}`).join();
     expect(await rowsOf(`${names}\n`, 'csv')).toEqual([]);
     expect((await refusal(`${names},c7\n`, 'csv')).message).toMatch(/"c7" twice/);
 });

@@ -67,6 +67,8 @@ export const preparations: Record<string, Record<string, (Prepare | (Prepare | n
         'A first job': [async ({ url }) => ({ env: { url, group: 'g', app: 'a' } })],
         'Sign-in with Entra': [async () => ({ env: { client: 'c' } })],
     },
+    // A key that a host does not ask for, it does not look at.
+    'docs/security.md': { Keys: [async ({ url }) => ({ env: { url, function_key: 'f', key: 'k' } })] },
     'docs/operate.md': {
         'Pause for maintenance': [async (scene) => asJob((await slow(scene)).env.id)],
         // Approved, a job cannot be rejected any more: the page says that it is one of the two.

@@ -181,3 +181,22 @@ test('an expression that is no standard JMESPath is refused when posted, whereve
     const processor = await post('/jobs', { source: { items: [1] }, process: { processor: 'digest', options } });
     expect(await body(processor)).toMatchObject({ code: 'BAD_SPEC', errors: [{ pointer: '/process/options/of' }] });
 });
+
+test('what no job may reach is not called, and fails at once; what only redirects there is not followed', async () => {
+    const hosts = [
+        '169.254.169.254',
+        '168.63.129.16',
+        '10.0.0.1',
+        '[fd00:ec2::254]',
+        '2852039166',
+        '0xa9.0xfe.0xa9.0xfe',
+        '[::ffff:169.254.169.254]',
+    ];
+    const source = JSON.stringify({ items: hosts.map((host) => ({ url: `http://${host}/latest/meta-data/` })) });
+    const response = await post('/jobs', `{"source":${source},"process":{"processor":"checkLink"}}`);
+    const job = await ended(((await response.json()) as Job).id);
+    expect(job).toMatchObject({ outcome: 'partial', counts: { failed: hosts.length, retries: 0 } });
+    const lines = (await (await api(`/jobs/${job.id}/results`)).text()).split('\n').filter(Boolean);
+    const errors = lines.map((line) => (JSON.parse(line) as { error: { code: string; message: string } }).error);
+    expect(errors.map(({ code }) => code)).toEqual(hosts.map(() => 'TARGET_FORBIDDEN'));
+});

@@ -35,7 +35,7 @@ test('the timeline tells of states, moves and retunes in their order, with who, 
             { field: '/deadline', from: null, to: 'PT1H' },
         ],
     });
-    expect(events[0]).toEqual({ at: j.createdAt, kind: 'state', state: 'planning' });
+    expect(events[0]).toEqual({ at: j.createdAt, kind: 'state', state: 'planning', by: expect.any(String) });
     expect(events.at(-1)).toEqual({ at: end.endedAt, kind: 'state', state: 'completed' });
 
     const asLines = async (route: string, headers: Record<string, string> = {}) => {

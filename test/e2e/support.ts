@@ -54,13 +54,17 @@ export async function observe(options?: ObservedOptions): Promise<ObservedTarget
 
 export const baseUrl = (): string => base;
 
-export const keyHeader = (): Record<string, string> => (process.env.FANFOLD_KEY ? { 'x-functions-key': process.env.FANFOLD_KEY } : {});
+/** The platform's key, and the app's own, which has to be of the level admin. */
+export const keyHeader = (): Record<string, string> => ({
+    ...(process.env.FANFOLD_KEY ? { 'x-functions-key': process.env.FANFOLD_KEY } : {}),
+    ...(process.env.FANFOLD_APP_KEY ? { 'x-fanfold-key': process.env.FANFOLD_APP_KEY } : {}),
+});
 
 const fetch = documentedFetch(baseUrl);
 
 /** Asks nothing again: a connection that breaks is a finding here. */
 export const client = (retry: RetryOptions = { forMs: 0 }): FanfoldClient =>
-    new FanfoldClient({ url: base, key: process.env.FANFOLD_KEY, retry, fetch });
+    new FanfoldClient({ url: base, key: process.env.FANFOLD_KEY, appKey: process.env.FANFOLD_APP_KEY, retry, fetch });
 
 /** One request as it stands, for what the client would not send or would not show. */
 export function api(route: string, init: RequestInit = {}): Promise<Response> {

@@ -33,6 +33,10 @@ function builds(): boolean {
 
 test('--if-stale builds when a source was changed, added or removed, and not otherwise', () => {
     write('node_modules/typescript/bin/tsc', compiler);
+    // What stands beside the compiled sources is made of these.
+    write('openapi.json', '{}');
+    write('package.json', '{"version":"1.0.0"}');
+    write('src/cli/main.ts', '');
     write('src/core/a.ts', 'a');
     expect([builds(), builds()]).toEqual([true, false]);
     write('src/core/a.ts', 'b');

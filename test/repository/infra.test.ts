@@ -237,6 +237,13 @@ describe('secrets', () => {
         expect(leak({ type: 'string', value: "[reference('insights').ConnectionString]" })).toBe(true);
     });
 
+    test('keys of callers are in no deployment that somebody can look up, on their whole way to the app', () => {
+        for (const name of ['main', 'resources', 'function'])
+            expect([name, all.get(name)!.parameters!.keys!.type]).toEqual([name, 'securestring']);
+        expect(settings()).toMatchObject({ FANFOLD_KEYS: "parameters('keys')", FANFOLD_LIMITERS_BY: "parameters('limitersBy')" });
+        expect(settings().FANFOLD_ROLES).toBe("if(parameters('rolesRequired'), 'required', '')");
+    });
+
     test('are listed for the app as they are named, hosts and all, and each is one setting', () => {
         expect(settings().FANFOLD_SECRETS).toBe("join(parameters('secretNames'), ',')");
         const { variables, resources: own } = all.get('function')!;
@@ -357,7 +364,8 @@ test('the parameter file sets only parameters that there are, to values that the
     const file = JSON.parse(textOf('infra/main.parameters.json')) as { parameters: Record<string, { value: unknown }> };
     expect(Object.keys(main.parameters!)).toEqual(expect.arrayContaining(Object.keys(file.parameters)));
     for (const [name, { value }] of Object.entries(file.parameters)) {
-        const { type, allowedValues, defaultValue } = main.parameters![name]!;
+        const { allowedValues, defaultValue, type: exact } = main.parameters![name]!;
+        const type = exact === 'securestring' ? 'string' : exact;
         // ${NAME=default}: of the azd environment, or else the default. azd makes true and 40 of "true" and "40" where the parameter wants
         // that, and a list of JSON; a name that is not set and has no default is as if the parameter were not there.
         const [, text] = /^\$\{\w+(?:=(.*))?\}$/.exec(value as string)!;

@@ -12,6 +12,20 @@ const document = readDocument();
 const operations = operationsOf(document);
 type Schema = oas31.SchemaObject;
 
+interface Answer {
+    headers?: object;
+    'x-problem-codes'?: (keyof typeof problemCodes)[];
+}
+
+/** Answers by their status; what stands among the components, in its place. */
+const answersIn = (responses: object = {}): [status: string, answer: Answer][] =>
+    Object.entries(responses as Record<string, Answer & { $ref?: string }>).map(([status, answer]) => [
+        status,
+        answer.$ref ? (document.components!.responses![answer.$ref.split('/').at(-1)!] as Answer) : answer,
+    ]);
+const answers = operations.flatMap(({ operation }) => answersIn(operation.responses));
+const elsewhere = answersIn(document['x-other-paths'] as object);
+
 /** Places of schemas that say nothing of what they are. */
 function undescribed(schema: Schema, place: string): string[] {
     const fields = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
@@ -36,11 +50,8 @@ test('every route and method is in it once, under a name of its own', () => {
 });
 
 test('every code of a problem is answered somewhere, with its status', () => {
-    const responses = [...operations.map(({ operation }) => operation.responses), document['x-other-paths']];
-    const told = responses.flatMap((all) =>
-        Object.entries(all as Record<string, { 'x-problem-codes'?: (keyof typeof problemCodes)[] }>).flatMap(([status, answer]) =>
-            (answer['x-problem-codes'] ?? []).map((code) => [code, Number(status)] as const),
-        ),
+    const told = [...answers, ...elsewhere].flatMap(([status, answer]) =>
+        (answer['x-problem-codes'] ?? []).map((code) => [code, Number(status)] as const),
     );
     expect([...new Set(told.map(([code]) => code))].sort()).toEqual(Object.keys(problemCodes).sort());
     expect(told.filter(([code, status]) => problemCodes[code].status !== status)).toEqual([]);
@@ -79,13 +90,7 @@ test('headers that handlers set are headers of the document', () => {
         (file) => file.endsWith('.ts') && !file.startsWith('openapi'),
     );
     const set = files.flatMap((file) => headersIn(readFileSync(path.join(root, 'src/api', file), 'utf8')));
-    const known = new Set(
-        operations.flatMap(({ operation }) =>
-            Object.values(operation.responses as Record<string, { headers?: object }>).flatMap(({ headers = {} }) =>
-                Object.keys(headers).map((name) => name.toLowerCase()),
-            ),
-        ),
-    );
+    const known = new Set(answers.flatMap(([, { headers = {} }]) => Object.keys(headers).map((name) => name.toLowerCase())));
     expect([...new Set(set)].sort()).toEqual(expect.arrayContaining(['cache-control', 'retry-after', 'tus-max-size', 'x-fanfold-cursor']));
     expect(set.filter((name) => !known.has(name))).toEqual([]);
     expect(headersIn(`{ 'x-unknown': '1' }, { headers: { allow: 'GET' } }`)).toEqual(['x-unknown', 'allow']);
@@ -95,6 +100,27 @@ const headersIn = (text: string): string[] =>
     [...text.matchAll(/'([a-z]+(?:-[a-z]+)+)':|\b(allow|accept|location|etag):/g)]
         .map(([, quoted, plain]) => quoted ?? plain!)
         .filter((name) => name !== 'content-type');
+
+test('what an operation asks of its callers is what the table of routes says', () => {
+    const wrong = allOperations().flatMap(({ id, level }) => {
+        const { operation } = operations.find((known) => known.operation.operationId === id)!;
+        const codes = answersIn(operation.responses).flatMap(([, answer]) => answer['x-problem-codes'] ?? []);
+        const isAnonymous = level === 'anonymous';
+        const isRight =
+            operation['x-level' as keyof typeof operation] === level &&
+            codes.includes('KEY_REQUIRED') === !isAnonymous &&
+            codes.includes('LEVEL_TOO_LOW') === (level === 'operate' || level === 'admin') &&
+            (operation.security?.length === 0) === isAnonymous;
+        return isRight ? [] : [id];
+    });
+    expect(wrong).toEqual([]);
+});
+
+test('what guards an answer in a browser comes with each that the app gives', () => {
+    const names = ['X-Content-Type-Options', 'Content-Security-Policy'];
+    const bare = [...answers, ...elsewhere].filter(([, { headers = {} }]) => !names.every((name) => name in headers));
+    expect(bare).toEqual([]);
+});
 
 test('an operation is found by the name that its examples have', () => {
     const names = allOperations().map(({ id }) => id);

@@ -13,11 +13,47 @@ describe('settings', () => {
             sourcePrefixes: ['inbox/'],
             allowedOrigins: [],
             signsIn: false,
+            keys: null,
+            rolesRequired: false,
+            limitersBy: 'operate',
             sweepSchedule: '0 */5 * * * *',
+            caps: {
+                items: 10_000_000,
+                jobs: 1_000,
+                uploadBytes: 209_715_200_000,
+                uploads: 1_000,
+                uploadAgeMs: 7 * 86_400_000,
+                bodyBytes: 16_777_216,
+            },
+            unreadCaps: [],
         });
         expect(readSettings({ AzureWebJobsStorage: 'of the host', FANFOLD_DATA_CONNECTION: 'of the data' }).dataConnection).toBe(
             'of the data',
         );
+    });
+
+    test('caps are numbers within their bounds', () => {
+        const { caps, unreadCaps } = readSettings({ FANFOLD_MAX_ITEMS: ' 5 ', FANFOLD_MAX_JOBS: '', FANFOLD_UPLOAD_MAX_AGE: ' PT2H ' });
+        expect(caps).toMatchObject({ items: 5, jobs: 1_000, uploadAgeMs: 7_200_000 });
+        expect(unreadCaps).toEqual([]);
+    });
+
+    test.each([
+        ['FANFOLD_MAX_ITEMS', '0'],
+        ['FANFOLD_MAX_JOBS', '1e3'],
+        ['FANFOLD_MAX_UPLOADS', '-1'],
+        ['FANFOLD_MAX_UPLOAD_BYTES', '209715200001'],
+        ['FANFOLD_MAX_BODY_BYTES', '67108865'],
+        ['FANFOLD_UPLOAD_MAX_AGE', 'P1M'],
+        ['FANFOLD_UPLOAD_MAX_AGE', 'PT1S'],
+    ])('a cap that is none leaves its default, and that is told: %s=%s', (name, text) => {
+        const { caps, unreadCaps } = readSettings({ [name]: text, FANFOLD_MAX_ITEMS: name === 'FANFOLD_MAX_ITEMS' ? text : '7' });
+        expect(caps).toEqual({ ...readSettings({}).caps, ...(name === 'FANFOLD_MAX_ITEMS' ? {} : { items: 7 }) });
+        expect(unreadCaps).toEqual([expect.stringMatching(new RegExp(`^${name} is not an? .* from .* holds$`))]);
+    });
+
+    test('what stands in place of a cap is not told: it may be a secret', () => {
+        expect(JSON.stringify(readSettings({ FANFOLD_MAX_JOBS: 'AccountKey=abc' }).unreadCaps)).not.toContain('AccountKey');
     });
 
     test('in Azure: no connection string is there, a URL and an identity are', () => {
@@ -45,6 +81,28 @@ describe('settings', () => {
             'https://console.example',
             'http://localhost:3000',
         ]);
+    });
+});
+
+describe('what callers are asked for', () => {
+    const digest = 'a'.repeat(64);
+
+    test('is nothing by default; a key where there are keys, and what cannot be read is not nothing', () => {
+        for (const text of [undefined, '', ' ']) expect(readSettings({ FANFOLD_KEYS: text }).keys).toBeNull();
+        expect(readSettings({ FANFOLD_KEYS: `ci:read:${digest}` }).keys!.keys).toEqual([{ name: 'ci', level: 'read', sha256: digest }]);
+        for (const text of [',', 'nonsense', '@Microsoft.KeyVault(SecretUri=https://kv/secrets/KEYS)'])
+            expect(readSettings({ FANFOLD_KEYS: text }).keys).toMatchObject({ keys: [] });
+    });
+
+    test('is the stricter one where a word is not known', () => {
+        const read = (FANFOLD_ROLES: string, FANFOLD_LIMITERS_BY: string) => {
+            const { rolesRequired, limitersBy } = readSettings({ FANFOLD_ROLES, FANFOLD_LIMITERS_BY });
+            return [rolesRequired, limitersBy];
+        };
+        expect(read('', '')).toEqual([false, 'operate']);
+        expect(read('required', 'operate')).toEqual([true, 'operate']);
+        expect(read('Required', 'admin')).toEqual([true, 'admin']);
+        for (const word of ['yes', 'false', 'ADMIN', 'read']) expect(read(word, word)).toEqual([true, 'admin']);
     });
 });
 

@@ -4,7 +4,7 @@ import type { ItemCode } from '../../core/codes';
 import type { ProcessorResult } from '../../processors/processor';
 
 /** There was none from the first, as the system says it: no name, nobody there, no way. One that breaks may be the item's doing. */
-const NO_CONNECTION = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)\b/;
+const NO_CONNECTION = /\b(ECONNREFUSED|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)\b/;
 
 /** Codes without a status of calls that the target has answered all the same. */
 const ANSWERED = new Set<ItemCode>(['BAD_ANSWER', 'TOO_LARGE']);

@@ -2,21 +2,18 @@
 import { problem } from '../../core/errors';
 import { Gathered } from '../../egress/gathered';
 
-/** Mebibytes. A larger list belongs in an upload, where it is streamed. */
-export const BODY_LIMIT = 16;
-
 export interface Incoming {
     headers: { get(name: string): string | null };
     body: AsyncIterable<Uint8Array> | ReadableStreamLike | null;
 }
 type ReadableStreamLike = { [Symbol.asyncIterator](): AsyncIterator<Uint8Array> };
 
-export async function readBody(request: Incoming, mebibytes = BODY_LIMIT): Promise<Buffer> {
+/** `setting`: the app setting that the limit, in bytes, is of, where it is one's. @throws Problem TOO_LARGE, UNSUPPORTED_MEDIA */
+export async function readBody(request: Incoming, limit: number, setting?: string): Promise<Buffer> {
     const encoding = request.headers.get('content-encoding');
     if (encoding && encoding !== 'identity') {
         throw problem('UNSUPPORTED_MEDIA', { detail: `Content-Encoding "${encoding}" is not supported here; send the body as it is.` });
     }
-    const limit = mebibytes * 1024 * 1024;
     let held = new Gathered();
     let size = 0;
     // What is beyond the limit is read and dropped: a host in front loses the answer when the body is left unread.
@@ -27,8 +24,9 @@ export async function readBody(request: Incoming, mebibytes = BODY_LIMIT): Promi
     }
     if (size > limit) {
         throw problem('TOO_LARGE', {
-            detail: `The body has ${size} bytes; at most ${limit} are allowed here.${mebibytes === BODY_LIMIT ? ' Upload the items (POST /api/uploads) and name the upload as the source.' : ''}`,
+            detail: `The body has ${size} bytes; at most ${limit} are allowed here${setting ? ` (app setting ${setting}). Upload the items (POST /api/uploads) and name the upload as the source` : ''}.`,
             limit,
+            ...(setting ? { setting } : {}),
         });
     }
     return held.bytes;

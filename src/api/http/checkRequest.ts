@@ -1,22 +1,27 @@
-// What is looked at before a handler sees a request: whose page sent it, and in what form its body comes.
+// What is looked at before a handler sees a request: who sends it, whose page that was, and in what form its body comes.
 import type { HttpRequest } from '@azure/functions';
+import type { RouteLevel } from '../../core/access';
 import { problem, type Problem } from '../../core/errors';
 import { readSettings } from '../../settings';
-import type { Handler } from './frame';
+import { readCaller, refuseCaller } from './access';
+import type { Door, Handler } from './frame';
 
 /** What a route takes as a body: one JSON document, a document that may be left out, a merge patch (RFC 7396), or bytes of any kind. */
 export type Takes = 'json' | 'maybeJson' | 'patch' | 'bytes';
 
 type Headers = Pick<HttpRequest['headers'], 'get'>;
 
-/** A handler that sees only requests from where, and of the form, in which they may come. */
+/** A handler that sees only requests from whom and from where, and of the form, in which they may come. Who may not is told so first, and nothing else. */
 export const behindDoor =
-    (handler: Handler, takes: Takes): Handler =>
+    (handler: Handler, level: RouteLevel, takes: Takes): Door =>
     async (request, context) => {
         try {
-            const refusal = refuseOrigin(request, readSettings().allowedOrigins) ?? refuseBody(request.headers, takes);
+            const settings = readSettings();
+            const caller = readCaller(request.headers, settings);
+            const refusal =
+                refuseCaller(caller, level) ?? refuseOrigin(request, settings.allowedOrigins) ?? refuseBody(request.headers, takes);
             if (refusal) throw refusal;
-            return await handler(request, context);
+            return await handler(request, { ...context, caller });
         } finally {
             // It settles by itself: nothing waits for it.
             drain(request).catch(() => undefined);

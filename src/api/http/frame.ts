@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { DurableClient } from 'durable-functions';
 import { NewerVersion } from '../../contracts/contract';
+import type { Caller } from '../../core/access';
 import type { ProblemCode } from '../../core/codes';
 import { Problem, problem, type FieldError } from '../../core/errors';
 import { isLimiterName, LIMITER_FORM } from '../../core/limiter/name';
@@ -14,19 +15,35 @@ export interface RouteContext {
     invocation: InvocationContext;
     /** Opens storage on first use: a route that needs none answers without it. */
     store: () => Promise<JobStore>;
+    /** Who calls: whoever this is may. */
+    caller: Caller;
 }
 
 export type Handler = (request: HttpRequest, context: RouteContext) => Promise<HttpResponseInit>;
 
+/** What the frame knows of a request before anybody has asked who sends it. A handler is none: without a door before it, it does not fit into the frame. */
+export type Door = (request: HttpRequest, context: Omit<RouteContext, 'caller'>) => Promise<HttpResponseInit>;
+
+/**
+ * Of every answer: a browser that is pointed at one takes it for what it says it is, runs nothing in it, and shows it in no frame. A route that answers with a
+ * page says what that page needs.
+ */
+export const guards = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" };
+
+const guarded = (answer: HttpResponseInit): HttpResponseInit => ({
+    ...answer,
+    headers: { ...guards, ...(answer.headers as Record<string, string> | undefined) },
+});
+
 export const handle =
-    (handler: Handler) =>
+    (door: Door) =>
     async (request: HttpRequest, client: DurableClient, invocation: InvocationContext): Promise<HttpResponseInit> => {
         try {
-            return await handler(request, { client, invocation, store: () => JobStore.open() });
+            return guarded(await door(request, { client, invocation, store: () => JobStore.open() }));
         } catch (error) {
             const known = asProblem(error);
             if (known.status >= 500) invocation.error(`${request.method} ${pathOf(request)} failed:`, error);
-            return problemResponse(known, pathOf(request), invocation.invocationId);
+            return guarded(problemResponse(known, pathOf(request), invocation.invocationId));
         }
     };
 

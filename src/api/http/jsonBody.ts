@@ -3,8 +3,8 @@ import { readSpecText } from '../../application/specText';
 import { badFields, type FieldsCode } from '../../core/errors';
 import { readBody, type Incoming } from './body';
 
-/** Mebibytes. */
-const LIMIT = 1 / 16;
+/** Bytes. */
+const LIMIT = 65_536;
 
 /**
  * The body as an object. No body is an empty one, where there need be none.

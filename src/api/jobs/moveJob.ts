@@ -1,5 +1,4 @@
 // POST /jobs/{id}/pause, /resume, /approve, /reject and /cancel
-import type { HttpRequest } from '@azure/functions';
 import { Log } from '../../log';
 import { controlJob, type Controlled, type ControlPorts, type Who } from '../../application/controlJob';
 import { readStatus, statusFrom } from '../../application/jobStatus';
@@ -7,7 +6,6 @@ import { parseMoveBody, type MoveBody } from '../../contracts/requests';
 import { badFields } from '../../core/errors';
 import type { UserMove } from '../../core/states';
 import { engineOf } from '../durableEngine';
-import { callerOf } from '../http/caller';
 import { idOf, json, rootOf, type Handler, type RouteContext } from '../http/frame';
 import { readDocument } from '../http/jsonBody';
 import { statusDocument } from './statusDocument';
@@ -20,13 +18,13 @@ export const moveJob =
         const parsed = parseMoveBody(await readDocument(request, 'BAD_BODY'));
         if (!parsed.ok) throw badFields('BAD_BODY', parsed.errors);
         const ports = await controlPorts(context);
-        const done = await controlJob(ports, id, { move, ...whoOf(request, parsed.body) });
+        const done = await controlJob(ports, id, { move, ...whoOf(context, parsed.body) });
         return json(done.changed ? 202 : 200, await statusAfter(ports, done, rootOf(request)));
     };
 
 /** Who asks, and why. */
-export const whoOf = (request: HttpRequest, { reason }: MoveBody): Who => ({
-    by: callerOf(request),
+export const whoOf = ({ caller }: RouteContext, { reason }: MoveBody): Who => ({
+    by: caller.by,
     ...(reason === undefined ? {} : { reason }),
 });
 

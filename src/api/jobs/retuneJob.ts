@@ -3,6 +3,8 @@ import { retuneJob as retune } from '../../application/controlJob';
 import { mergeLimits } from '../../application/mergeLimits';
 import { parseMoveBody } from '../../contracts/requests';
 import { badFields } from '../../core/errors';
+import { readSettings } from '../../settings';
+import { checkLimitersNamed } from '../http/access';
 import { idOf, json, rootOf, type Handler } from '../http/frame';
 import { readDocument } from '../http/jsonBody';
 import { controlPorts, statusAfter, whoOf } from './moveJob';
@@ -13,7 +15,8 @@ export const retuneJob: Handler = async (request, context) => {
     const { reason, ...patch } = await readDocument(request, 'BAD_SPEC');
     const said = parseMoveBody(reason === undefined ? {} : { reason });
     if (!said.ok) throw badFields('BAD_SPEC', said.errors);
+    checkLimitersNamed(patch, context.caller, readSettings().limitersBy);
     const ports = await controlPorts(context);
-    const done = await retune(ports, id, whoOf(request, said.body), (inForce, job) => mergeLimits(inForce, patch, job, ports.clock()));
+    const done = await retune(ports, id, whoOf(context, said.body), (inForce, job) => mergeLimits(inForce, patch, job, ports.clock()));
     return json(200, await statusAfter(ports, done, rootOf(request)));
 };

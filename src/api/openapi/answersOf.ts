@@ -3,7 +3,8 @@ import type { oas31, ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 
 import { problemCodes, type ProblemCode } from '../../core/codes';
 import { problemName } from './answers/problem';
 import type { Examples } from './examples';
-import { headerComponent, headers, type HeaderName } from './headers';
+import { headerComponent, headers, onEveryAnswer, type HeaderName } from './headers';
+import type { RouteLevel } from '../../core/access';
 import type { HeaderOfAnswer, Operation } from './operation';
 
 /** Headers that problems of a code have wherever it is answered. */
@@ -13,9 +14,12 @@ const headersOfCode: Partial<Record<ProblemCode, readonly HeaderOfAnswer[]>> = {
     IDEMPOTENCY_IN_PROGRESS: ['Retry-After'],
     NEWER_VERSION: ['Retry-After'],
     STORAGE_UNAVAILABLE: ['Retry-After'],
+    TOO_MANY_JOBS: ['Retry-After'],
+    TOO_MANY_UPLOADS: ['Retry-After'],
 };
 
-export function answersOf(operation: Operation, examples: Examples): ZodOpenApiResponsesObject {
+/** `level`: what callers need for it. */
+export function answersOf(operation: Operation, level: RouteLevel, examples: Examples): ZodOpenApiResponsesObject {
     const good = Object.entries(operation.answers).map(([status, { description, headers = [], content, mayBeEmpty }]) => [
         status,
         {
@@ -36,9 +40,27 @@ export function answersOf(operation: Operation, examples: Examples): ZodOpenApiR
     ]);
     const statuses = [...new Set(operation.codes.map((code) => problemCodes[code].status))];
     const bad = statuses.map((status) => [status, problemsOf(operation, status, examples)]);
-    const unknown = operation.isAnonymous ? [] : [['401', { $ref: '#/components/responses/Unauthorized' }]];
+    const name = operation.isHead ? 'UnauthorizedHead' : 'Unauthorized';
+    const unknown = level === 'anonymous' ? [] : [['401', { $ref: `#/components/responses/${name}` }]];
     return Object.fromEntries([...good, ...unknown, ...bad]) as ZodOpenApiResponsesObject;
 }
+
+/** Whom nobody knows: the platform answers some without a word, and so without any header of the app; the app all others. */
+const head: ZodOpenApiResponseObject = {
+    description:
+        'No key, or none that fits. The host answers without a body, where the deployment asks for function keys or for sign-in; the app with `KEY_REQUIRED`, where it asks for keys of its own or for app roles.',
+    headers: headersObject(
+        (['WWW-Authenticate', 'Cache-Control', ...onEveryAnswer] as const).map((name) => `${name}?` as const),
+        [],
+    ),
+    'x-answered-by-host': true,
+    'x-problem-codes': ['KEY_REQUIRED'],
+};
+/** Among the components, by their names. */
+export const unauthorized: Record<string, ZodOpenApiResponseObject> = {
+    Unauthorized: { ...head, content: { 'application/problem+json': { schema: schemaOf(['KEY_REQUIRED']) } }, 'x-may-be-empty': true },
+    UnauthorizedHead: head,
+};
 
 /** The problems that come with one status. `x-problem-codes` lists them where there is no body to tell them by, too. */
 function problemsOf({ codes, body, problemHeaders = {}, isHead }: Operation, status: number, examples: Examples): ZodOpenApiResponseObject {
@@ -56,25 +78,29 @@ function problemsOf({ codes, body, problemHeaders = {}, isHead }: Operation, sta
 /** A route that takes bytes of any kind has no content types to name. */
 const takesJson = (body: Operation['body']): boolean => 'application/json' in (body?.content ?? {});
 
-const refOf = (code: ProblemCode): string => `#/components/schemas/${problemName(code)}`;
+function refOf(code: ProblemCode): string {
+    return `#/components/schemas/${problemName(code)}`;
+}
 
 /** The document of any of these problems, told apart by `code`. */
-export const schemaOf = (codes: readonly ProblemCode[]): oas31.SchemaObject | oas31.ReferenceObject =>
-    codes.length === 1
-        ? { $ref: refOf(codes[0]!) }
-        : {
-              oneOf: codes.map((code) => ({ $ref: refOf(code) })),
-              discriminator: { propertyName: 'code', mapping: Object.fromEntries(codes.map((code) => [code, refOf(code)])) },
-          };
+export function schemaOf(codes: readonly ProblemCode[]): oas31.SchemaObject | oas31.ReferenceObject {
+    if (codes.length === 1) return { $ref: refOf(codes[0]!) };
+    return {
+        oneOf: codes.map((code) => ({ $ref: refOf(code) })),
+        discriminator: { propertyName: 'code', mapping: Object.fromEntries(codes.map((code) => [code, refOf(code)])) },
+    };
+}
 
 /** Headers of a problem where no route adds its own. */
 export const headersOf = (code: ProblemCode): oas31.HeadersObject => headersObject([...(headersOfCode[code] ?? []), 'Cache-Control']);
 
-const headersObject = (names: readonly HeaderOfAnswer[]): oas31.HeadersObject => Object.fromEntries(names.map(headerOf));
+export function headersObject(names: readonly HeaderOfAnswer[], everywhere: readonly HeaderName[] = onEveryAnswer): oas31.HeadersObject {
+    return Object.fromEntries([...names, ...everywhere].map(headerOf));
+}
 
 function headerOf(name: HeaderOfAnswer): [string, oas31.HeaderObject | oas31.ReferenceObject] {
-    if (!name.endsWith('?')) return [name, { $ref: `#/components/headers/${headerComponent(name as HeaderName)}` }];
-    const known = name.slice(0, -1) as HeaderName;
-    const { description, schema } = headers[known];
+    const known = name.replace('?', '') as HeaderName;
+    const { description, required, schema } = headers[known];
+    if (!name.endsWith('?') || !required) return [known, { $ref: `#/components/headers/${headerComponent(known)}` }];
     return [known, { description: description!, schema: schema! }];
 }

@@ -6,9 +6,10 @@ import {
     type ZodOpenApiOverride,
     type ZodOpenApiPathsObject,
 } from 'zod-openapi';
+import { KEY_HEADER, type RouteLevel } from '../../core/access';
 import { problemCodes, type ProblemCode } from '../../core/codes';
 import { routes } from '../routes';
-import { answersOf, headersOf, schemaOf } from './answersOf';
+import { answersOf, headersOf, schemaOf, unauthorized } from './answersOf';
 import { problemName, problems } from './answers/problem';
 import { examplesOf, type StoredExamples } from './examples';
 import { headerComponent, headers, type HeaderName } from './headers';
@@ -24,28 +25,43 @@ const DESCRIPTION = `Durable batch jobs: a list of items in, every item called, 
 
 Every error is a problem document (RFC 9457): act on its \`code\`. Times are ISO 8601 in UTC, durations ISO 8601. An answer of the type
 \`application/x-ndjson\` is any number of lines: its schema is that of one line, and \`x-ndjson-line\` says so. \`x-problem-codes\` lists the codes
-that an answer may have. A path that is not here answers as \`x-other-paths\` says.`;
+that an answer may have, \`x-level\` says what a caller needs: each of \`read\`, \`operate\` and \`admin\` may do what those before it may. A path that is not
+here answers as \`x-other-paths\` says.`;
 
-/** Every operation, by its name in the document. */
-export function allOperations(): { id: string; method: string; path: string; operation: Operation }[] {
+export interface ListedOperation {
+    /** Its name in the document. */
+    id: string;
+    method: string;
+    path: string;
+    /** What callers need for it. */
+    level: RouteLevel;
+    operation: Operation;
+}
+
+/** Every operation, as the table of routes has it. */
+export function allOperations(): ListedOperation[] {
     return routes
         .filter(({ route }) => route !== FALLBACK)
-        .flatMap(({ name, route, methods }) =>
+        .flatMap(({ name, route, level, methods }) =>
             methods.map((method) => {
                 const ofRoute: Record<string, Operation & { id?: string }> = operations[name as keyof typeof operations];
                 const operation = ofRoute[method]!;
-                return { id: operation.id ?? name, method, path: `/${route}`, operation };
+                return { id: operation.id ?? name, method, path: `/${route}`, level, operation: atLevel(operation, level) };
             }),
         );
 }
+
+/** With what a caller below its level is answered; none is below the lowest. */
+const atLevel = (operation: Operation, level: RouteLevel): Operation =>
+    ['anonymous', 'read'].includes(level) ? operation : { ...operation, codes: [...operation.codes, 'LEVEL_TOO_LOW'] };
 
 const FALLBACK = '{*path}';
 
 /** `stored`: examples by the name of their operation. */
 export function openApiDocument(version: string, stored: Record<string, StoredExamples>): oas31.OpenAPIObject {
     const paths: ZodOpenApiPathsObject = {};
-    for (const { id, method, path, operation } of allOperations())
-        (paths[path] ??= {})[method.toLowerCase() as 'get'] = operationObject(id, operation, stored[id] ?? {});
+    for (const listed of allOperations())
+        (paths[listed.path] ??= {})[listed.method.toLowerCase() as 'get'] = operationObject(listed, stored[listed.id] ?? {});
     return createDocument(
         {
             openapi: '3.1.1',
@@ -56,8 +72,7 @@ export function openApiDocument(version: string, stored: Record<string, StoredEx
                 license: { name: 'MIT', identifier: 'MIT' },
             },
             servers: [{ url: '/api', description: 'The host that serves this document.' }],
-            // One of them, or none where the deployment asks for none, as the local host does.
-            security: [{ functionKey: [] }, { functionKeyInQuery: [] }, { bearer: [] }, {}],
+            security,
             tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
             paths,
             components: { ...components(), schemas: { ...requestSchemas(), ...problemSchemas() } },
@@ -76,8 +91,14 @@ const readable: ZodOpenApiOverride = ({ jsonSchema }) => {
     delete value.description;
 };
 
-function operationObject(id: string, operation: Operation, stored: StoredExamples): ZodOpenApiOperationObject {
-    const { tag, summary, description, parameters: names = [], body, isAnonymous } = operation;
+/** What the platform asks for, or nothing where it asks for nothing, as the local host does; and a key of the app beside it, or none where there are no such keys. */
+const security = [{ functionKey: [] }, { functionKeyInQuery: [] }, { bearer: [] }, {}].flatMap((ofPlatform) => [
+    ofPlatform,
+    { ...ofPlatform, appKey: [] },
+]);
+
+function operationObject({ id, level, operation }: ListedOperation, stored: StoredExamples): ZodOpenApiOperationObject {
+    const { tag, summary, description, parameters: names = [], body } = operation;
     const examples = examplesOf(stored);
     return {
         operationId: id,
@@ -96,8 +117,9 @@ function operationObject(id: string, operation: Operation, stored: StoredExample
                   },
               }
             : {}),
-        responses: answersOf(operation, examples),
-        ...(isAnonymous ? { security: [] } : {}),
+        responses: answersOf(operation, level, examples),
+        ...(level === 'anonymous' ? { security: [] } : {}),
+        'x-level': level,
     };
 }
 
@@ -117,13 +139,7 @@ const problemSchemas = () =>
 const components = () => ({
     parameters,
     headers: Object.fromEntries((Object.keys(headers) as HeaderName[]).map((name) => [headerComponent(name), headers[name]])),
-    responses: {
-        Unauthorized: {
-            description:
-                'No key, or none that fits. The host answers so, without a body, where the deployment asks for keys or for sign-in.',
-            'x-answered-by-host': true,
-        },
-    },
+    responses: unauthorized,
     securitySchemes: {
         functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key', description: 'Function key of the deployment.' },
         functionKeyInQuery: { type: 'apiKey', in: 'query', name: 'code', description: 'The same in the query.' },
@@ -131,6 +147,12 @@ const components = () => ({
             type: 'http',
             scheme: 'bearer',
             description: 'Where the deployment asks for sign-in: a token, beside the function key if that is asked for too.',
+        },
+        appKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: KEY_HEADER,
+            description: 'Key of the app, where the deployment has any: its level decides which operations it is good for.',
         },
     } as const,
 });

@@ -1,5 +1,6 @@
 // Headers of answers. `required`: it comes with every answer that lists it.
 import type { oas31 } from 'zod-openapi';
+import { guards } from '../http/frame';
 import { VERSION } from '../uploads/tus';
 
 type Header = oas31.HeaderObject;
@@ -29,9 +30,21 @@ export const headers = {
     'Upload-Offset': header('Bytes that are there.', bytes),
     'Upload-Length': header('Bytes that were announced.', bytes),
     'Upload-Metadata': header('As it was given when the upload was made.', { type: 'string' }, false),
+    'WWW-Authenticate': header('How to come, where the app answers.', { type: 'string' }, false),
+    'X-Content-Type-Options': header('A browser takes the answer for what it says it is.', {
+        type: 'string',
+        enum: [guards['x-content-type-options']],
+    }),
+    'Content-Security-Policy': header('A browser runs nothing in the answer, and shows it in no frame.', {
+        type: 'string',
+        enum: [guards['content-security-policy']],
+    }),
 } satisfies Record<string, Header>;
 
 export type HeaderName = keyof typeof headers;
 
 /** Names of the components. */
 export const headerComponent = (name: HeaderName): string => name.replaceAll('-', '');
+
+/** Those of every answer of the app. */
+export const onEveryAnswer = ['X-Content-Type-Options', 'Content-Security-Policy'] as const satisfies readonly HeaderName[];

@@ -32,12 +32,10 @@ export interface Operation {
     body?: { description: string; required: boolean; content: Record<string, oas31.SchemaObject | oas31.ReferenceObject> };
     /** By status. */
     answers: Record<number, GoodAnswer>;
-    /** The problems that it can answer with, all of them and no others. */
+    /** The problems that it can answer with, all of them and no others, but for those that its level in the table of routes brings with it. */
     codes: readonly ProblemCode[];
     /** Headers of problems beside those that a code has anywhere. */
     problemHeaders?: Partial<Record<ProblemCode, readonly HeaderName[]>>;
-    /** Nobody is asked for a key. */
-    isAnonymous?: true;
     /** A HEAD has no bodies. */
     isHead?: true;
 }

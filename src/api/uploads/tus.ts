@@ -1,8 +1,10 @@
 // What the handlers of resumable uploads share: the tus 1.0.0 protocol (https://tus.io/protocols/resumable-upload), core with the extensions creation and
 // termination. docs/uploads.md says why it stands here and is not a library.
 import type { HttpRequest } from '@azure/functions';
+import { capSettings } from '../../core/caps';
 import { problem, type Problem, type ProblemDetails } from '../../core/errors';
-import { readUpload, type Upload } from '../../storage/uploads';
+import { findUpload } from '../../application/uploadAge';
+import type { Upload } from '../../storage/uploads';
 import { idOf, type RouteContext } from '../http/frame';
 
 export const VERSION = '1.0.0';
@@ -32,6 +34,15 @@ export function checkExtensions({ headers }: HttpRequest): void {
     if (headers.has('upload-defer-length')) throw bad('Upload-Defer-Length is not supported: say the length with Upload-Length.');
 }
 
+/** A file beyond what the deployment takes. */
+export const tooLarge = (bytes: number | null, limit: number, headers: Record<string, string> = {}): Problem =>
+    problem('TOO_LARGE', {
+        detail: `The file has ${bytes ?? `more than ${limit}`} bytes; at most ${limit} are allowed (app setting ${capSettings.uploadBytes.name}). Send less, in several jobs.`,
+        limit,
+        setting: capSettings.uploadBytes.name,
+        headers,
+    });
+
 /** A number of bytes from a header; null when it is absent or none. */
 export function bytesOf(request: HttpRequest, name: string): number | null {
     const text = request.headers.get(name);
@@ -41,7 +52,7 @@ export function bytesOf(request: HttpRequest, name: string): number | null {
 /** The upload that the path names; what is said of one that is not there goes to a tus client. @throws Problem UPLOAD_NOT_FOUND */
 export async function requirePartial(request: HttpRequest, { store: open }: RouteContext): Promise<Upload> {
     const id = idOf(request, 'UPLOAD_NOT_FOUND');
-    const upload = await readUpload(await open(), id);
+    const upload = await findUpload(await open(), id);
     if (!upload) throw noUpload(id);
     return upload;
 }

@@ -7,7 +7,7 @@ import type { Validators } from './validators';
 
 /** What clients and what stands between send by themselves or to be let in, and what OpenAPI describes elsewhere than among parameters. */
 const EVERYWHERE = new Set([
-    ...['accept', 'content-type', 'authorization', 'x-functions-key'],
+    ...['accept', 'content-type', 'authorization', 'x-functions-key', 'x-fanfold-key'],
     ...['accept-encoding', 'accept-language', 'connection', 'content-length', 'host', 'transfer-encoding', 'user-agent'],
     ...['origin', 'sec-fetch-site', 'sec-fetch-mode', 'expect', 'cookie', 'cache-control'],
 ]);

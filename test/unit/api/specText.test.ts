@@ -1,15 +1,18 @@
 import fc from 'fast-check';
 import { isSameNumber } from '../../../src/json/decimal';
 import { MAX_ERRORS, parseSpec } from '../../../src/contracts/jobSpec';
-import { asLines, eachItem, readSpecText } from '../../../src/application/specText';
+import { asLines as linesOf, eachItem as itemsIn, type InlineItems } from '../../../src/application/inlineItems';
+import { readSpecText } from '../../../src/application/specText';
+import { atOnce } from '../../../src/turns';
 import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../src/sources/row';
 import { runs } from '../../support/runs';
 
+const asLines = (items: InlineItems): Buffer => atOnce(linesOf(items));
 const read = (text: string) => readSpecText(Buffer.from(text));
 const errorsOf = (text: string) => read(text).errors.map(({ pointer, message }) => [pointer, message]);
 const itemsOf = (text: string): (string | null)[] => {
     const found: (string | null)[] = [];
-    eachItem(read(text).items!, (json) => found.push(json) > 0);
+    atOnce(itemsIn(read(text).items!, (json) => found.push(json) > 0));
     return found;
 };
 const nest = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);

@@ -85,6 +85,36 @@ test('errors name each place, what is allowed, and the remedy; --verbose shows w
     expect(shell.err()).toMatch(/^fanfold: Bad:\n {2}\/a: wrong; allowed: 1 to 2\nCorrect it\.\nApiError: [^]* at /);
 });
 
+describe('who is not let in is told which of the keys it is about, and the program ends with 4', () => {
+    const refused = (code: string, status: number) => ({ code, title: 'No', detail: 'd', status, remedy: 'r' });
+    const FANFOLD_APP_KEY = 'an-app-key';
+    test.each<[string, number, string | null, Record<string, string>, RegExp]>([
+        ['the app, no key', 401, 'KEY_REQUIRED', { FANFOLD_KEY: 'k' }, /No key of the app was sent.*FANFOLD_APP_KEY/],
+        [
+            'the app, a wrong key',
+            401,
+            'KEY_REQUIRED',
+            { FANFOLD_APP_KEY },
+            /The key of the app of FANFOLD_APP_KEY was sent to http:\/\/localhost:7071/,
+        ],
+        ['the app, a low level', 403, 'LEVEL_TOO_LOW', { FANFOLD_APP_KEY }, /FANFOLD_APP_KEY to a key of that level/],
+        ['the platform, no key', 401, null, { FANFOLD_APP_KEY }, /No key was sent: set FANFOLD_KEY/],
+        ['the platform, a wrong key', 401, null, { FANFOLD_KEY: 'k' }, /The key or token of FANFOLD_KEY was sent/],
+    ])('%s', async (_, status, code, env, told) => {
+        const shell = fakeShell(async () => (code ? json(refused(code, status), status) : new Response(null, { status })), { env });
+        expect(await cli(shell, 'jobs', 'get', 'x')).toBe(4);
+        expect(shell.err()).toMatch(told);
+        expect(shell.err()).not.toContain('an-app-key');
+    });
+
+    test('the key of the app is sent beside the function key', async () => {
+        const sent: Headers[] = [];
+        const fetch = async (_: string, init?: RequestInit) => (sent.push(new Headers(init?.headers)), json({}, 404));
+        await cli(fakeShell(fetch, { env: { FANFOLD_KEY: 'k', FANFOLD_APP_KEY } }), 'jobs', 'get', 'x');
+        expect([sent[0]!.get('x-functions-key'), sent[0]!.get('x-fanfold-key')]).toEqual(['k', FANFOLD_APP_KEY]);
+    });
+});
+
 test.each(['bash', 'zsh', 'fish'])('a completion for %s knows commands, options, values and files', async (name) => {
     const shell = fakeShell(nobody);
     expect(await cli(shell, 'completion', name)).toBe(0);

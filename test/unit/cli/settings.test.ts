@@ -17,11 +17,12 @@ beforeEach(() =>
         profile: 'dev',
         profiles: {
             dev: { url: 'http://dev:1', key: 'dev-key' },
-            prod: { url: 'https://prod/api', keyFile: 'prod.key', token: 'prod-token' },
+            prod: { url: 'https://prod/api', keyFile: 'prod.key', token: 'prod-token', appKeyFile: 'prod.app.key' },
         },
     }),
 );
 writeFileSync(path.join(path.dirname(file), 'prod.key'), 'prod-key\n');
+writeFileSync(path.join(path.dirname(file), 'prod.app.key'), 'prod-app-key\n');
 writeFileSync(path.join(home, 'own.key'), 'own-key\n');
 
 test.each<[string, GlobalOptions, Record<string, string>, object]>([
@@ -51,13 +52,39 @@ test.each<[string, GlobalOptions, Record<string, string>, object]>([
         { FANFOLD_URL: 'http://env', FANFOLD_KEY: 'env-key' },
         { url: 'http://env', key: 'own-key' },
     ],
+    [
+        'a key of the app beside the others',
+        {},
+        { FANFOLD_PROFILE: 'prod' },
+        { key: 'prod-key', token: 'prod-token', appKey: 'prod-app-key' },
+    ],
+    [
+        'that of the environment before it',
+        {},
+        { FANFOLD_PROFILE: 'prod', FANFOLD_APP_KEY: 'env-app-key' },
+        { key: 'prod-key', appKey: 'env-app-key', appKeyFrom: 'FANFOLD_APP_KEY' },
+    ],
+    [
+        'that of a profile by flag before the environment',
+        { profile: 'prod' },
+        { FANFOLD_APP_KEY: 'env-app-key' },
+        { appKey: 'prod-app-key', appKeyFrom: expect.stringContaining('appKeyFile of the profile "prod"') },
+    ],
     ['a key without a URL for whichever is called', { url: 'http://flag' }, { FANFOLD_KEY: 'env-key' }, { key: 'env-key' }],
     ['what is empty is not set', {}, { FANFOLD_URL: '', FANFOLD_KEY: '' }, { url: 'http://dev:1', key: 'dev-key' }],
 ])('%s', (_, options, env, expected) => expect(settings(options, env)).toMatchObject(expected));
 
 test('without anything it is the default, and no key', () => {
     rmSync(file);
-    expect(settings()).toMatchObject({ url: 'http://localhost:7071', urlFrom: 'the default', key: null, token: null, keyFrom: null });
+    expect(settings()).toMatchObject({
+        url: 'http://localhost:7071',
+        urlFrom: 'the default',
+        key: null,
+        token: null,
+        keyFrom: null,
+        appKey: null,
+        appKeyFrom: null,
+    });
 });
 
 test.each<[string, GlobalOptions, Record<string, string>]>([
@@ -73,6 +100,18 @@ test.each<[string, GlobalOptions, Record<string, string>]>([
     expect([key, notes[0]]).toEqual([null, expect.stringContaining('is not sent to')]);
 });
 
+test.each<[string, GlobalOptions, Record<string, string>]>([
+    ["a profile's key of the app", { url: 'http://elsewhere:1' }, { FANFOLD_PROFILE: 'prod', FANFOLD_KEY: 'k' }],
+    [
+        'one of the environment that has a URL beside it',
+        { url: 'http://elsewhere:1' },
+        { FANFOLD_URL: 'http://env', FANFOLD_APP_KEY: 'env-app-key', FANFOLD_PROFILE: 'dev' },
+    ],
+])('%s goes to no other origin, whatever else is sent, and that is said', (_, options, env) => {
+    const { appKey, appKeyFrom, notes } = settings(options, env);
+    expect([appKey, appKeyFrom, notes.at(-1)]).toEqual([null, null, expect.stringMatching(/^The key of the app of .* is not sent to/)]);
+});
+
 test.each<[unknown, GlobalOptions, RegExp]>([
     ['{"profile": ', {}, /is not valid: it is no JSON/],
     ['{"profile":"secret-key', {}, /^(?!.*secret-key)/],
@@ -81,6 +120,8 @@ test.each<[unknown, GlobalOptions, RegExp]>([
     [{ profiles: {} }, { profile: 'toString' }, /There is no profile/],
     [{ profile: 'a', profiles: { a: { keys: 'x' } } }, {}, /\/profiles\/a\/keys is not known; allowed: url, key/],
     [{ profile: 'a', profiles: { a: { key: 'two\nlines' } } }, {}, /no line of visible characters/],
+    [{ profile: 'a', profiles: { a: { appKey: '' } } }, {}, /The key of the app of .* is empty/],
+    [{ profile: 'a', profiles: { a: { appKeyFile: 'gone.key' } } }, {}, /cannot be read from .*gone\.key/],
     [{}, { url: 'localhost:7071' }, /is no URL of a host/],
     [{}, { url: 'http://me:secret@host' }, /holds a name or a password/],
     [{}, { keyFile: 'gone.key' }, /cannot be read from .*gone\.key/],

@@ -38,13 +38,14 @@ describe('a request', () => {
         'goes to the API, whether the URL ends with "%s" or not; with key, headers and body',
         async (end) => {
             const { server } = await serving(() => [202, job()]);
-            const client = new FanfoldClient({ url: server.url + end, key: 'k', headers: { authorization: 'Bearer t' } });
+            const client = new FanfoldClient({ url: server.url + end, key: 'k', appKey: 'a', headers: { authorization: 'Bearer t' } });
             await client.startJob({ source: { items: [1] }, process: { processor: 'digest' } }, { idempotencyKey: 'once' });
             expect(server.asked[0]).toMatchObject({
                 method: 'POST',
                 url: '/api/jobs',
                 headers: {
                     'x-functions-key': 'k',
+                    'x-fanfold-key': 'a',
                     authorization: 'Bearer t',
                     'content-type': 'application/json',
                     'idempotency-key': 'once',
@@ -355,12 +356,12 @@ describe('results', () => {
 
 test('health is an answer, also where storage does not answer; another 503 is an error', async () => {
     const answers: Answer[] = [
-        [200, { status: 'ok', storage: 'ok' }],
-        [503, '{"status":"unavailable","storage":"unreachable"}'],
+        [200, { status: 'ok' }],
+        [503, '{"status":"unavailable"}'],
         [503, '{}'],
     ];
     const { client } = await serving((_, n) => answers[n - 1]!);
-    expect(await client.health()).toEqual({ status: 'ok', storage: 'ok' });
-    expect((await client.health()).storage).toBe('unreachable');
+    expect(await client.health()).toEqual({ status: 'ok' });
+    expect((await client.health()).status).toBe('unavailable');
     expect((await thrown(client.health(), ApiError)).status).toBe(503);
 });

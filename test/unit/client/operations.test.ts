@@ -77,11 +77,12 @@ interface Asked {
 /** What a method asks for; everything is answered with something that fits any of them. */
 async function askedBy(call: (client: FanfoldClient) => Promise<unknown>): Promise<Asked[]> {
     const asked: Asked[] = [];
-    const body = JSON.stringify({ ended: true, jobs: [], limiters: [], storage: 'ok' });
+    const body = JSON.stringify({ ended: true, jobs: [], limiters: [], status: 'ok' });
     const headers = { location: '/api/uploads/u', 'upload-offset': '2', 'upload-length': '2' };
     const client = new FanfoldClient({
         url: 'http://host',
         key: 'secret',
+        appKey: 'secret of the app',
         fetch: async (url, init) => {
             asked.push({ method: init.method!, url: new URL(url), headers: new Headers(init.headers) });
             const isHead = init.method === 'HEAD';
@@ -106,8 +107,8 @@ const parametersOf = (operation: oas31.OperationObject): oas31.ParameterObject[]
             document.components!.parameters![(parameter as oas31.ReferenceObject).$ref.split('/').at(-1)!] as oas31.ParameterObject,
     );
 
-/** Headers that no operation lists: those of the body, and the key. */
-const anyHeaders = ['content-type', 'x-functions-key'];
+/** Headers that no operation lists: those of the body, and the keys. */
+const anyHeaders = ['content-type', 'x-functions-key', 'x-fanfold-key'];
 
 test('every method is called here', () => {
     expect(Object.keys(calls).sort()).toEqual(

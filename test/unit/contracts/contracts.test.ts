@@ -73,7 +73,7 @@ const spec = jobSpec.parse({
     canary: { items: 1 },
 });
 const forms: [Contract<unknown>, unknown][] = [
-    [documents.jobDocument, { id: 'j', createdAt: 'T', spec: { ...spec, keyForm: 2, source: { inline: 1 } } }],
+    [documents.jobDocument, { id: 'j', createdAt: 'T', by: 'key:ci', spec: { ...spec, keyForm: 2, source: { inline: 1 } } }],
     [
         documents.planDocument,
         {

@@ -100,10 +100,12 @@ describe('the request', () => {
             Metadata: 'true',
             'x-identity-header': 'a',
             'x-functions-key': 'b',
+            'x-fanfold-key': 'c',
         };
         await call({ headers }, {}, {}, { GEO: 's3cret-value' });
         expect(seen[0]!.headers).toMatchObject({ 'x-api-key': 's3cret-value', host: base.slice(7) });
-        for (const name of ['metadata', 'x-identity-header', 'x-functions-key']) expect(seen[0]!.headers).not.toHaveProperty(name);
+        for (const name of ['metadata', 'x-identity-header', 'x-functions-key', 'x-fanfold-key'])
+            expect(seen[0]!.headers).not.toHaveProperty(name);
     });
 
     test('without its secret an item fails and says which one is missing', async () => {

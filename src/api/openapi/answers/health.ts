@@ -3,7 +3,6 @@ import { z } from 'zod';
 
 export const health = z
     .strictObject({
-        status: z.enum(['ok', 'unavailable']).meta({ description: 'Whether the app can do its work.' }),
-        storage: z.enum(['ok', 'unreachable']).meta({ description: 'Whether storage answers within five seconds.' }),
+        status: z.enum(['ok', 'unavailable']).meta({ description: 'Whether storage answers within five seconds.' }),
     })
     .meta({ id: 'Health', description: 'Whether the app reaches its storage.' });

@@ -1,5 +1,6 @@
 // The document of each error (RFC 9457), one schema for each code: what stands in the catalogue is a constant, and so is no other text.
 import { z } from 'zod';
+import { levels } from '../../../core/access';
 import { problemCodes, type ProblemCode } from '../../../core/codes';
 import { states, userMoves } from '../../../core/states';
 import { count, text } from './parts';
@@ -14,6 +15,7 @@ const fieldError = z
 
 const errors = z.array(fieldError).min(1).max(100).meta({ description: 'Every field that is wrong, the first hundred.' });
 const jobId = text('The job.');
+const setting = text('App setting of the deployment that sets the limit.');
 
 /** What some problems say beside what all of them do. */
 const extras: { [Code in ProblemCode]?: z.ZodRawShape } = {
@@ -25,7 +27,15 @@ const extras: { [Code in ProblemCode]?: z.ZodRawShape } = {
     BAD_SPEC: { errors },
     BAD_BODY: { errors },
     BAD_PARAMETER: { errors },
-    TOO_LARGE: { limit: count('Bytes that are allowed, of a body that is read whole.').exactOptional() },
+    LEVEL_TOO_LOW: {
+        needed: z.enum(levels).meta({ description: 'Level that this needs.' }),
+        level: z.enum(levels).meta({ description: 'Level of the caller.' }),
+        caller: text('Who that is, as timelines name it: `key:NAME`, or who is signed in.'),
+    },
+    TOO_LARGE: { limit: count('Bytes that are allowed.').exactOptional(), setting: setting.exactOptional() },
+    TOO_MANY_ITEMS: { limit: count('Items that one job may have.'), setting },
+    TOO_MANY_JOBS: { limit: count('Jobs that may be at work or wait.'), setting },
+    TOO_MANY_UPLOADS: { limit: count('Uploads that may be open.'), setting },
     ILLEGAL_MOVE: {
         jobId,
         state: z.enum(states).meta({ description: 'State of the job.' }),

@@ -17,7 +17,10 @@ const trouble = code(troubleCodes, 'What kind of trouble it is.');
 
 export const timelineEvent = z
     .discriminatedUnion('kind', [
-        event('state', 'The job entered a state.', { state: jobState }),
+        event('state', 'The job entered a state.', {
+            state: jobState,
+            by: text('Of the first: who posted the job.').exactOptional(),
+        }),
         event('move', 'A move was accepted; `expire`: the deadline had come.', {
             move: z.enum(controlMoves).meta({ description: 'The move.' }),
             ...who,

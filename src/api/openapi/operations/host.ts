@@ -5,7 +5,7 @@ import { json, type Operation } from '../operation';
 export const health: Operation = {
     tag: 'Host',
     summary: 'Ask whether the app works',
-    description: 'Whether the app reaches its storage.',
+    description: 'Whether the app reaches its storage. Nobody is asked for a key.',
     answers: {
         200: { description: 'It does.', headers: ['Cache-Control'], content: json(healthSchema) },
         503: { description: 'It does not.', headers: ['Cache-Control'], content: json(healthSchema) },
@@ -36,5 +36,4 @@ export const getOpenApi: Operation = {
         304: { description: 'The caller has it already.', headers: ['ETag', 'Cache-Control'] },
     },
     codes: ['INTERNAL'],
-    isAnonymous: true,
 };

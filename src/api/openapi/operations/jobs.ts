@@ -46,6 +46,8 @@ export const startJob: Operation = {
         'IDEMPOTENCY_CONFLICT',
         'IDEMPOTENCY_IN_PROGRESS',
         'TOO_LARGE',
+        'TOO_MANY_ITEMS',
+        'TOO_MANY_JOBS',
         'UNSUPPORTED_MEDIA',
     ],
 };

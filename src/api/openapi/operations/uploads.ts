@@ -28,8 +28,12 @@ export const createUpload: Operation = {
             mayBeEmpty: true,
         },
     },
-    codes: [...anyCodes, 'BAD_UPLOAD', 'FOREIGN_ORIGIN', 'PRECONDITION_FAILED', 'TOO_LARGE', 'UNSUPPORTED_MEDIA'],
-    problemHeaders: { BAD_UPLOAD: ['Tus-Resumable'], TOO_LARGE: ['Tus-Resumable', 'Tus-Max-Size'] },
+    codes: [...anyCodes, 'BAD_UPLOAD', 'FOREIGN_ORIGIN', 'PRECONDITION_FAILED', 'TOO_LARGE', 'TOO_MANY_UPLOADS', 'UNSUPPORTED_MEDIA'],
+    problemHeaders: {
+        BAD_UPLOAD: ['Tus-Resumable'],
+        TOO_LARGE: ['Tus-Resumable', 'Tus-Max-Size'],
+        TOO_MANY_UPLOADS: ['Tus-Resumable'],
+    },
 };
 
 export const uploadOptions = options;

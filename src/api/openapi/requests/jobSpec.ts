@@ -2,10 +2,10 @@
 import { LATEST_START_DAYS } from '../../../application/checkSpec';
 import { LONGEST_AHEAD_DAYS } from '../../../application/mergeLimits';
 import { jobSpec, limitsSpec, MAX_CANARY, specBounds } from '../../../contracts/jobSpec';
+import { capSettings } from '../../../core/caps';
 import { limitNames } from '../../../core/control';
 import { MAX_RATES } from '../../../core/limiter/rate';
 import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../../../sources/row';
-import { BODY_LIMIT } from '../../http/body';
 import { described, type Schema, type Texts } from './described';
 import { duration, DURATION, INSTANT, LIMITER, rates, WINDOW } from './forms';
 
@@ -61,7 +61,7 @@ const limitTexts: Texts = {
 };
 
 const specTexts: Texts = {
-    '': `A job: where its items are, and what is done with each. At most ${BODY_LIMIT} MiB; without inline items ${specBounds.bytes / 1024} KiB, ${specBounds.values.toLocaleString('en-US')} values, ${specBounds.depth} levels.`,
+    '': `A job: where its items are, and what is done with each. At most ${capSettings.bodyBytes.fallback / 1_048_576} MiB where ${capSettings.bodyBytes.name} says nothing else; without inline items ${specBounds.bytes / 1024} KiB, ${specBounds.values.toLocaleString('en-US')} values, ${specBounds.depth} levels.`,
     '/name': 'For people; need not be unique. 1 to 200 characters.',
     '/source': 'Where the items are: exactly one of `items`, `blob` and `upload`.',
     '/source/items': `The items themselves, one at least: any JSON values, each at most ${MAX_ITEM_BYTES / 1_048_576} MiB and ${MAX_ITEM_DEPTH} levels.`,

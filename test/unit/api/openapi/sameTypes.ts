@@ -74,7 +74,9 @@ fits<FieldError, Told<typeof fieldError>>();
 /** An event as users see it, from what is recorded of it: without the numbers by which the records are put together. */
 type Shown<Entry> = Entry extends Omitted
     ? { at: string; kind: 'omitted'; to: string; counts: Record<string, number> }
-    : Omit<Entry, 'at' | 'generation' | 'id'> & { at: string };
+    : Omit<Entry, 'at' | 'generation' | 'id'> & { at: string } & (Entry extends { kind: 'state' } ? Posted : unknown);
+/** No ledger knows who posted the job: that stands in its document. */
+type Posted = { by?: string };
 type Spread<Entry> = Entry extends TimelineEntry ? Shown<Entry> : never;
 same<Told<typeof timeline>, { jobId: string; events: Spread<TimelineEntry>[] }>();
 fits<TimelineView, Told<typeof timeline>['events'][number]>();
@@ -89,7 +91,7 @@ same<Omit<Item, 'key' | 'item' | 'outcome'>, Omit<ItemView, 'key' | 'item' | 'ou
 // @ts-expect-error a number is no text
 fits<string, number>();
 // @ts-expect-error a field is missing
-same<Told<typeof health>, Omit<Health, 'storage'>>();
+same<Told<typeof health>, Omit<Health, 'status'>>();
 // @ts-expect-error a field may be absent in one of them
 same<Told<typeof health>, Partial<Health>>();
 // @ts-expect-error a word is missing in one of them
