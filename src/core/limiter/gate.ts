@@ -6,7 +6,7 @@ export interface Gate {
     until: number;
     /** Calls a second that were accepted when it closed. */
     accepted: number;
-    /** How many scouts are left to be sent, and how long after it has closed the next one goes, in ms. */
+    /** How many scouts are left to be sent, and how long after `since` the next one goes, in ms. */
     scouts: number;
     scoutsAfter: number;
     scout: Errand | null;
@@ -30,10 +30,16 @@ const WORTH_SCOUTING_MS = 2_000;
 const SCOUTS = { scouts: 4, scoutsAfter: 1_000 };
 const SCOUTS_IF_MEANT = { scouts: 1, scoutsAfter: 4_000 };
 
-/** A gate closes, or stays closed for longer. */
+/**
+ * A gate closes, or stays closed for longer. A refusal while it is closed puts off the next scout: the target has just said once more
+ * that it means it. Without that, one that is refused a moment before its gate has opened would be a scout at once.
+ */
 export function closed(gate: Gate | null, ms: number, { accepted, isMeant }: { accepted: number; isMeant: boolean }, now: number): Gate {
     const until = now + Math.min(LONGEST_MS, ms);
-    if (gate) return { ...gate, until: Math.max(gate.until, until) };
+    if (gate) {
+        const scoutsAfter = Math.max(gate.scoutsAfter, now - gate.since + SCOUTS.scoutsAfter);
+        return { ...gate, until: Math.max(gate.until, until), scoutsAfter };
+    }
     return { since: now, until, accepted, ...(isMeant ? SCOUTS_IF_MEANT : SCOUTS), scout: null, refused: 0 };
 }
 

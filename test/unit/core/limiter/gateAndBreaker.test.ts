@@ -46,6 +46,16 @@ describe('the gate', () => {
         expect(went).toEqual([1_000, 2_000, 4_000, 8_000]);
     });
 
+    test('a refusal while it is closed puts off the next scout: who is refused as it is about to open is none at once', () => {
+        const told = new Told();
+        closed(told, 0, 2_000);
+        closed(told, 1_900, 2_000);
+        expect(told.tell(1_950, 'b')).toMatchObject({ gateMs: 1_950, errand: null, scoutMs: null });
+        closed(told, 3_800, 11_000);
+        expect(told.tell(4_700, 'b').errand).toBeNull();
+        expect(told.tell(4_800, 'b').errand).toMatchObject({ kind: 'scout' });
+    });
+
     test('a scout that nobody reports on is followed by another after half a minute', () => {
         const told = new Told();
         closed(told, 0, 120_000);
