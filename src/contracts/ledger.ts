@@ -177,6 +177,7 @@ const ledgerState = z.object({
     processes: z.record(z.string(), time),
     sentAway: z.boolean(),
     hold: hold.nullable(),
+    liftedAt: time.exactOptional(),
     calls: callStats,
     endsAs: endState.nullable(),
     isolatedWorker: z.string().nullable(),

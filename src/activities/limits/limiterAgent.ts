@@ -93,6 +93,8 @@ export class LimiterAgent {
     /** A slice of a job comes. `ready` resolves when the register has been looked at, or rejects with what storage answered. */
     join(job: JobAtWork): { ready: Promise<void>; leave: () => void } {
         const { activity, keeper } = this;
+        // What it knew when the last slice left may have changed since.
+        if (activity.members.size === 0) this.hasLooked = null;
         const member = activity.join(job, this.o.clock.now());
         keeper.heedRates();
         this.hasLooked ??= keeper.ask();

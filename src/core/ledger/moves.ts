@@ -44,6 +44,7 @@ export function heard(state: LedgerState, seen: ControlSeen, now: number): void 
     if (generation < state.generation) return;
     // What holds calls off may be another thing from now on.
     if (generation > state.generation || lifted) state.hold = null;
+    if (lifted) state.liftedAt = now;
     state.generation = generation;
     state.desired = desired;
     if (concurrency !== undefined) state.maxConcurrency = concurrency;

@@ -55,8 +55,7 @@ export function takeReport(state: LedgerState, o: { worker: string; slot: number
     if (report.calls) state.calls = addCalls(state.calls, report.calls);
     if (report.control) heard(state, report.control, now);
     spends(state, report, now);
-    // What was found by an earlier word than the last holds nothing any more.
-    if (report.hold && report.hold.generation >= state.generation) holds(state, report.hold, now);
+    if (report.hold && isNews(state, report.hold, now)) holds(state, report.hold, now);
     else if (report.worked) released(state, now);
     if (report.useful !== undefined) state.useful = report.useful;
     if (report.process) state.processes = seenIn(state.processes, report.process, now);
@@ -82,6 +81,13 @@ function spends(state: LedgerState, { spent, failures }: SliceDone, now: number)
     state.recentFailures = mergeFailures(state.recentFailures, failures, RECENT_GROUPS);
     lookAtBudget(state, now);
 }
+
+/** A slice may know for so long (ms) of what has been lifted: its process looks at the target's limiter only now and then. */
+const OLD_NEWS_MS = 10_000;
+
+/** What was found by an earlier word than the last, or before somebody has lifted it, holds nothing any more: the next slice looks for itself. */
+const isNews = ({ generation, liftedAt }: LedgerState, hold: Hold, now: number): boolean =>
+    hold.generation >= generation && (liftedAt === undefined || now - liftedAt > OLD_NEWS_MS);
 
 /** Nothing may be called for a while. */
 function holds(state: LedgerState, hold: Hold, now: number): void {

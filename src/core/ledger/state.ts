@@ -157,6 +157,8 @@ export interface LedgerState {
     sentAway: boolean;
     /** No call may be made before: something beside the job says so. */
     hold: Hold | null;
+    /** When somebody has lifted what holds calls off without a new word of the control document, in ms. Absent: never. */
+    liftedAt?: number;
     /** Calls that slices have reported. */
     calls: CallStats;
     /** What the job ends as, once every partition is closed or nothing more can be done. */

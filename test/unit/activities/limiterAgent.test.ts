@@ -285,6 +285,18 @@ test('an agent whose last slice has gone goes on where another comes in time', a
     expect(await calls(agent, 'job', 1_000)).toBeGreaterThan(5);
 });
 
+test('an agent that was without a slice looks anew for the next: what closed the target may have been lifted meanwhile', async () => {
+    const agent = agentOf();
+    const leave = await joined(agent, 'job');
+    one(agent, 'job', { evidence: 'throttled', retryAfterMs: 600_000 });
+    await clock.pass(1_300);
+    expect(agent.wait()).toMatchObject({ code: 'GATE_CLOSED' });
+    leave();
+    store.put({ rates: [], inFlight: null });
+    await joined(agent, 'job');
+    expect(agent.wait()).toBeNull();
+});
+
 test('what a slice has learned of calls in flight is known to others', async () => {
     const [first, second] = [agentOf(), agentOf()];
     await joined(first, 'a', '50/s');

@@ -55,6 +55,19 @@ test('a hold that becomes another one is told as that, and one that goes on is n
     expect(job.told).toEqual(['held GATE_CLOSED', 'held BREAKER_OPEN', 'released BREAKER_OPEN']);
 });
 
+test('a slice that knows a hold of before it was lifted holds nothing up; what is found later does', () => {
+    const job = new Job(32);
+    job.workers();
+    job.tell({ op: 'control', generation: 0, desired: 'run', lifted: true });
+    job.now += 2_000;
+    expect(job.slice(0, { hold: job.hold('GATE_CLOSED', MINUTE) })).toMatchObject({ kind: 'wait', code: 'WORK' });
+    expect(job.state.hold).toBeNull();
+    job.now += 10_000;
+    job.workers();
+    expect(job.slice(0, { hold: job.hold('GATE_CLOSED', MINUTE) })).toMatchObject({ kind: 'stop' });
+    expect(job.state.hold).toMatchObject({ code: 'GATE_CLOSED' });
+});
+
 test('a hold of seconds is waited for by the worker itself', () => {
     const job = new Job(32);
     job.workers();
