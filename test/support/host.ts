@@ -25,11 +25,15 @@ export interface RunningHost {
     /** Of the supervisor, which leads a process group with the host process in it. */
     readonly pid: number;
     readonly key: string | undefined;
+    /** Folder of what it keeps: Azurite's files, the local host's own. */
+    readonly data: string;
     /** What the host needs to be found by a storage client. */
     readonly storage: string;
     output(): string;
     /** Kills supervisor and host with SIGKILL, as a power cut would; storage keeps what it holds. */
     kill9(): Promise<void>;
+    /** Ends everything in order; the data is whole, and stays until `stop`. */
+    end(): Promise<void>;
     /** Ends everything and removes the data. */
     stop(): Promise<void>;
     /** Starts again on the same ports and data, after kill9 or in place of the running one. */
@@ -113,8 +117,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
         get key() {
             return /Function key: (\S+)/.exec(said)?.[1];
         },
+        data,
         storage: emulatorConnection({ blob: blob!, queue: queue!, table: table! }),
         output: () => said,
+        end: () => end('SIGTERM', false),
         kill9: () => end('SIGKILL', true),
         stop: stopAll,
         restart: async () => {
