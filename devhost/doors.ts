@@ -53,12 +53,18 @@ export function mayManage(req: http.IncomingMessage): boolean {
  */
 const KEEP_ALIVE_MS = 130_000;
 
+/** Of a request's line and headers together: Kestrel has 8 KiB and 32 KiB for them. Beyond it Node.js answers 431. */
+const MAX_HEADER_BYTES = 40 * 1024;
+
 /** Listens with one handler on every address; one that this machine does not have (IPv6, often) is left out. */
 export async function listenOn(handler: http.RequestListener, port: number, addresses: (string | undefined)[]): Promise<http.Server[]> {
     const servers: http.Server[] = [];
     try {
         for (const address of addresses) {
-            const server = http.createServer({ maxHeaderSize: 64 * 1024, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS }, handler);
+            const server = http.createServer(
+                { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+                handler,
+            );
             if (await listens(server, port, address)) servers.push(server);
         }
     } catch (error) {

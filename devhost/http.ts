@@ -7,6 +7,8 @@ import { MANAGEMENT_PATH, RPC_PATH, type DurableApi } from './durable/api';
 
 const MAX_BODY = 100 * 1024 * 1024;
 const MAX_URL = 8 * 1024;
+/** Kestrel's limit, which the real host leaves as it is (https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits). */
+const MAX_HEADERS = 100;
 
 /** A connection for each request, which stays until the request is sent: closed behind an answer that came early, it would take that with it. */
 class OneRequestEach extends http.Agent {
@@ -79,6 +81,7 @@ export class HttpFront {
     private async handle(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
         const raw = req.url ?? '/';
         if (raw.length > MAX_URL) return end(res, 414);
+        if (req.rawHeaders.length / 2 > MAX_HEADERS) return end(res, 431);
         if (!isNamed(req.headers.host, this.options.names))
             return end(res, 403, 'This is no name of the local host. Use localhost or an address, or start it with --allow-host NAME.\n');
         // A path only: with the form of a whole URL, or two slashes, it would name another host than the header.

@@ -32,6 +32,15 @@ test('a wrong method or route is 404, a handler that throws 500 without a body, 
     expect((await get('/')).status).toBe(200);
 });
 
+test('more than a hundred headers, or 40 KiB of them, are 431, as the real host has it', async () => {
+    const many = (count: number) => ({ headers: Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-h${i}`, '1'])) });
+    // fetch adds some of its own.
+    expect((await get('/api/ticks', many(90))).status).toBe(200);
+    expect((await get('/api/ticks', many(101))).status).toBe(431);
+    expect((await get('/api/ticks', many(1_500))).status).toBe(431);
+    expect((await get('/api/ticks', { headers: { 'x-long': 'a'.repeat(41_000) } })).status).toBe(431);
+});
+
 test('a body over 100 MB is refused with a bare 500, and the host lives on', async () => {
     const chunk = new Uint8Array(10 * 1024 * 1024);
     let left = 11;

@@ -216,5 +216,6 @@ let read: ApiDocument | undefined;
 /** The document at the root of the repository, read once. */
 export const apiDocument = (): ApiDocument => (read ??= new ApiDocument(readFileSync(apiDocumentPath, 'utf8')));
 
-export const repository = path.resolve(__dirname, '../../..');
+// Built, it stands below dist/.
+export const repository = path.resolve(__dirname, __dirname.includes(`${path.sep}dist${path.sep}`) ? '../../../..' : '../../..');
 export const apiDocumentPath = path.join(repository, 'openapi.json');
