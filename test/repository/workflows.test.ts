@@ -100,6 +100,9 @@ test('a tag deploys what was tested, by a token and not by a stored secret of Az
     expect(inDeploy.filter((s) => s.uses?.startsWith('actions/checkout') || /\b(npm|npx|node)\b/.test(s.run ?? ''))).toEqual([]);
     const login = steps(deploy).find((s) => s.uses?.startsWith('azure/login'))!;
     expect(Object.keys(login.with!).sort()).toEqual(['client-id', 'subscription-id', 'tenant-id']);
+    // Nor is a key of the app stored: what it asks after the deployment, anybody may ask.
+    expect(JSON.stringify(deploy)).not.toMatch(/\bsecrets\b|function-?_?key/i);
+    expect(inDeploy.at(-1)!.run).toContain('"$APP_URL/api/health"');
 });
 
 test('the .NET SDK that is set up, for the Bicep compiler, is that of the project which fetches it', () => {
