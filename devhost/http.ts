@@ -80,6 +80,8 @@ export class HttpFront {
 
     private async handle(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
         const raw = req.url ?? '/';
+        // Each request of a connection listens for its end.
+        req.socket.setMaxListeners(0);
         if (raw.length > MAX_URL) return end(res, 414);
         if (req.rawHeaders.length / 2 > MAX_HEADERS) return end(res, 431);
         if (!isNamed(req.headers.host, this.options.names))
@@ -159,12 +161,16 @@ export class HttpFront {
             proxied.on('error', reject);
             res.on('finish', resolve);
             // A caller who has gone takes the request to the app along; one who has its answer may still be sending, to nobody.
-            res.on('close', () => {
+            const left = (): void => {
+                req.socket.off('close', left);
                 req.unpipe(proxied);
                 req.resume();
                 proxied.destroy();
                 resolve();
-            });
+            };
+            res.on('close', left);
+            // An answer whose turn on the connection has not come is told of nothing: its request was sent behind others.
+            req.socket.on('close', left);
         });
         let bytes = 0;
         req.on('data', (chunk: Buffer) => {

@@ -21,7 +21,7 @@ interface Place {
 }
 
 /**
- * Looks for each secret as it is, escaped as in JSON, percent-encoded, and in base64 wherever it may begin in what was encoded. Any of its
+ * Looks for each secret as it is, escaped as in JSON, percent-encoded, in hex, and in base64 wherever it may begin in what was encoded. Any of its
  * characters may be percent-encoded or not, for no two encoders agree on which.
  */
 export function redactor(secrets: string[]): Redactor | null {
@@ -70,8 +70,12 @@ function formsOf(secret: string): Place[][] {
     const bytes = Buffer.from(secret);
     // A header carries the characters up to 0xff as single bytes.
     const sent = Buffer.from(secret, 'latin1');
-    if (bytes.equals(sent)) return [...textForms(secret), ...base64Forms(bytes)];
-    return [...textForms(secret), ...textForms(sent.toString('utf8')), ...base64Forms(bytes), ...base64Forms(sent)];
+    if (bytes.equals(sent)) return [...textForms(secret), ...hexForms(bytes), ...base64Forms(bytes)];
+    return [
+        ...textForms(secret),
+        ...textForms(sent.toString('utf8')),
+        ...[bytes, sent].flatMap((b) => [...hexForms(b), ...base64Forms(b)]),
+    ];
 }
 
 const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
@@ -100,6 +104,12 @@ function placeOf(character: string, texts: string[]): Place {
     const single = /^[\u0080-\u00ff]$/.test(character) ? [percentOf(Buffer.from(character, 'latin1'))] : [];
     return place(texts, [percentOf(Buffer.from(character)), ...single]);
 }
+
+/** In lower and in upper case: nobody mixes them. */
+const hexForms = (bytes: Buffer): Place[][] => {
+    const hex = bytes.toString('hex');
+    return [hex, hex.toUpperCase()].map((text) => [...text].map((digit) => place([digit], [])));
+};
 
 /** The characters of base64 that hang on nothing but the secret, for each of the three places at which it may begin in a group of three bytes. */
 function base64Forms(bytes: Buffer): Place[][] {

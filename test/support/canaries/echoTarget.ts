@@ -48,6 +48,7 @@ export async function startEchoTarget(header: string, cookie: string): Promise<E
             youSent: body,
             headers: request.headers,
             ...{ plain: secret, encoded: Buffer.from(secret).toString('base64'), percent: encodeURIComponent(secret) },
+            ...{ hex: Buffer.from(secret).toString('hex'), HEX: Buffer.from(secret).toString('hex').toUpperCase() },
         });
         const json = { ...handed, 'content-type': 'application/json' };
         switch (new URL(request.url!, 'http://target').pathname.split('/')[1]) {

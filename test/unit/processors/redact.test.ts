@@ -9,6 +9,8 @@ test.each([
     ['in JSON', JSON.stringify(secret).slice(1, -1)],
     ['percent-encoded', encodeURIComponent(secret)],
     ['percent-encoded in lower case', encodeURIComponent(secret).replace(/%../g, (h) => h.toLowerCase())],
+    ['in hex', Buffer.from(secret).toString('hex')],
+    ['in hex in upper case', Buffer.from(secret).toString('hex').toUpperCase()],
     ['in a form', new URLSearchParams({ s: secret }).toString().slice(2).replaceAll('%40', '%40')],
 ])('a secret is taken out %s', (_how, form) => {
     expect(redact(`before ${form} after`)).not.toContain(form);
