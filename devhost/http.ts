@@ -186,10 +186,15 @@ export class HttpFront {
             if (!res.headersSent) end(res, 500, undefined, { 'x-ms-invocation-id': invocationId });
             else if (!res.writableEnded) res.destroy();
         };
-        this.invoke(found, url, req, undefined, invocationId).catch((error: Error) => {
-            fail(error);
-            proxied.destroy();
-        });
+        // The app waits for the request for ever: it is invoked for one that is on its way, and not for that of a caller who has gone before.
+        const invoke = (): void => {
+            this.invoke(found, url, req, undefined, invocationId).catch((error: Error) => {
+                fail(error);
+                proxied.destroy();
+            });
+        };
+        proxied.flushHeaders();
+        proxied.once('socket', (socket) => (socket.connecting ? socket.once('connect', invoke) : invoke()));
         await answered.catch(fail);
     }
 
