@@ -6,7 +6,7 @@ export class Known {
     /** What the keys of a job's items begin with, by its id. */
     readonly tags = new Map<string, string>();
 
-    learn(kind: keyof Known['values'] & string, value: string): void {
+    learn(kind: 'job' | 'upload' | 'cursor' | 'continuation', value: string): void {
         const values = this.values[kind]!;
         if (values.includes(value)) return;
         values.push(value);

@@ -11,7 +11,7 @@ async function main(): Promise<number> {
     const requests = Number(values.requests ?? 20_000);
     const seed = Number(values.seed ?? Date.now() % 1_000_000);
     console.log(`${requests} requests of seed ${seed}`);
-    const report = await runFuzz({ root, seed, requests, jobs: Number(values.jobs ?? 200), log: console.log });
+    const report = await runFuzz({ root, seed, requests, jobs: Number(values.jobs ?? 200), bombs: true, log: console.log });
     const statuses = new Map<string, number>();
     for (const [name, count] of report.answers) statuses.set(name.split(' ')[1]!, (statuses.get(name.split(' ')[1]!) ?? 0) + count);
     console.log(`${report.sent} requests and ${report.raw} odd ones in ${Math.round(report.seconds)} s; ${report.started} jobs started`);

@@ -1,6 +1,8 @@
 // Loaded into the local host's process before all else (`--require`): writes down how long its event loop was held, and by how much work, and what memory it has.
 // The file is that of FANFOLD_PROBE; a line of JSON each. At SIGUSR2 the memory is told, after what is not needed any more has been collected.
 const { appendFileSync } = require('node:fs');
+const { performance } = require('node:perf_hooks');
+const { setInterval } = require('node:timers');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 

@@ -178,7 +178,8 @@ const mangledBytes = (text: string, at: number): Buffer => {
 /** A job that may start calls what the run has started for that, a few items, and does not stay. */
 function tamed(spec: unknown, targetUrl: string, tag: string): unknown {
     if (typeof spec !== 'object' || spec === null) return spec;
-    const { process, source, startAt: _, deadline: __, ...rest } = spec as Record<string, unknown>;
+    const { process, source, ...rest } = spec as Record<string, unknown>;
+    for (const field of ['startAt', 'deadline']) delete rest[field];
     const http = (process as { http?: object } | undefined)?.http;
     return {
         ...rest,

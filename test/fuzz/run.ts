@@ -5,9 +5,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { startTarget } from '../../samples/target';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { FanfoldClient, isEnded } from '../../src/client';
+import { ApiError, FanfoldClient, isEnded } from '../../src/client';
 import { startHost, type RunningHost } from '../support/host';
 import { until } from '../support/until';
+import { bombs, startBombs } from './bombs';
 import { fuzz, type Finding, type FuzzReport, type UnderWay } from './fuzz';
 import type { Sender } from './requests';
 import { asCurl, send } from './send';
@@ -18,6 +19,8 @@ export interface RunOptions {
     seed: number;
     requests: number;
     jobs: number;
+    /** Also what is far more than it looks, one after the other: `bombs.ts`. */
+    bombs?: boolean;
     log?: (line: string) => void;
 }
 
@@ -51,7 +54,14 @@ type Told = { at: number } & (
     | { kind: 'memory'; heapUsed: number; external: number; rss: number }
 );
 
-export async function runFuzz({ root, seed, requests, jobs, log = () => undefined }: RunOptions): Promise<RunReport> {
+export async function runFuzz({
+    root,
+    seed,
+    requests,
+    jobs,
+    bombs: withBombs = false,
+    log = () => undefined,
+}: RunOptions): Promise<RunReport> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'fanfold-fuzz-'));
     const file = path.join(folder, 'probe.ndjson');
     const target = await startTarget({ latencyMs: 5 });
@@ -133,6 +143,7 @@ export async function runFuzz({ root, seed, requests, jobs, log = () => undefine
         const [first = 0, last = 0] = [heapMb[1], heapMb.at(-1)];
         if (heapMb.length > 3 && last - first > MAX_GROWTH_MB)
             findings.push({ what: `the heap grows: ${heapMb.join(', ')} MB`, how: 'all of it' });
+        if (withBombs) heldAloneMs = Math.max(heldAloneMs, await setBombs(host, holds, findings, log));
         const started = await afterwards(host, findings);
         return {
             ...report,
@@ -149,9 +160,48 @@ export async function runFuzz({ root, seed, requests, jobs, log = () => undefine
     }
 }
 
+/** One after the other, so that what holds the event loop is known. Gives the longest hold, in ms of work. */
+async function setBombs(
+    host: RunningHost,
+    holds: () => { cpuMs: number }[],
+    findings: Finding[],
+    log: (line: string) => void,
+): Promise<number> {
+    const client = adminOf(host);
+    const target = await startBombs();
+    let worst = 0;
+    try {
+        for (const { what, set } of bombs) {
+            const before = holds().length;
+            try {
+                const id = await set(client, target.url);
+                if (id !== null) await client.waitUntil(id, isEnded, { timeoutMs: 60_000, everyMs: 100 });
+            } catch (error) {
+                // Refused in words is as good.
+                if (!(error instanceof ApiError) || error.status >= 500)
+                    findings.push({ what: `${what}: ${String(error)}`, how: 'bombs.ts' });
+            }
+            const held = Math.max(
+                0,
+                ...holds()
+                    .slice(before)
+                    .map(({ cpuMs }) => cpuMs),
+            );
+            worst = Math.max(worst, held);
+            log(`${what}: held for ${held} ms`);
+            if (held > MAX_HELD_MS) findings.push({ what: `${what}: holds the event loop for ${held} ms of work`, how: 'bombs.ts' });
+        }
+    } finally {
+        await target.stop();
+    }
+    return worst;
+}
+
+const adminOf = (host: RunningHost): FanfoldClient => new FanfoldClient({ url: host.url, key: host.key!, appKey: keys.admin });
+
 /** Every job that was started ends, can be read in every way, and nothing of a job lies about that is none. Gives how many there were. */
 async function afterwards(host: RunningHost, findings: Finding[]): Promise<number> {
-    const client = new FanfoldClient({ url: host.url, key: host.key!, appKey: keys.admin });
+    const client = adminOf(host);
     const ids: string[] = [];
     for await (const { id } of client.listJobs()) ids.push(id);
     for (const id of ids) {

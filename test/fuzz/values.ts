@@ -97,7 +97,9 @@ function ofSchema(document: ApiDocument, schema: Bounds | boolean, depth: number
     const alternatives = schema.anyOf ?? schema.oneOf;
     if (alternatives) {
         // What stands beside alternatives holds for each of them.
-        const { anyOf: _, oneOf: __, ...beside } = schema;
+        const beside = { ...schema };
+        delete beside.anyOf;
+        delete beside.oneOf;
         return fc.oneof(...alternatives.map((one) => ofSchema(document, { ...beside, ...one }, depth + 1)));
     }
     const [type = 'any', ...others] = [schema.type ?? (schema.properties ? 'object' : 'any')].flat();

@@ -1,5 +1,6 @@
 // Requests that no client sends: bytes on a socket, in pieces, slowly, cut off, or more than one thing at once.
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 
 export interface RawRequest {
@@ -124,13 +125,14 @@ export function sendRaw(port: number, { pieces, pauseMs, cut }: RawRequest, long
             if (!cut && /^HTTP\/1\.1 \d{3}[^]*\r\n\r\n/.test(said)) setTimeout(end, 50);
         });
         socket.on('error', end).on('close', end);
-        void (async () => {
-            for (const piece of pieces) {
-                if (socket.destroyed) return;
-                socket.write(piece);
-                if (pauseMs > 0) await new Promise((later) => setTimeout(later, pauseMs));
-            }
-            if (cut) end();
-        })();
+        inPieces(socket, pieces, pauseMs).then(() => cut && end(), reject);
     });
+}
+
+async function inPieces(socket: net.Socket, pieces: Buffer[], pauseMs: number): Promise<void> {
+    for (const piece of pieces) {
+        if (socket.destroyed) return;
+        socket.write(piece);
+        if (pauseMs > 0) await sleep(pauseMs);
+    }
 }

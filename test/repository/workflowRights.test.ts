@@ -24,6 +24,7 @@ const rights: Record<string, Record<string, string>> = {
     'ci.yml functions-host': { contents: 'read' },
     'ci.yml bicep': { contents: 'read' },
     'ci.yml completion': { contents: 'read' },
+    'ci.yml fuzz': { contents: 'read' },
     'ci.yml package': { contents: 'read' },
     'deploy.yml package': { contents: 'read' },
     // The token that Azure takes for its own.

@@ -9,10 +9,10 @@ const LONGEST = [
     ...['cli/codes', 'cli/endures'],
     ...['e2e/jobs', 'guarantees/limits', 'devhost/durableFeatures', 'guarantees/controlKills', 'e2e/throttling', 'e2e/adaptive'],
     ...['e2e/limits', 'e2e/controlTimes', 'integration/package', 'e2e/controlLimits', 'e2e/start', 'integration/http', 'e2e/limiters'],
-    ...['docs/curl'],
+    ...['docs/curl', 'integration/canaries', 'fuzz/fuzz'],
 ];
 /** Of the others, those that start hosts come before those that need a processor to themselves: at the end, short ones fill what is left. */
-const FOLDERS = ['guarantees', 'devhost', 'e2e', 'docs', 'integration', 'cost', 'histories', 'repository', 'unit'];
+const FOLDERS = ['guarantees', 'devhost', 'e2e', 'docs', 'integration', 'fuzz', 'cost', 'histories', 'repository', 'unit'];
 
 function rank({ path }) {
     const name = path.replaceAll('\\', '/').split('/test/').at(-1).replace('.test.ts', '');
