@@ -76,13 +76,23 @@ class Supervisor {
         } satisfies HostStart);
         host.on(
             'message',
-            (m: { ready?: boolean; failed?: string; functions?: string[]; key?: string | null; activity?: string; runs?: boolean }) => {
+            (m: {
+                ready?: boolean;
+                failed?: string;
+                functions?: string[];
+                key?: string | null;
+                systemKey?: string | null;
+                activity?: string;
+                runs?: boolean;
+            }) => {
                 if (m.activity !== undefined) return void (m.runs ? running.add(m.activity) : running.delete(m.activity));
                 if (m.failed) return console.error(m.failed);
                 if (!m.ready) return;
                 console.log(`\nFunctions:\n${m.functions!.map((f) => `  ${f}`).join('\n')}\n`);
                 if (!isLocal(this.door.host) && !this.door.auth)
                     console.warn(`Whoever reaches ${this.door.host}:${this.port} may use all of this: no key is asked for without --auth.`);
+                // The key of functions last: who reads along waits for it.
+                if (m.systemKey) console.log(`System key, of the durable HTTP API: ${m.systemKey}`);
                 if (m.key) console.log(`Function key: ${m.key}`);
                 console.log(`Ready on http://localhost:${this.port} — Ctrl-C stops.`);
                 setTimeout(() => (this.crashes = 0), 60_000).unref();

@@ -38,7 +38,7 @@ export function isNamed(header: string | undefined, names: readonly string[]): b
 export const namesOf = (host: string, allowed: readonly string[]): string[] =>
     [host, ...allowed, ...(isLocal(host) ? [] : [os.hostname()])].map((name) => name.toLowerCase());
 
-/** The host's own pages for the durable engine ask for no key, so they answer this machine only, and no page of another origin. */
+/** The host's own pages for the durable engine ask for no key without `--auth`, so they answer this machine only, and no page of another origin. */
 export function mayManage(req: http.IncomingMessage): boolean {
     const address = (req.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     if (address !== '::1' && !address.startsWith('127.')) return false;

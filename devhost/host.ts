@@ -1,4 +1,5 @@
 // The host process: loads the app, takes up the task hub, serves HTTP. Started by cli.ts, and ends with it.
+import { randomBytes } from 'node:crypto';
 import { DurableApi } from './durable/api';
 import { Engine } from './durable/engine';
 import { HubStore } from './durable/store';
@@ -58,7 +59,8 @@ async function run(start: HostStart): Promise<void> {
         onActivity: (key, runs) => void process.send?.({ activity: key, runs }),
     });
     let state: 'Running' | 'Initialized' = 'Initialized';
-    const durable = new DurableApi(engine, settings.hub, start.port);
+    const systemKey = start.auth ? randomBytes(24).toString('base64url') : null;
+    const durable = new DurableApi(engine, settings.hub, start.port, systemKey);
     const front = new HttpFront(app, durable, {
         routePrefix: settings.routePrefix,
         auth: start.auth,
@@ -70,7 +72,7 @@ async function run(start: HostStart): Promise<void> {
     const origin = `http://localhost:${start.port}`;
     const stopTimers = startTimers(app, durable.clientBinding(`http://127.0.0.1:${start.port}`), (m) => log('error', 'Host.Timers', m));
     state = 'Running';
-    process.send?.({ ready: true, functions: front.describe(origin), key: start.auth ? front.key : null });
+    process.send?.({ ready: true, functions: front.describe(origin), key: start.auth ? front.key : null, systemKey });
     const stop = () => {
         stopTimers();
         engine.stop();

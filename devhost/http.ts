@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { App, RegisteredFunction } from './core';
 import { isNamed, listenOn, mayManage } from './doors';
-import { MANAGEMENT_PATH, RPC_PATH, type DurableApi } from './durable/api';
+import { MANAGEMENT_PATH, type DurableApi } from './durable/api';
 
 const MAX_BODY = 100 * 1024 * 1024;
 const MAX_URL = 8 * 1024;
@@ -95,11 +95,13 @@ export class HttpFront {
             const body = JSON.stringify({ id: 'local-host', state: this.options.state(), ...uptime });
             return end(res, 200, body, { 'content-type': 'application/json' });
         }
-        for (const base of [MANAGEMENT_PATH, RPC_PATH])
-            if (url.pathname.startsWith(`${base}/`))
-                return mayManage(req)
-                    ? this.management(req, res, url, url.pathname.slice(base.length + 1))
-                    : end(res, 403, 'This asks for no key, so it answers this machine only, and no page of another origin.\n');
+        for (const base of [MANAGEMENT_PATH, this.durable.rpcPath]) {
+            if (!url.pathname.startsWith(`${base}/`)) continue;
+            if (!mayManage(req)) return end(res, 403, 'This answers this machine only, and no page of another origin.\n');
+            const key = { query: url.searchParams, header: req.headers['x-functions-key'] };
+            if (base === MANAGEMENT_PATH && !this.durable.admits(key)) return end(res, 401);
+            return this.management(req, res, url, url.pathname.slice(base.length + 1));
+        }
         const found = this.match(req.method ?? 'GET', url.pathname);
         if (!found) return end(res, 404);
         if (

@@ -82,7 +82,10 @@ export function findSecret(name: string, env: NodeJS.ProcessEnv = process.env): 
 /** What the fence of targets goes by. The app's own hosts are those that the platform names. */
 export function fenceSettings(env: NodeJS.ProcessEnv = process.env): { allowed: string; denied: string; own: string[] } {
     const site = env.WEBSITE_HOSTNAME;
-    const own = [site, site?.replace('.', '.scm.'), hostOf(env.IDENTITY_ENDPOINT)];
+    // On a developer's machine every address of loopback leads to the app, and to the host's own API beside it.
+    const port = /^localhost:(\d+)$/i.exec(site ?? '')?.[1];
+    const here = port === undefined ? [] : [`127.0.0.0/8:${port}`, `[::1]:${port}`];
+    const own = [site, site?.replace('.', '.scm.'), ...here, hostOf(env.IDENTITY_ENDPOINT)];
     return {
         allowed: env.FANFOLD_ALLOWED_TARGETS ?? '',
         denied: env.FANFOLD_DENIED_TARGETS ?? '',

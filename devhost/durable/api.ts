@@ -34,12 +34,29 @@ export class DurableApi {
         private readonly engine: Engine,
         private readonly hub: string,
         private readonly port: number,
+        /** The system key that the API asks for; null: none. */
+        private readonly key: string | null,
     ) {}
+
+    /** What stands in the place of the key in URLs. */
+    private get code(): string {
+        return this.key ?? 'local';
+    }
+
+    /** Whether a request comes with the system key, as one of the real host's has it. */
+    admits({ query, header }: { query: URLSearchParams; header: string | string[] | undefined }): boolean {
+        return this.key === null || query.get('code') === this.key || header === this.key;
+    }
+
+    /** Where the app's own calls come in, which have no key in their query: it stands in the path. */
+    get rpcPath(): string {
+        return this.key === null ? RPC_PATH : `${RPC_PATH}/${this.key}`;
+    }
 
     clientBinding(origin: string): string {
         const base = `${origin}${MANAGEMENT_PATH}`;
-        const query = `taskHub=${this.hub}&connection=Storage&code=local`;
-        const create = (extra: string) => `${base}/orchestrators/{functionName}[/{instanceId}]?${extra}code=local`;
+        const query = `taskHub=${this.hub}&connection=Storage&code=${this.code}`;
+        const create = (extra: string) => `${base}/orchestrators/{functionName}[/{instanceId}]?${extra}code=${this.code}`;
         return JSON.stringify({
             taskHubName: this.hub,
             connectionName: null,
@@ -49,9 +66,9 @@ export class DurableApi {
             },
             managementUrls: { id: 'INSTANCEID', ...urls(base, 'INSTANCEID', query) },
             baseUrl: base,
-            requiredQueryStringParameters: 'code=local',
+            requiredQueryStringParameters: `code=${this.code}`,
             // The app's own calls: never to a name that a caller's Host header says.
-            rpcBaseUrl: `http://127.0.0.1:${this.port}${RPC_PATH}/`,
+            rpcBaseUrl: `http://127.0.0.1:${this.port}${this.rpcPath}/`,
             httpBaseUrl: null,
             maxGrpcMessageSizeInBytes: null,
             grpcHttpClientTimeout: null,
@@ -82,7 +99,7 @@ export class DurableApi {
         if (!(await this.engine.start(id, { type: 'start', name, input, version, parent: null, at: iso() })))
             return refused(`An Orchestration instance with the id ${id} is active already.`, 409);
         const base = `${request.origin}${MANAGEMENT_PATH}`;
-        const links = urls(base, id, `taskHub=${this.hub}&connection=Storage&code=local`);
+        const links = urls(base, id, `taskHub=${this.hub}&connection=Storage&code=${this.code}`);
         delete links.rewindPostUri;
         return { status: 202, headers: { location: links.statusQueryGetUri!, 'retry-after': '10' }, body: { id, ...links } };
     }

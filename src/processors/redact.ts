@@ -60,10 +60,14 @@ function byText(secrets: string[]): (text: string) => string {
     return (text) => forms.reduce((left, form) => left.replaceAll(form, REDACTED), text);
 }
 
-/** Of `Bearer TOKEN` the token too: a target says "the token TOKEN is not valid". */
+/** Of `Bearer TOKEN` the token too: a target says "the token TOKEN is not valid". Of `Basic …` what it encodes, and the password in it. */
 function withCredentials(secret: string): string[] {
     const credentials = /^[!-~]+ +(\S+)$/.exec(secret)?.[1];
-    return credentials === undefined ? [secret] : [secret, credentials];
+    if (credentials === undefined) return [secret];
+    if (!/^basic /i.test(secret)) return [secret, credentials];
+    const pair = Buffer.from(credentials, 'base64').toString('utf8');
+    const colon = pair.indexOf(':');
+    return colon < 0 ? [secret, credentials] : [secret, credentials, pair, pair.slice(colon + 1)];
 }
 
 function formsOf(secret: string): Place[][] {

@@ -106,6 +106,28 @@ test('opened to others, it says so, answers to names that it was given, and keep
     }
 });
 
+test('with --auth the durable HTTP API asks for its system key, of which the key of functions is none', async () => {
+    const host = await startHost({ app, auth: true });
+    try {
+        const port = Number(new URL(host.url).port);
+        const keyOf = (line: RegExp): string => line.exec(host.output())![1]!;
+        const [system, functions] = [keyOf(/System key[^:]*: (\S+)/), keyOf(/Function key: (\S+)/)];
+        for (const key of [undefined, 'local', functions, `${system}x`]) {
+            expect(await ask(port, key === undefined ? management : `${management}?code=${key}`)).toBe(401);
+            expect(await ask(port, management, { headers: key === undefined ? {} : { 'x-functions-key': key } })).toBe(401);
+            expect(await ask(port, `/durabletask-rpc/${key ?? 'instances'}/instances/none`)).toBe(404);
+        }
+        const stop = { method: 'POST' };
+        expect(await ask(port, `${management}/terminate`, stop)).toBe(401);
+        expect(await ask(port, '/durabletask-rpc/orchestrators/chain', stop)).toBe(404);
+        // 404 by the API itself: there is no such instance.
+        expect(await ask(port, `${management}?code=${system}`)).toBe(404);
+        expect(await ask(port, '/runtime/webhooks/durabletask/instances', { headers: { 'x-functions-key': system } })).toBe(200);
+    } finally {
+        await host.stop();
+    }
+});
+
 test('where it listens, by what it is told', () => {
     for (const local of ['localhost', '127.0.0.1', '::1']) expect(addressesOf(local)).toEqual(['127.0.0.1', '::1']);
     for (const all of ['0.0.0.0', '::', '*']) expect(addressesOf(all)).toEqual([undefined]);

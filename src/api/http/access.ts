@@ -36,7 +36,7 @@ const ROLE_CLAIMS = ['roles', 'http://schemas.microsoft.com/ws/2008/06/identity/
  */
 function principalIn(headers: Headers): Principal | null {
     const said = headers.get('x-ms-client-principal');
-    const name = headers.get('x-ms-client-principal-name') ?? headers.get('x-ms-client-principal-id');
+    const name = headers.get('x-ms-client-principal-name') || headers.get('x-ms-client-principal-id');
     if (said === null && name === null) return null;
     return { name: name?.slice(0, MAX_NAME) || null, roles: said === null ? [] : rolesIn(said) };
 }

@@ -49,7 +49,7 @@ export class Fence {
         const isOpened = (address: string): boolean => isNamed || this.allowed.namesAddress(address, port);
         if (this.denied.namesAll(port) && !addresses.every(isOpened))
             return 'the deployment calls only what it allows by name or address (FANFOLD_ALLOWED_TARGETS)';
-        if (!isNamed && (this.own.namesHost(host, port) || addresses.some((address) => this.own.namesAddress(address, port))))
+        if (this.isOwn(host, port, addresses) && !this.isOwnOpened(host, port, addresses))
             return 'it is the app itself, or a service of its platform';
         for (const address of addresses) {
             const kind = kindOf(address);
@@ -60,6 +60,22 @@ export class Fence {
             return `${what}; the deployment may allow it (FANFOLD_ALLOWED_TARGETS)`;
         }
         return null;
+    }
+
+    private isOwn(host: string, port: number, addresses: readonly string[]): boolean {
+        return this.own.namesHost(host, port) || addresses.some((address) => this.own.namesAddress(address, port));
+    }
+
+    /**
+     * The app's own is opened by an entry as exact as what is own: this very host, and its port where that is own at one port. All hosts below one, all of this
+     * machine, mean others: who opens these does not think of the app among them.
+     */
+    private isOwnOpened(host: string, port: number, addresses: readonly string[]): boolean {
+        return this.allowed.namesJust(host, port) || (this.allowed.namesJust(host, null) && !this.isOwnAtPort(host, port, addresses));
+    }
+
+    private isOwnAtPort(host: string, port: number, addresses: readonly string[]): boolean {
+        return this.own.namesJust(host, port) || addresses.some((address) => this.own.namesAddress(address, port));
     }
 }
 

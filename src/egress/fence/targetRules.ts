@@ -84,6 +84,11 @@ export class TargetRules {
         );
     }
 
+    /** Whether an entry is this very host with this very port; null: without one. */
+    namesJust(host: string, port: number | null): boolean {
+        return this.rules.some((rule) => rule.kind === 'host' && rule.host === host && rule.port === port);
+    }
+
     /** Whether the list names this address, or the one that it stands for. */
     namesAddress(address: string, port: number): boolean {
         const plain = withoutZone(address);

@@ -96,6 +96,10 @@ describe('a sign-in', () => {
     test('of an application goes by its id where it has no name; a long name is cut', () => {
         const app = { 'x-ms-client-principal': principal([roleClaim('Fanfold.Read')]), 'x-ms-client-principal-id': '0000-1111' };
         expect(caller(app, { ...signsIn, FANFOLD_ROLES: 'required' })).toEqual(['read', '0000-1111']);
+        expect(caller({ ...app, 'x-ms-client-principal-name': '' }, { ...signsIn, FANFOLD_ROLES: 'required' })).toEqual([
+            'read',
+            '0000-1111',
+        ]);
         expect(caller({ 'x-ms-client-principal-name': 'n'.repeat(500) }, signsIn)).toEqual(['admin', 'n'.repeat(200)]);
     });
 });

@@ -44,6 +44,8 @@ test('a job without secrets looks for nothing, and a short one is not looked for
 
 test.each([
     ['the credentials of a scheme', 'Bearer sk-live-AbCd/ef+gh', 'sk-live-AbCd/ef+gh'],
+    ['the password of Basic', `Basic ${Buffer.from('ann:correct-horse').toString('base64')}`, 'correct-horse'],
+    ['user and password of Basic', `basic ${Buffer.from('ann:correct').toString('base64')}`, 'ann:correct'],
     ['every sign percent-encoded', 'pa ss/word!(x)*1', 'pa+ss%2fword%21%28x%29%2A1'],
     ['some signs percent-encoded', 'pa ss/word12345', 'pa%20ss/word12345'],
     ['slashes escaped in base64', '~~~???>>>~~~???', Buffer.from('~~~???>>>~~~???').toString('base64').replaceAll('/', '\\/')],

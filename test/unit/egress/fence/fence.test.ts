@@ -7,6 +7,7 @@ import { targetRulesIn } from '../../../../src/egress/fence/targetRules';
 import { sender, type OutgoingAnswer } from '../../../../src/egress/outgoing';
 import { OutgoingError } from '../../../../src/egress/outgoingError';
 import { Pools } from '../../../../src/egress/pools';
+import { fenceSettings } from '../../../../src/settings';
 import { testDns, type TestDns } from '../../../support/testDns';
 import { closedIpv4, closedIpv6, harmlessAddresses, harmlessNames, ipv4Forms } from './corpus';
 
@@ -214,6 +215,29 @@ describe('what an operator opens and closes', () => {
         expect(refuses({ own }, 'other.example', ['20.50.2.1'], 4141)).toBe(true);
         expect(refuses({ own }, 'other.azurewebsites.net', ['20.50.2.9'])).toBe(false);
         expect(refuses({ own, allowed: 'app.azurewebsites.net' }, 'app.azurewebsites.net', ['20.50.2.9'])).toBe(false);
+    });
+
+    test('the app itself is not opened by what means others: all hosts below one, a host without its port, an address, a name that leads to it', () => {
+        const site = ['app.azurewebsites.net', '20.50.2.1:4141'];
+        const below = { own: site, denied: '*', allowed: '*.azurewebsites.net,*.example' };
+        expect(refuses(below, 'app.azurewebsites.net', ['20.50.2.9'])).toBe(true);
+        expect(refuses(below, 'other.azurewebsites.net', ['20.50.2.9'])).toBe(false);
+        expect(refuses(below, 'any.example', ['20.50.2.1'], 4141)).toBe(true);
+        expect(refuses(below, 'any.example', ['20.50.2.1'], 4142)).toBe(false);
+        const { own } = fenceSettings({ WEBSITE_HOSTNAME: 'localhost:7071' });
+        const here = { own, allowed: 'localhost,127.0.0.0/8,[::1],*.test' };
+        for (const [host, address] of [
+            ['localhost', '127.0.0.1'],
+            ['127.0.0.1', '127.0.0.1'],
+            ['127.0.0.2', '127.0.0.2'],
+            ['[::1]', '::1'],
+            ['[::ffff:7f00:1]', '::ffff:7f00:1'],
+            ['any.test', '127.0.0.1'],
+        ] as const) {
+            expect([host, refuses(here, host, [address], 7071)]).toEqual([host, true]);
+            expect([host, refuses(here, host, [address], 7080)]).toEqual([host, false]);
+        }
+        expect(refuses({ own, allowed: 'localhost:7071' }, 'localhost', ['127.0.0.1'], 7071)).toBe(false);
     });
 
     test.each([
