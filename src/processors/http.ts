@@ -56,7 +56,7 @@ export function compileHttp(spec: HttpProcess, findSecret: (name: string) => Sec
             timeoutMs,
             maxBodyBytes: bytesToKeep(wanted),
         }).then(
-            (answer) => named(judge(answer, wanted)),
+            async (answer) => named(await judge(answer, wanted)),
             (error: unknown) => named(unanswered(error)),
         );
     };

@@ -1,13 +1,13 @@
 // What an answer of the target means for the item: an outcome, or a failed attempt and whether to try again.
 import type { ItemCode } from '../core/codes';
-import { parseExact } from '../json/exactJson';
-import { Budget, codeOf, evaluate, isTruthy, type Expression } from '../expressions/jmespath';
+import { Budget, codeOf, evaluate, ExpressionError, isTruthy, type Expression } from '../expressions/jmespath';
 import { isRetryable } from '../core/retryable';
 import { cutText } from '../core/text';
 import { textOf } from '../egress/decode';
 import { MAX_ANSWER_BYTES, OutgoingError, type OutgoingAnswer } from '../egress/outgoing';
 import { rateHint, type RateHint } from '../egress/rateLimitHeaders';
 import { retryAfter } from '../egress/retryAfter';
+import { looksLike, MAX_ANSWER_DEPTH, onOneLine, valueOf, type LooksLike } from './answerJson';
 import type { Redactor } from './redact';
 import { failed, type Kept, type ProcessorResult } from './processor';
 
@@ -33,10 +33,10 @@ export function unanswered(error: unknown): ProcessorResult {
     return failed(error.code, error.message);
 }
 
-export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResult {
+export async function judge(answer: OutgoingAnswer, wanted: Judgement): Promise<ProcessorResult> {
     const { status } = answer;
     const { success, redact } = wanted;
-    const body = readBody(answer, redact, success !== null);
+    const body = await readBody(answer, redact);
     const now = Date.now();
     const asked = retryAfter(answer.headers['retry-after'], answer.headers.date, now);
     const hint = rateHint(answer.headers, now);
@@ -66,7 +66,7 @@ export function judge(answer: OutgoingAnswer, wanted: Judgement): ProcessorResul
         try {
             const budget = new Budget();
             // JMESPath's own idea of truth: false, null and empty values are false.
-            holds = isTruthy(evaluate(success, { status, headers: answer.headers, body: body.value() }, budget), budget);
+            holds = isTruthy(evaluate(success, { status, headers: answer.headers, body: await valueIn(body) }, budget), budget);
         } catch (error) {
             // An error page in place of the expected document is the usual reason: the status says whether to try again.
             return unsuccessful(
@@ -95,17 +95,22 @@ const succeeded = (answer: OutgoingAnswer, body: Body, maxOutputBytes: number, h
 /** An answer's body without secrets. */
 interface Body {
     text: string;
-    /** JSON text on one line, when the body is whole and JSON. */
-    json: string | null;
-    /** What expressions see. */
-    value: () => unknown;
+    /** What it is as a whole; one that is cut is a text. */
+    looks: LooksLike;
     redacted: boolean;
 }
 
+/** What expressions see. */
+async function valueIn({ text, looks }: Body): Promise<unknown> {
+    if (looks === 'tooDeep') throw new ExpressionError(`the body has more than ${MAX_ANSWER_DEPTH} levels of nesting`);
+    return looks === 'json' ? valueOf(text) : text;
+}
+
 /** The answer's body as output: JSON where it is whole and JSON, else text; what is cut ends with a whole character. */
-function kept({ text, json }: Body, { bodyBytes, undecodable }: OutgoingAnswer, maxOutputBytes: number): Kept {
+function kept({ text, looks }: Body, { bodyBytes, undecodable }: OutgoingAnswer, maxOutputBytes: number): Kept {
     if (bodyBytes === 0) return {};
     if (undecodable !== undefined) return { output: '', truncated: true, outputBytes: bodyBytes };
+    const json = looks === 'json' && bodyBytes <= maxOutputBytes ? onOneLine(text) : null;
     const bytes = Buffer.byteLength(json ?? text);
     if (bodyBytes > maxOutputBytes || bytes > maxOutputBytes)
         return { output: cutBytes(text, maxOutputBytes), truncated: true, outputBytes: Math.max(bodyBytes, bytes) };
@@ -121,25 +126,14 @@ export function cutBytes(text: string, bytes: number): string {
     return buffer.toString('utf8', 0, end);
 }
 
-/** `looksAtIt`: an expression sees the value, numbers with their digits. */
-function readBody(answer: OutgoingAnswer, redact: Redactor | null, looksAtIt: boolean): Body {
+async function readBody(answer: OutgoingAnswer, redact: Redactor | null): Promise<Body> {
     const decoded = textOf(answer.body, answer.headers['content-type']);
     // A body that is cut may end within a character.
     const original = answer.truncated ? decoded.replace(/\ufffd$/, '') : decoded;
     const clean = redact ? redact(withoutEscapes(original, redact) ?? original) : original;
     const redacted = clean !== original;
     const text = redact && answer.truncated ? withoutRoom(clean, redact) : clean;
-    let parsed: { value: unknown } | null = null;
-    if (!answer.truncated && /^\s*[[{"\d\-tfn]/.test(text)) {
-        try {
-            parsed = { value: looksAtIt ? parseExact(text) : (JSON.parse(text) as unknown) };
-        } catch {
-            parsed = null; // looked like JSON and is not: plain text
-        }
-    }
-    // Digits stay as they are: only the blanks between tokens are taken out.
-    const json = parsed ? (/[\r\n]/.test(text) ? text.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g, '$1') : text) : null;
-    return { text, json, value: () => (parsed ? parsed.value : text), redacted };
+    return { text, looks: answer.truncated ? 'text' : await looksLike(text), redacted };
 }
 
 /** Without the room that was kept for a secret at the end: what was taken out before it has moved it forward, and it may hold the beginning of one. */

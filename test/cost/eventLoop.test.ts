@@ -1,6 +1,8 @@
 // What comes from outside is gone through in stretches, whatever it is: between two of them other jobs have their turn.
 import { asLines, STRETCH } from '../../src/application/inlineItems';
 import { specTextOf } from '../../src/application/specText';
+import { exactInStretches } from '../../src/json/exactJson';
+import { looksLike, onOneLine } from '../../src/processors/answerJson';
 import { readRows } from '../../src/sources/open';
 import { inTurns, Rest, type Stretches } from '../../src/turns';
 
@@ -113,4 +115,32 @@ test('the event loop has its turn while work goes on, and what the work throws i
     goesOn = false;
     expect(turns).toBeGreaterThanOrEqual(5);
     expect(new Rest().isDue).toBe(false);
+});
+
+describe('an answer', () => {
+    test('that is nothing but brackets is not parsed', async () => {
+        const parse = jest.spyOn(JSON, 'parse');
+        try {
+            await expect(looksLike(nest(MB4 / 2))).resolves.toBe('tooDeep');
+            expect(parse).not.toHaveBeenCalled();
+        } finally {
+            parse.mockRestore();
+        }
+    });
+
+    test.each([
+        ['numbers', `[${'1,'.repeat(300_000)}0]`],
+        ['empty arrays', `[${'[],'.repeat(300_000)}0]`],
+        ['objects of different fields', `[${Array.from({ length: 100_000 }, (_, i) => `{"k${i}":1}`).join()}]`],
+        ['fields', `{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":1`).join()}}`],
+    ])('of %s is parsed in stretches', (_what, text) => {
+        const { stops, value } = stopsOf(exactInStretches(text));
+        expect(stops).toBeGreaterThan(40);
+        expect(value).toEqual(JSON.parse(text));
+    });
+
+    test('of five million escapes is put on one line', () => {
+        const text = `"${'\\n'.repeat(5_000_000)}"`;
+        expect(onOneLine(`\n[ ${text} ,\r\n"a b"]`)).toBe(`[${text},"a b"]`);
+    });
 });

@@ -38,6 +38,11 @@ const uploadsNow = async () => {
     for await (const page of listUploads(store)) n += page.length;
     return n;
 };
+const openUploads = async () => {
+    let n = 0;
+    for await (const page of listUploads(store)) n += page.filter((u) => !u.complete).length;
+    return n;
+};
 const whole = async (text = '1\n') => (await storeWhole(store, Readable.from([Buffer.from(text)]), 'in.ndjson'))!;
 
 async function jobWith(source: object, isMarked = false): Promise<string> {
@@ -97,6 +102,16 @@ test('beyond the jobs that may be at work a post is told to come again; one that
     expect((await post([5])).status).toBe(429);
 });
 
+test('a marker whose job was never stored counts as a job for as long as its POST may last, and no longer', async () => {
+    const before = await countJobs(store, 0);
+    await store.markLive(randomUUID());
+    await jobWith({ items: [1] }, true);
+    expect(await countJobs(store, 1)).toBe(before + 2);
+    expect(await countJobs(store, 1, Date.now() + 590_000)).toBe(before + 2);
+    // Others of this file are stored, and still count.
+    expect(await countJobs(store, 1, Date.now() + 610_000)).toBe(before + 1);
+});
+
 test('an upload has as many bytes as the setting says, and of a larger one nothing is kept', async () => {
     process.env.FANFOLD_MAX_UPLOAD_BYTES = '10';
     const before = await uploadsNow();
@@ -111,9 +126,16 @@ test('an upload has as many bytes as the setting says, and of a larger one nothi
     expect((await tus(10)).status).toBe(201);
 });
 
+test('an upload that is refused for its metadata takes no place', async () => {
+    process.env.FANFOLD_MAX_UPLOADS = String((await openUploads()) + 1);
+    const headers = { 'tus-resumable': '1.0.0', 'upload-length': '5' };
+    for (let i = 0; i < 3; i++)
+        expect((await call('POST', 'uploads', { headers: { ...headers, 'upload-metadata': 'a b c' } })).json.code).toBe('BAD_UPLOAD');
+    expect((await call('POST', 'uploads', { headers })).status).toBe(201);
+});
+
 test('beyond the uploads that may be open none is begun; one in a single request is', async () => {
-    let open = 0;
-    for await (const page of listUploads(store)) open += page.filter((u) => !u.complete).length;
+    const open = await openUploads();
     process.env.FANFOLD_MAX_UPLOADS = String(open + 1);
     expect((await tus(5)).status).toBe(201);
     const refused = await tus(5);

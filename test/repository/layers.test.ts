@@ -18,7 +18,7 @@ const mayImport: Record<string, string[]> = {
     contracts: ['core', 'items', 'json'],
     egress: ['core', 'settings'],
     sources: ['contracts', 'core', 'turns'],
-    processors: ['contracts', 'core', 'egress', 'expressions', 'json'],
+    processors: ['contracts', 'core', 'egress', 'expressions', 'json', 'turns'],
     storage: ['log', 'contracts', 'core', 'items', 'settings'],
     application: ['log', 'turns', 'contracts', 'core', 'expressions', 'items', 'json', 'processors', 'settings', 'sources', 'storage'],
     entities: ['contracts', 'core'],

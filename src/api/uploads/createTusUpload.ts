@@ -17,9 +17,10 @@ export const createTusUpload: Handler = async (request, { store: open }) => {
     if (length > uploadBytes) throw tooLarge(length, uploadBytes, { ...tusHeaders, 'tus-max-size': String(uploadBytes) });
     const metadata = request.headers.get('upload-metadata') ?? undefined;
     if (metadata && metadata.length > MAX_METADATA) throw bad(`Upload-Metadata is longer than ${MAX_METADATA} characters.`);
+    const name = fileName(parseMetadata(metadata).get('filename') ?? request.query.get('name'));
+    // Last: what is refused for another reason takes no place.
     const store = await open();
     await takeUploadPlace(store, uploads, tusHeaders);
-    const name = fileName(parseMetadata(metadata).get('filename') ?? request.query.get('name'));
     const id = await createParts(store, length, name, metadata);
     return { status: 201, headers: { ...tusHeaders, location: `${rootOf(request)}/uploads/${id}` } };
 };

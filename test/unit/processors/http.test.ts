@@ -175,6 +175,19 @@ describe('the answer', () => {
         expect(await call({ success: 'status == `404`' })).toMatchObject({ ok: true, status: 404 });
     });
 
+    test('JSON of more than 500 levels is a text, and no success expression is evaluated on it', async () => {
+        const nest = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+        reply(200, nest(500));
+        expect(await call({})).toEqual({ ok: true, status: 200, outputJson: nest(500) });
+        reply(200, nest(501));
+        expect(await call({})).toEqual({ ok: true, status: 200, output: nest(501) });
+        expect(await call({ success: 'body' })).toMatchObject({
+            ok: false,
+            output: nest(501),
+            error: { code: 'SUCCESS_EXPRESSION', message: expect.stringContaining('the body has more than 500 levels of nesting') },
+        });
+    });
+
     test('a success expression that does not fit the answer is a failure, not an exception', async () => {
         reply(503, '<html>');
         expect(await call({ success: 'length(body.rows) > `0`' })).toMatchObject({
