@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const folders = ['src', 'devhost', 'samples', 'bench', 'openapi', 'test/guarantees', 'test/histories', 'test/support'];
+const folders = ['src', 'devhost', 'samples', 'bench', 'openapi', 'test/fuzz', 'test/guarantees', 'test/histories', 'test/support'];
 const files = [
   'package.json',
   'openapi.json',

@@ -18,8 +18,8 @@ export function secretsIn(list: string): SecretList {
     const held = new Set<string>();
     for (const entry of list.split(',')) {
         const [name = '', ...where] = entry.trim().split('@');
-        if (!isSecretName(name) || where.length > 1) continue;
-        const host = where[0] === undefined ? undefined : hostIn(where[0]);
+        if (!isSecretName(name)) continue;
+        const host = where[0] === undefined ? undefined : hostIn(where.join('@'));
         if (host === null) {
             held.add(name);
             continue;

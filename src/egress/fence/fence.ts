@@ -26,7 +26,7 @@ export class Fence {
     private readonly allowed: TargetRules;
     private readonly denied: TargetRules;
     private readonly own: TargetRules;
-    /** Entries of the two lists that cannot be read. */
+    /** Entries of the two lists that cannot be read, and `*` where it opens nothing. */
     readonly wrong: string[];
 
     constructor({ allowed, denied, own }: FenceOptions) {
@@ -34,7 +34,7 @@ export class Fence {
         this.allowed = opened.rules;
         this.denied = closed.rules;
         this.own = targetRulesIn(own.join()).rules;
-        this.wrong = [...opened.wrong, ...closed.wrong];
+        this.wrong = [...opened.wrong, ...closed.wrong, ...(opened.rules.opensAll ? ['*'] : [])];
     }
 
     /**

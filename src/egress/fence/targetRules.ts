@@ -104,6 +104,11 @@ export class TargetRules {
         return this.some(port, ({ kind }) => kind === 'any');
     }
 
+    /** Whether it says `*`, at whatever port. */
+    get opensAll(): boolean {
+        return this.rules.some(({ kind }) => kind === 'any');
+    }
+
     private some(port: number, fits: (rule: TargetRule) => boolean): boolean {
         return this.rules.some((rule) => (rule.port === null || rule.port === port) && fits(rule));
     }

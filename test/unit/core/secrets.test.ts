@@ -21,6 +21,9 @@ test.each([
     'A@',
     'A@@x',
     'A@x@y',
+    // Meant for somewhere that cannot be read: not for everywhere.
+    'A,A@',
+    'A,A@x@y',
     'A@x/y',
     'A@https://x',
     'A@x:port',

@@ -258,4 +258,10 @@ describe('what an operator opens and closes', () => {
         expect(targetRulesIn(entry).wrong).toEqual([entry]);
         expect(refuses({ allowed: entry }, 'api.example', ['127.0.0.1'])).toBe(true);
     });
+
+    test('`*` among what is allowed opens nothing, and is told', () => {
+        const fence = new Fence({ allowed: 'a.example, *, *:80', denied: '*', own: [] });
+        expect(fence.wrong).toEqual(['*']);
+        expect(fence.refusal('b.example', 80, ['93.184.216.34'])).not.toBeNull();
+    });
 });
