@@ -1,9 +1,9 @@
-// A few hundred requests of the fuzz, of a seed of their own in each run; `npm run fuzz` sends more of them.
+// A few hundred requests of the fuzz, the same in each run; `npm run fuzz` sends more of them, and others.
 import path from 'node:path';
 import { runFuzz } from './run';
 
 test('requests as the API document has them, nearly so and not at all: no fault, no hang, nothing half made, and nobody let in', async () => {
-    const seed = Number(process.env.FANFOLD_FUZZ_SEED ?? Date.now() % 1_000_000);
+    const seed = Number(process.env.FANFOLD_FUZZ_SEED ?? 20_261);
     const report = await runFuzz({ root: path.resolve(__dirname, '../..'), seed, requests: 800, jobs: 15 });
     expect(report.findings.map(({ what, how }) => `${what}\n  ${how}`)).toEqual([]);
     expect(report.started).toBeGreaterThan(0);
