@@ -18,6 +18,8 @@ export const looksLike = (text: string): Promise<LooksLike> => inTurns(looking(t
 
 function* looking(text: string): Stretches<LooksLike> {
     if (!/^\s*[[{"\d\-tfn]/.test(text)) return 'text';
+    // Most answers are short, and too short for so many levels: the engine's own parser is the quickest.
+    if (text.length <= MAX_ANSWER_DEPTH) return isJson(text) ? 'json' : 'text';
     const json = new JsonText(Buffer.from(text));
     try {
         let end = json.skip(json.skipBlanks(0), STRETCH);
@@ -31,6 +33,15 @@ function* looking(text: string): Stretches<LooksLike> {
         throw error;
     }
     return json.deepest > MAX_ANSWER_DEPTH ? 'tooDeep' : 'json';
+}
+
+function isJson(text: string): boolean {
+    try {
+        JSON.parse(text);
+        return true;
+    } catch {
+        return false; // looked like JSON and is not
+    }
 }
 
 /** The value of text that is known to be JSON. */
