@@ -1,6 +1,6 @@
 // What the API document offers and no other test here has reason to ask for: every field of a job spec and of a patch, every word that a parameter may say.
 import { randomUUID } from 'node:crypto';
-import { api, baseUrl, body, ended, move, patch, post, run, start, upload, useHost } from './support';
+import { api, body, ended, move, patch, post, run, start, startTarget, upload, useHost } from './support';
 import { inMs } from './controlSupport';
 
 useHost();
@@ -84,7 +84,8 @@ test('jobs are listed by each of their states, and by when they were made', asyn
 });
 
 test('results are given by each outcome, and for a spreadsheet; a timeline line by line', async () => {
-    const { id } = await run({ source: { items }, process: http({ url: `${baseUrl()}/api/nothing` }) });
+    const refusing = await startTarget({ badShare: 1, badStatus: 404 });
+    const { id } = await run({ source: { items }, process: http({ url: `${refusing.url}/x` }) });
     for (const outcome of ['succeeded', 'failed', 'cancelled', 'expired', 'skipped'])
         expect((await api(`/jobs/${id}/results?outcome=${outcome}&format=ndjson`)).status).toBe(200);
     for (const spreadsheet of ['true', 'false']) {
