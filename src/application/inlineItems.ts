@@ -1,6 +1,6 @@
 // The items that stand in a job spec: the text of a JSON array, which is gone through and never parsed as a whole.
 import type { FieldError } from '../core/errors';
-import { JsonSyntaxError, JsonText, PAUSED } from '../json/strictReader';
+import { JsonSyntaxError, JsonText, PAUSED, STRETCH } from '../json/strictReader';
 import { MAX_ITEM_BYTES, MAX_ITEM_DEPTH } from '../sources/row';
 import type { Stretches } from '../turns';
 
@@ -12,23 +12,10 @@ export interface InlineItems {
     bad: FieldError[];
 }
 
-/** Bytes that are gone through without a stop. */
-export const STRETCH = 16 * 1024;
-
 export function wrongSize(size: number, depth: number): { message: string; allowed: string } | null {
     if (size > MAX_ITEM_BYTES) return { message: `the item has ${size} bytes`, allowed: `at most ${MAX_ITEM_BYTES}` };
     if (depth > MAX_ITEM_DEPTH) return { message: `the item has ${depth} levels of nesting`, allowed: `at most ${MAX_ITEM_DEPTH}` };
     return null;
-}
-
-/** The place behind the value that begins at `at`. @throws JsonSyntaxError */
-export function* skipValue(text: JsonText, at: number): Stretches<number> {
-    let end = text.skip(at, STRETCH);
-    while (end === PAUSED) {
-        yield;
-        end = text.resume(STRETCH);
-    }
-    return end;
 }
 
 /** Goes through the elements of the array at `from`, as long as `take` says so; the place behind the array, or where it was left. */
@@ -39,10 +26,7 @@ export function* elements(text: JsonText, from: number, take: (begin: number, en
     for (let stop = at + STRETCH; ;) {
         const begin = at;
         at = text.skip(begin, STRETCH);
-        while (at === PAUSED) {
-            yield;
-            at = text.resume(STRETCH);
-        }
+        if (at === PAUSED) at = yield* text.restInStretches();
         if (!take(begin, at)) return at;
         if (at > stop) {
             yield;

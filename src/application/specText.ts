@@ -5,9 +5,9 @@ import { isUtf8 } from 'node:buffer';
 import { isSameNumber } from '../json/decimal';
 import { problem, type FieldError, type Problem } from '../core/errors';
 import { MAX_ERRORS, pointer, specBounds as bounds } from '../contracts/jobSpec';
-import { JsonSyntaxError, JsonText } from '../json/strictReader';
+import { JsonSyntaxError, JsonText, STRETCH } from '../json/strictReader';
 import { atOnce, type Stretches } from '../turns';
-import { elements, skipValue, STRETCH, wrongSize, type InlineItems } from './inlineItems';
+import { elements, wrongSize, type InlineItems } from './inlineItems';
 
 export interface SpecText {
     /** The spec, where in place of inline items a list of one 0 stands (an empty one if there are none); undefined when its schema must not be asked. */
@@ -77,7 +77,7 @@ class SpecWalk {
     /** The place behind the document that begins at `begin`. */
     *run(begin: number): Stretches<number> {
         if (this.bytes[begin] !== 0x7b) {
-            const end = yield* skipValue(this.text, begin);
+            const end = yield* this.text.skipInStretches(begin);
             this.refuse([], 'not an object', 'a job spec, {"source": …, "process": …}');
             return end;
         }
@@ -86,7 +86,7 @@ class SpecWalk {
         } catch (error) {
             if (!(error instanceof TooManyValues)) throw error;
             this.refuse([], 'the spec has too many values without its inline items', `at most ${bounds.values}`);
-            return yield* skipValue(this.text, begin);
+            return yield* this.text.skipInStretches(begin);
         }
     }
 
@@ -96,7 +96,7 @@ class SpecWalk {
         const nested = byte === 0x7b || byte === 0x5b;
         if (nested && path.length < bounds.depth) return yield* byte === 0x7b ? this.object(at, path) : this.array(at, path);
         if (nested) this.refuse(path, 'nested too deeply', `at most ${bounds.depth} levels`);
-        const end = yield* skipValue(this.text, at);
+        const end = yield* this.text.skipInStretches(at);
         if (byte === 0x2d || (byte! >= 0x30 && byte! <= 0x39)) this.number(this.bytes.toString('latin1', at, end), path);
         return end;
     }

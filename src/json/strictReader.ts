@@ -9,6 +9,8 @@ export class JsonSyntaxError extends Error {
 
 /** What `skip` gives in place of a place when it has not come to the value's end. */
 export const PAUSED = -1;
+/** Bytes that are gone through without a stop, where others wait for the event loop. */
+export const STRETCH = 16 * 1024;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -68,6 +70,21 @@ export class JsonText {
     /** Goes on where `skip` has paused, for at most so many bytes. @throws JsonSyntaxError */
     resume(most: number): number {
         return this.pass(this.pausedAt, this.hasEnded, most);
+    }
+
+    /** As `skip`, with a stop after each stretch. @throws JsonSyntaxError */
+    *skipInStretches(at: number): Generator<undefined, number, undefined> {
+        const end = this.skip(at, STRETCH);
+        return end === PAUSED ? yield* this.restInStretches() : end;
+    }
+
+    /** The same from where `skip` has paused: who skips many small values makes no generator for each. @throws JsonSyntaxError */
+    *restInStretches(): Generator<undefined, number, undefined> {
+        for (;;) {
+            yield;
+            const end = this.resume(STRETCH);
+            if (end !== PAUSED) return end;
+        }
     }
 
     /** `hasEnded`: at this place a value has ended, or an array or object may; otherwise one begins. */

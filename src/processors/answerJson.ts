@@ -1,15 +1,13 @@
 // The body of an answer as JSON. A target may send ten megabytes of anything: brackets alone, parsed in one go, hold the event loop for seconds. So a long
 // text is gone through in stretches, and one that is nested too deeply is never parsed.
 import { exactInStretches, parseExact } from '../json/exactJson';
-import { JsonSyntaxError, JsonText, PAUSED } from '../json/strictReader';
+import { JsonSyntaxError, JsonText } from '../json/strictReader';
 import { inTurns, type Stretches } from '../turns';
 
 /** Arrays and objects in each other, in a body that is taken for JSON: as many as an item may have. */
 export const MAX_ANSWER_DEPTH = 500;
 /** Characters of a text that is parsed in one go. */
 const SHORT = 65_536;
-/** Bytes that are gone through without a stop. */
-const STRETCH = 16 * 1024;
 
 /** What a text is: no JSON, JSON that is nested too deeply, or JSON. */
 export type LooksLike = 'text' | 'tooDeep' | 'json';
@@ -22,11 +20,7 @@ function* looking(text: string): Stretches<LooksLike> {
     if (text.length <= MAX_ANSWER_DEPTH) return isJson(text) ? 'json' : 'text';
     const json = new JsonText(Buffer.from(text));
     try {
-        let end = json.skip(json.skipBlanks(0), STRETCH);
-        while (end === PAUSED) {
-            yield;
-            end = json.resume(STRETCH);
-        }
+        const end = yield* json.skipInStretches(json.skipBlanks(0));
         if (json.skipBlanks(end) < json.bytes.length) return 'text';
     } catch (error) {
         if (error instanceof JsonSyntaxError) return 'text'; // looked like JSON and is not

@@ -1,5 +1,6 @@
 // What comes from outside is gone through in stretches, whatever it is: between two of them other jobs have their turn.
-import { asLines, STRETCH } from '../../src/application/inlineItems';
+import { asLines } from '../../src/application/inlineItems';
+import { STRETCH } from '../../src/json/strictReader';
 import { specTextOf } from '../../src/application/specText';
 import { exactInStretches } from '../../src/json/exactJson';
 import { looksLike, onOneLine } from '../../src/processors/answerJson';

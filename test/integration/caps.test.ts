@@ -7,24 +7,18 @@ import { findUpload, sweepUploads } from '../../src/application/uploadAge';
 import { jobSpec, type StoredSpec } from '../../src/contracts/jobSpec';
 import { blobs } from '../../src/contracts/names';
 import { noCounts } from '../../src/core/counts';
-import { JobStore } from '../../src/storage/jobStore';
+import type { JobStore } from '../../src/storage/jobStore';
 import { createParts, listUploads, noteUse, readUpload, storeWhole, usedAt } from '../../src/storage/uploads';
-import { startBlobStorage } from '../support/blobStorage';
+import { useBlobStorage } from '../support/blobStorage';
 import { quiet } from '../support/log';
 import { callRoute, EngineDouble, type Sent } from '../support/routes';
 import { until } from '../support/until';
 
-let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 const engine = new EngineDouble();
 const DAY = 86_400_000;
 
-beforeAll(async () => {
-    storage = await startBlobStorage();
-    process.env.FANFOLD_DATA_CONNECTION = storage.connection;
-    store = await JobStore.open();
-}, 60_000);
-afterAll(() => storage?.stop());
+useBlobStorage((opened) => (store = opened));
 afterEach(() => {
     for (const name of Object.keys(process.env)) if (/^FANFOLD_(MAX|UPLOAD)_/.test(name)) delete process.env[name];
 });

@@ -9,22 +9,15 @@ import { handle } from '../../src/api/http/frame';
 import { routes } from '../../src/api/routes';
 import { jobSpec } from '../../src/contracts/jobSpec';
 import { blobs } from '../../src/contracts/names';
-import { JobStore } from '../../src/storage/jobStore';
-import { startBlobStorage } from '../support/blobStorage';
+import type { JobStore } from '../../src/storage/jobStore';
+import { useBlobStorage } from '../support/blobStorage';
 
 const MB = 1024 * 1024;
-let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 let ledgerState: unknown = null;
 const started: string[] = [];
 
-beforeAll(async () => {
-    storage = await startBlobStorage();
-    process.env.FANFOLD_DATA_CONNECTION = storage.connection;
-    store = await JobStore.open();
-}, 60_000);
-
-afterAll(() => storage?.stop());
+useBlobStorage((opened) => (store = opened));
 
 const client = {
     readEntityState: async () => ({ entityExists: ledgerState !== null, entityState: ledgerState }),

@@ -3,21 +3,15 @@ import { RestError } from '@azure/storage-blob';
 import { renewed, type Renewal } from '../../src/core/limiter/register';
 import { jobSpec } from '../../src/contracts/jobSpec';
 import { newLedger } from '../../src/core/ledger';
-import { JobStore } from '../../src/storage/jobStore';
+import type { JobStore } from '../../src/storage/jobStore';
 import { limiterBlob } from '../../src/storage/limiterStore';
-import { startBlobStorage } from '../support/blobStorage';
+import { useBlobStorage } from '../support/blobStorage';
 import { renewal } from '../support/renewal';
 import { callRoute, EngineDouble, type Answer, type Sent } from '../support/routes';
 
-let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 
-beforeAll(async () => {
-    storage = await startBlobStorage();
-    process.env.FANFOLD_DATA_CONNECTION = storage.connection;
-    store = await JobStore.open();
-}, 60_000);
-afterAll(() => storage?.stop());
+useBlobStorage((opened) => (store = opened));
 afterEach(() => jest.restoreAllMocks());
 
 const call = (method: string, path: string, sent: Sent = {}): Promise<Answer> => callRoute({}, method, path, sent);

@@ -10,19 +10,13 @@ import { engineOf } from '../../src/api/durableEngine';
 import { STORING_MS } from '../../src/application/idempotency';
 import { blobs } from '../../src/contracts/names';
 import { JobStore } from '../../src/storage/jobStore';
-import { startBlobStorage } from '../support/blobStorage';
+import { useBlobStorage } from '../support/blobStorage';
 import { callRoute, EngineDouble, type Sent } from '../support/routes';
 
-let storage: Awaited<ReturnType<typeof startBlobStorage>>;
 let store: JobStore;
 let engine: EngineDouble;
 
-beforeAll(async () => {
-    storage = await startBlobStorage();
-    process.env.FANFOLD_DATA_CONNECTION = storage.connection;
-    store = await JobStore.open();
-}, 60_000);
-afterAll(() => storage?.stop());
+useBlobStorage((opened) => (store = opened));
 beforeEach(() => void (engine = new EngineDouble()));
 
 const call = (method: string, path: string, sent?: Sent) => callRoute(engine, method, path, sent);

@@ -38,6 +38,17 @@ export async function startBlobStorage(): Promise<{ connection: string; service:
     }
 }
 
+/** For a test file whose routes open storage by its setting: what they find there is also given to `take`. */
+export function useBlobStorage(take: (store: JobStore) => void): void {
+    let storage: Awaited<ReturnType<typeof startBlobStorage>> | undefined;
+    beforeAll(async () => {
+        storage = await startBlobStorage();
+        process.env.FANFOLD_DATA_CONNECTION = storage.connection;
+        take(await JobStore.open());
+    }, 60_000);
+    afterAll(() => storage?.stop());
+}
+
 /** A store of its own in such storage. */
 export async function startStore(): Promise<{ store: JobStore; stop: () => Promise<void> }> {
     const { service, stop } = await startBlobStorage();

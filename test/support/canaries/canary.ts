@@ -43,8 +43,3 @@ function base64Core(bytes: Buffer, before: number): string {
     const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
     return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
 }
-
-/** In which form the bytes hold the canary; null: in none. What is compressed in them is looked into as well, by `unpacked`. */
-export function formIn(bytes: Buffer, canary: Canary): string | null {
-    return formsOf(canary).find(({ bytes: form }) => bytes.includes(form))?.form ?? null;
-}

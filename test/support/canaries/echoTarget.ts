@@ -13,8 +13,8 @@ export interface EchoTarget {
     stop(): Promise<void>;
 }
 
-/** Headers of an answer that carry credentials. */
-export const credentialHeaders = [
+/** Headers of an answer that carry credentials, or may. */
+const credentialHeaders = [
     'set-cookie',
     'set-cookie2',
     'authorization',
